@@ -1,0 +1,364 @@
+"""Train speech to units on the corpus.
+
+    python -m recipes.train_audio2au corpus=CORPUS data=DATA [FILE.json] [key=value ...] [--max-minutes M]
+
+CORPUS has the `manifest.csv`, DATA the tracks that `recipes.prepare` wrote. OUT (key `out`) receives `config.json`,
+`metrics.csv`, `latest.pt` (for going on: run the same command again) and the weights, `audio2au.safetensors`. The
+weights are those of the step that did best on the validation split. A run that was killed and taken up again gives
+the same numbers as one that was not.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import typer
+
+from audio2au.data import Mixture, Recording, above_rest, at_frames, shut_in_pauses
+from audio2au.features import FeatureConfig, features
+from audio2au.model import AudioToUnits, ModelConfig
+from recipes.config import parse, save
+from talkinghead.action_units import INDEX, UNIT_NAMES
+from talkinghead.audio import decode
+
+# Lids and gaze are not in the voice, and brows hardly (tried: r 0.1 to 0.2, no better than a constant): always 0.
+UNHEARD = [INDEX[u] for u in UNIT_NAMES if u.startswith(("Eye", "Brows"))]
+MOUTH = ["JawOpen", "JawChew", "LipsUpperOpen", "LipsLowerOpen", "LipsUpperUp", "LipsLowerDown"]
+MOUTH += ["LipsUpperClose", "LipsLowerClose", "LipsFunnel", "LipsPucker"]
+STD_FLOOR = 0.03  # a unit that hardly moves must not outweigh the mouth
+NORMALISING_EXAMPLES = 64
+VALIDATION_EXAMPLES = 48
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of one training."""
+
+    corpus: str
+    """Folder with manifest.csv."""
+    data: str
+    """Folder that recipes.prepare wrote."""
+    out: str = "runs/audio2au"
+    """Folder of this run."""
+    kind: str = "logmel"
+    """Sound features: logmel or pham2017 (audio2au/features.py)."""
+    sample_rate: int = 16000
+    """Samples per second of the sound."""
+    steps_per_frame: int = 2
+    """Spectra per video frame."""
+    n_fft: int = 512
+    """Samples per spectrum."""
+    n_mels: int = 40
+    """Mel bands."""
+    fmin: float = 80.0
+    """Lower edge of the bands, Hz."""
+    fmax: float = 7600.0
+    """Upper edge of the bands, Hz."""
+    hidden: int = 256
+    """Width of the LSTM's layers."""
+    layers: int = 2
+    """LSTM layers."""
+    dropout: float = 0.1
+    """In training, between layers and before the output."""
+    delay: int = 2
+    """Frames the LSTM hears beyond the one it describes."""
+    frames: int = 125
+    """Frames per example."""
+    batch: int = 16
+    """Examples per step."""
+    steps: int = 600
+    """Optimiser steps."""
+    learning_rate: float = 1.5e-3
+    """Adam's peak, after `warmup`; falls to zero along a half cosine."""
+    warmup: int = 60
+    """Steps of linear warm-up."""
+    weight_decay: float = 1e-4
+    """As in Pham et al. 2018 (read)."""
+    clip: float = 3.0
+    """Largest norm of the gradient, as in Pham et al. 2018 (read)."""
+    difference: float = 0.5
+    """Weight of the squared error of frame-to-frame differences."""
+    mouth: float = 3.0
+    """Weight of the units that shape the mouth's opening, against 1 of the others."""
+    rest: float = 2.0
+    """Weight of frames in which nobody speaks."""
+    grid: float = 0.7
+    """Share of examples from GRID."""
+    facegood: float = 0.3
+    """Share of examples from the FACEGOOD rig weights."""
+    validate_every: int = 50
+    """Steps between validations."""
+    save_every: int = 50
+    """Steps between checkpoints."""
+    threads: int = 1
+    """CPU threads; more than one may change the last digits from run to run."""
+    seed: int = 0
+    """Of everything random."""
+
+    def features(self) -> FeatureConfig:
+        return FeatureConfig(
+            self.kind, self.sample_rate, steps=self.steps_per_frame, n_fft=self.n_fft, n_mels=self.n_mels,
+            fmin=self.fmin, fmax=self.fmax,
+        )  # fmt: skip
+
+    def model(self) -> ModelConfig:
+        return ModelConfig(self.features(), self.hidden, self.layers, self.dropout, self.delay)
+
+
+def read_sound(path: Path, sample_rate: int, cache: Path | None = None) -> np.ndarray:
+    """A whole sound, float32 [N]; decoded once if a `cache` folder is given (kept, and so returned, as 16 bits)."""
+    if cache is None:
+        return np.concatenate([np.zeros(0, np.float32), *decode(path, sample_rate)])
+    kept = cache / f"{path.parent.name}_{path.stem}_{sample_rate}.npy"
+    if not kept.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        partial = kept.with_suffix(".part")
+        with open(partial, "wb") as file:
+            np.save(file, (read_sound(path, sample_rate).clip(-1, 1) * 32767).round().astype(np.int16))
+        partial.replace(kept)
+    return np.load(kept).astype(np.float32) / 32767
+
+
+def read_clip(track: Path, sound: Path, source: str, config: FeatureConfig, cache: Path | None) -> Recording | None:
+    """One tracked clip as a recording of units above rest; None if the tracker lost the face in most of it."""
+    with np.load(track) as file:
+        units, fps = file["units"], float(file["fps"])
+    if np.isnan(units[:, 0]).mean() > 0.5:
+        return None
+    samples = read_sound(sound, config.sample_rate, cache)
+    frames = min(round(len(units) * config.fps / fps), len(samples) * config.fps // config.sample_rate)
+    units = at_frames(units, (np.arange(len(units)) + 0.5) / fps, frames, config.fps)
+    units = above_rest(units, samples, config.sample_rate, config.fps)
+    units[:, UNHEARD] = 0
+    return Recording(samples, units, np.ones(len(UNIT_NAMES), bool), source)
+
+
+def read_clips(corpus: Path, data: Path, split: str, config: FeatureConfig, source: str = "grid") -> list[Recording]:
+    """The clips with sound of one set (`source`) and split."""
+    with open(corpus / "manifest.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    out = []
+    for number, row in enumerate(rows):
+        if (row["kind"], row["audio"], row["set"], row["split"]) != ("clip", "1", source, split):
+            continue
+        path = corpus / row["path"]
+        track = data / "tracks" / f"{split}_clip_{source}_{path.stem}_{number}.npz"
+        recording = read_clip(track, path, source, config, data / "sound")
+        out += [recording] if recording else []
+    return out
+
+
+def read_facegood(corpus: Path, config: FeatureConfig, clips: list[Recording]) -> list[Recording]:
+    """The rig weights brought to the tracker's scale: each unit's 99th percentile is that of `clips`.
+
+    Units that hardly move in either have no label. The two lip openings, which the rig lacks, are estimated from the
+    other mouth units by least squares over `clips`.
+    """
+    tracked = np.concatenate([c.units for c in clips])
+    tracked = tracked[np.isfinite(tracked).all(1)]
+    folder = corpus / "coefficients" / "facegood"
+    rigs = {}
+    for path in sorted(folder.glob("*.csv")):
+        with open(path, newline="") as file:
+            rows = list(csv.DictReader(file))
+        rigs[path.stem] = np.array([[float(r[u] or "nan") for u in UNIT_NAMES] for r in rows], np.float32)
+    high = np.nanpercentile(np.nan_to_num(np.concatenate(list(rigs.values()))), 99, axis=0)
+    target = np.percentile(tracked, 99, axis=0)
+    known = (high > 0.05) & (target > 0.05)
+    scale = np.where(known, target / np.maximum(high, 0.05), 0)
+    lips = [INDEX["LipsUpperOpen"], INDEX["LipsLowerOpen"]]
+    fit, *_ = np.linalg.lstsq(tracked[:, known], tracked[:, lips], rcond=None)
+    covered = known.copy()
+    covered[lips] = True
+    out = []
+    for stem, rig in rigs.items():
+        samples = read_sound(folder / f"{stem}.flac", config.sample_rate)
+        frames = min(len(rig) * config.fps // 30, len(samples) * config.fps // config.sample_rate)
+        units = (np.nan_to_num(at_frames(rig, np.arange(len(rig)) / 30, frames, config.fps)) * scale).clip(0, 1)
+        units[:, lips] = (units[:, known] @ fit).clip(0, 1)
+        out.append(Recording(samples, units.astype(np.float32), covered, "facegood"))
+    return out
+
+
+def unit_std(recordings: list[Recording]) -> np.ndarray:
+    """Standard deviation of each unit over all frames, at least STD_FLOOR: [U]."""
+    return np.maximum(np.nanstd(np.concatenate([r.units for r in recordings]), axis=0), STD_FLOOR)
+
+
+class Objective:
+    """Squared error in each unit's standard deviations, plus that of frame-to-frame differences."""
+
+    def __init__(self, config: Config, std: np.ndarray) -> None:
+        self._config = config
+        weight = np.ones(len(UNIT_NAMES), np.float32)
+        weight[[INDEX[u] for u in MOUTH]] = config.mouth
+        self._scale = torch.from_numpy((np.sqrt(weight / weight.mean()) / std).astype(np.float32))
+
+    def __call__(self, predicted: torch.Tensor, units: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        """[B, T, U] each; `weight` 0 without label, 1 speech, 2 rest. `predicted` is already shifted by the delay."""
+        weight = torch.where(weight == 2, self._config.rest, weight)
+        error = (predicted - units) * self._scale
+        both = torch.minimum(weight[:, 1:], weight[:, :-1])
+        loss = (weight * error**2).mean()
+        return loss + self._config.difference * (both * error.diff(dim=1) ** 2).mean()
+
+
+def batch_of(mixture: Mixture, seeds: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    examples = [mixture.example(np.random.default_rng(seed)) for seed in seeds]
+    return tuple(torch.from_numpy(np.stack(part)) for part in zip(*examples))
+
+
+def shifted(model: AudioToUnits, vectors: torch.Tensor, *others: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """The model's answers for frames [0, T - delay), and the same frames of the others."""
+    delay = model.config.delay
+    predicted, _ = model(vectors)
+    return predicted[:, delay:], *(other[:, : other.shape[1] - delay] for other in others)
+
+
+class Validation:
+    """The objective on val sentences, as recorded and as other voices in other rooms (always the same ones)."""
+
+    def __init__(self, recordings: list[Recording], config: Config, objective: Objective) -> None:
+        self._objective = objective
+        frames = min(config.frames, min(len(r.units) for r in recordings))
+        mixture = Mixture(recordings, {"grid": 1.0}, config.features(), config.frames)
+        self._other = batch_of(mixture, [[config.seed, 2**32 + i] for i in range(VALIDATION_EXAMPLES)])
+        vectors = np.stack([features(r.samples, config.features())[:frames] for r in recordings])
+        units = np.stack([r.units[:frames] for r in recordings])
+        weight = np.isfinite(units).astype(np.float32)
+        self._own = tuple(torch.from_numpy(a) for a in (vectors, np.nan_to_num(units), weight))
+
+    @torch.inference_mode()
+    def __call__(self, model: AudioToUnits) -> tuple[float, float]:
+        """Loss on the speaker's own voice, and on the changed ones."""
+        model.eval()
+        losses = [float(self._objective(*shifted(model, *part))) for part in (self._own, self._other)]
+        model.train()
+        return losses[0], losses[1]
+
+
+class Run:
+    """A training that can be killed at any moment and taken up again."""
+
+    def __init__(self, config: Config) -> None:
+        self.config, self.out = config, Path(config.out)
+        corpus, data, sound = Path(config.corpus), Path(config.data), config.features()
+        clips, val = (
+            [shut_in_pauses(r, sound.sample_rate, sound.fps) for r in read_clips(corpus, data, split, sound)]
+            for split in ("train", "val")
+        )
+        recordings = clips + (read_facegood(corpus, sound, clips) if config.facegood else [])
+        shares = {s: getattr(config, s) for s in ("grid", "facegood") if getattr(config, s) > 0}
+        self.mixture = Mixture(recordings, shares, sound, config.frames)
+        self.objective = Objective(config, unit_std(clips))
+        self.validate = Validation(val, config, self.objective)
+        torch.manual_seed(config.seed)
+        self.model = AudioToUnits(config.model(), UNIT_NAMES)
+        parameters = self.model.parameters()
+        self.optimiser = torch.optim.Adam(parameters, config.learning_rate, weight_decay=config.weight_decay)
+        self.step, self.best, self.best_state, self.rows, self.recent = 0, math.inf, None, [], []
+        if (self.out / "latest.pt").exists():
+            self.resume()
+        else:
+            self.normalise()
+
+    def normalise(self) -> None:
+        """Scale of the inputs, and outputs that begin at the units' mean."""
+        seeds = [[self.config.seed, 2**33 + i] for i in range(NORMALISING_EXAMPLES)]
+        vectors, units, _ = batch_of(self.mixture, seeds)
+        self.model.mean.copy_(vectors.mean((0, 1)))
+        self.model.scale.copy_(1 / vectors.std((0, 1)).clamp_min(1e-3))
+        with torch.no_grad():
+            self.model.output.bias.copy_(torch.logit(units.mean((0, 1)).clamp(0.003, 0.5)))
+
+    def resume(self) -> None:
+        kept = torch.load(self.out / "latest.pt", weights_only=True)
+        self.model.load_state_dict(kept["model"])
+        self.optimiser.load_state_dict(kept["optimiser"])
+        torch.set_rng_state(kept["rng"])
+        for key in ("step", "best", "best_state", "rows", "recent"):
+            setattr(self, key, kept[key])
+
+    def save(self) -> None:
+        """Everything that the next step depends on; batches are a function of the seed and the step alone."""
+        kept = {
+            "model": self.model.state_dict(), "optimiser": self.optimiser.state_dict(), "rng": torch.get_rng_state(),
+            "step": self.step, "best": self.best, "best_state": self.best_state, "rows": self.rows,
+            "recent": self.recent,
+        }  # fmt: skip
+        partial = self.out / "latest.part"
+        torch.save(kept, partial)
+        partial.replace(self.out / "latest.pt")
+        with open(self.out / "metrics.csv", "w", newline="") as file:
+            csv.writer(file).writerows([["step", "train", "val", "val_other_voices"], *self.rows])
+
+    def train(self, deadline: float) -> None:
+        self.model.train()
+        while self.step < self.config.steps and time.monotonic() < deadline:
+            self.recent.append(self.advance())
+            if self.step % self.config.validate_every == 0 or self.step == self.config.steps:
+                self.judge()
+            if self.step % self.config.save_every == 0:
+                self.save()
+        self.save()
+
+    def advance(self) -> float:
+        """One optimiser step; returns the loss. Ends the program if it is not finite."""
+        config = self.config
+        late = (self.step - config.warmup) / max(1, config.steps - config.warmup)
+        rate = min((self.step + 1) / max(1, config.warmup), 0.5 + 0.5 * math.cos(math.pi * max(0.0, late)))
+        for group in self.optimiser.param_groups:
+            group["lr"] = config.learning_rate * rate
+        seeds = [[config.seed, self.step, i] for i in range(config.batch)]
+        loss = self.objective(*shifted(self.model, *batch_of(self.mixture, seeds)))
+        if not torch.isfinite(loss):
+            raise SystemExit(f"step {self.step}: the loss is {loss.item()}; lower learning_rate or look at the data")
+        self.optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
+        self.optimiser.step()
+        self.step += 1
+        return loss.item()
+
+    def judge(self) -> None:
+        train, self.recent = float(np.mean(self.recent)), []
+        own, other = self.validate(self.model)
+        self.rows.append([self.step, round(train, 5), round(own, 5), round(other, 5)])
+        print(f"step {self.step}  train {train:.4f}  val {own:.4f}  other voices {other:.4f}", flush=True)
+        if own + other < self.best:
+            self.best = own + other
+            self.best_state = {k: v.clone() for k, v in self.model.state_dict().items()}
+
+    def export(self) -> Path:
+        """The best weights so far, for `audio2au.load`."""
+        best = AudioToUnits(self.model.config, self.model.unit_names)
+        best.load_state_dict(self.best_state or self.model.state_dict())
+        path = self.out / "audio2au.safetensors"
+        best.save(path, steps=str(self.step))
+        return path
+
+
+def main(words: list[str], max_minutes: float = math.inf) -> None:
+    start = time.monotonic()
+    config = parse(Config, words)
+    torch.set_num_threads(config.threads)
+    out = Path(config.out)
+    out.mkdir(parents=True, exist_ok=True)
+    if (out / "latest.pt").exists():
+        if parse(Config, [str(out / "config.json")]) != config:
+            raise SystemExit(f"{out} holds a run with other settings; choose another out= or remove the folder")
+    save(config, out / "config.json")
+    run = Run(config)
+    print(f"at step {run.step} of {config.steps}", flush=True)
+    run.train(start + 60 * max_minutes)
+    print(f"wrote {run.export()}")
+
+
+if __name__ == "__main__":
+    typer.run(main)

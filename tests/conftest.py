@@ -1,0 +1,97 @@
+"""What several test files share: one tracker, one portrait, and models whose answers can be worked out by hand."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from talkinghead.action_units import INDEX, UNIT_NAMES
+
+SIZE = 128
+
+
+class StubGenerator:
+    """JawOpen = j lowers the middle of the crop by j tenths of its side and paints it with j of plain red."""
+
+    unit_names = UNIT_NAMES
+    config = SimpleNamespace(size=SIZE)
+
+    def __init__(self):
+        self.decoded = 0  # frames so far
+
+    def encode(self, picture, units):
+        assert picture.shape == (1, 3, SIZE, SIZE) and units.shape == (1, len(UNIT_NAMES))
+        assert -1 <= picture.min() < -0.2 and 0.2 < picture.max() <= 1
+        return SimpleNamespace(picture=picture, units=units)
+
+    def decode(self, code, units):
+        import torch
+
+        self.decoded += len(units)
+        jaw = units[:, INDEX["JawOpen"], None, None, None]
+        middle = torch.zeros(1, 1, SIZE, SIZE)
+        middle[..., SIZE // 4 : -SIZE // 4, SIZE // 4 : -SIZE // 4] = 1
+        flow = torch.cat([0 * jaw * middle, -0.1 * jaw * middle], 1)
+        colour = torch.tensor([1.0, -1.0, -1.0])[None, :, None, None].expand(len(units), 3, SIZE, SIZE)
+        return flow, jaw * middle, colour
+
+
+class StubSpeech:
+    """JawOpen over rest is the peak of the frame's samples; a frame is known as soon as its sound is."""
+
+    unit_names = UNIT_NAMES
+    sample_rate, fps = 16000, 25.0
+    hop = 640
+
+    def stream(self):
+        return StubStream(self)
+
+
+class StubStream:
+    def __init__(self, model):
+        self.model, self.rest, self.given = model, np.zeros(0, np.float32), 0
+
+    def push(self, samples):
+        self.rest = np.concatenate([self.rest, samples])
+        frames = len(self.rest) // self.model.hop
+        units = np.zeros((frames, len(UNIT_NAMES)), np.float32)
+        parts = self.rest[: frames * self.model.hop].reshape(frames, self.model.hop)
+        units[:, INDEX["JawOpen"]] = np.abs(parts).max(1, initial=0)
+        self.rest, self.given = self.rest[frames * self.model.hop :], self.given + frames
+        return units
+
+    def finish(self, frames):
+        missing = (frames - self.given) * self.model.hop - len(self.rest)
+        return self.push(np.zeros(max(missing, 0), np.float32))
+
+
+@pytest.fixture(scope="session")
+def astronaut():
+    import skimage.data
+
+    return skimage.data.astronaut()
+
+
+@pytest.fixture(scope="session")
+def tracker():
+    from talkinghead.tracker import Tracker
+
+    with Tracker(5) as tracker:
+        yield tracker
+
+
+@pytest.fixture(scope="session")
+def astronaut_face(astronaut, tracker):
+    return tracker(astronaut)[0]
+
+
+@pytest.fixture
+def head(tracker):
+    """A TalkingHead of stubs, around the real tracker."""
+    from talkinghead.pipeline import TalkingHead
+
+    head = TalkingHead(StubGenerator(), StubSpeech())
+    head.tracker = tracker
+    return head

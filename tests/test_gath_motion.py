@@ -1,0 +1,46 @@
+"""Landmarks to flow: the geometry that training borrows."""
+
+import numpy as np
+import torch
+
+from gath.motion import backward_flow, fit_unit_map, splat, warp
+
+
+def test_warp_reads_the_picture_where_the_flow_points():
+    picture = torch.arange(64.0).view(1, 1, 8, 8)
+    flow = torch.zeros(1, 2, 8, 8)
+    flow[:, 0] = 2 / 8  # two pixels to the right, in fractions of the side
+    torch.testing.assert_close(warp(picture, flow)[..., :6], picture[..., 2:])
+    flow = torch.zeros(1, 2, 8, 8)
+    flow[:, 1] = -1 / 8
+    torch.testing.assert_close(warp(picture, flow)[..., 1:, :], picture[..., :-1, :])
+
+
+def test_splat_keeps_the_value_at_a_lone_point_and_pins_the_border():
+    points = torch.tensor([[[0.5, 0.5]]])
+    field = splat(points, torch.tensor([[[2.0, -3.0]]]), 64)
+    torch.testing.assert_close(field[0, :, 31:33, 31:33].mean((1, 2)), torch.tensor([2.0, -3.0]), atol=0.05, rtol=0)
+    assert field[..., 0, :].abs().max() < 1e-3
+
+
+def test_backward_flow_brings_every_landmark_home():
+    """target picture(p) = source picture(p + flow(p)): at a target landmark the flow points to the source's."""
+    rng = torch.Generator().manual_seed(0)
+    grid = torch.stack(torch.meshgrid(*[torch.linspace(0.25, 0.75, 8)] * 2, indexing="xy"), -1).reshape(1, -1, 2)
+    move = 0.03 * torch.sin(6 * grid.flip(-1)) + 0 * torch.rand(1, generator=rng)
+    flow = backward_flow(grid, grid + move, 64)
+    where = (grid + move) * 2 - 1
+    found = torch.nn.functional.grid_sample(flow, where[:, None], align_corners=False)[:, :, 0].transpose(1, 2)
+    assert (found + move).abs().max() < 0.004  # half a pixel of 128
+
+
+def test_unit_map_recovers_a_known_linear_face():
+    rng = np.random.default_rng(0)
+    truth = rng.normal(0, 0.05, (4, 6, 2)).astype(np.float32)
+    clips = []
+    for _ in range(5):
+        units, pose = rng.random((200, 4)).astype(np.float32), rng.normal(0, 5, (200, 3)).astype(np.float32)
+        person = rng.random((6, 2))
+        nod = pose[:, 1, None, None] * 0.01  # the head's own motion must not be blamed on the units
+        clips.append(((person + np.einsum("tk,kpc->tpc", units, truth) + nod).astype(np.float32), units, pose))
+    np.testing.assert_allclose(fit_unit_map(clips, ridge=1e-6), truth, atol=1e-4)

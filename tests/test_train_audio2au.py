@@ -1,0 +1,145 @@
+"""The training recipe on a toy corpus: it resumes exactly, refuses nonsense, and stops when the loss breaks."""
+
+from __future__ import annotations
+
+import csv
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from safetensors import safe_open
+
+import audio2au
+from recipes import train_audio2au
+from recipes.train_audio2au import Config, Objective, main, parse, read_clips
+from talkinghead.action_units import INDEX, UNIT_NAMES
+
+ROOT = Path(__file__).parents[1]
+TINY = ["hidden=8", "layers=2", "batch=2", "frames=25", "steps=12", "warmup=2", "validate_every=3", "save_every=4"]
+TINY += ["facegood=0"]
+
+
+def syllables(seconds: float, pitch: float = 120.0) -> np.ndarray:
+    """A buzz in four bursts a second, silent at first."""
+    time = np.arange(int(seconds * 16000)) / 16000
+    bursts = np.sin(2 * np.pi * 4 * time).clip(0) * (time > 0.4)
+    return (0.4 * bursts * np.sign(np.sin(2 * np.pi * pitch * time))).astype(np.float32)
+
+
+def contents(path: Path) -> tuple[dict, dict]:
+    with safe_open(path, "pt") as file:
+        return file.metadata(), {name: file.get_tensor(name) for name in file.keys()}
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory) -> Path:
+    """A corpus of four "clips" whose jaw follows the loudness, with their tracks."""
+    folder = tmp_path_factory.mktemp("toy")
+    (folder / "data" / "tracks").mkdir(parents=True)
+    rows = []
+    for number, split in enumerate(["train", "train", "train", "val"]):
+        samples = syllables(2.0 + 0.2 * number, 100 + 20 * number)
+        soundfile.write(folder / f"c{number}.wav", samples, 16000)
+        frames = len(samples) // 640
+        units = np.full((frames, 46), 0.1, np.float32)
+        units[:, INDEX["JawOpen"]] += np.abs(samples[: frames * 640]).reshape(-1, 640).max(1)
+        units[3] = np.nan  # the tracker lost one frame
+        track = folder / "data" / "tracks" / f"{split}_clip_grid_c{number}_{number}.npz"
+        np.savez(track, units=units, fps=np.float32(25))
+        rows.append([f"c{number}.wav", "clip", "grid", "grid/s1", split, "1", "own"])
+    with open(folder / "manifest.csv", "w", newline="") as file:
+        csv.writer(file).writerows([["path", "kind", "set", "identity", "split", "audio", "licence"], *rows])
+    return folder
+
+
+def words(toy: Path, out: Path, *more: str) -> list[str]:
+    return [f"corpus={toy}", f"data={toy / 'data'}", f"out={out}", *TINY, *more]
+
+
+@pytest.fixture(scope="module")
+def whole_run(toy, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("whole")
+    main(words(toy, out))
+    return out
+
+
+def test_killed_and_resumed_equals_uninterrupted(toy, whole_run, tmp_path):
+    command = [sys.executable, "-m", "recipes.train_audio2au", *words(toy, tmp_path)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    while not (tmp_path / "latest.pt").exists():
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert torch.load(tmp_path / "latest.pt", weights_only=True)["step"] < 12
+    main(words(toy, tmp_path))
+    assert (tmp_path / "metrics.csv").read_bytes() == (whole_run / "metrics.csv").read_bytes()
+    (about, one), (about_two, two) = (contents(folder / "audio2au.safetensors") for folder in (tmp_path, whole_run))
+    assert about == about_two and all(torch.equal(one[name], two[name]) for name in one)
+    one, two = (torch.load(folder / "latest.pt", weights_only=True)["model"] for folder in (tmp_path, whole_run))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_what_a_run_leaves(toy, whole_run):
+    assert parse(Config, [str(whole_run / "config.json")]) == parse(Config, words(toy, whole_run))
+    rows = list(csv.DictReader(open(whole_run / "metrics.csv")))
+    assert [int(r["step"]) for r in rows] == [3, 6, 9, 12]
+    model = audio2au.load(whole_run / "audio2au.safetensors")
+    assert model.unit_names == UNIT_NAMES and model.predict(syllables(1.0)).shape == (25, 46)
+
+
+def test_time_limit_stops_and_still_exports(toy, tmp_path):
+    main(words(toy, tmp_path), max_minutes=0)
+    assert (tmp_path / "audio2au.safetensors").exists()
+    assert torch.load(tmp_path / "latest.pt", weights_only=True)["step"] == 0
+
+
+def test_other_settings_do_not_mix_with_a_run(toy, whole_run):
+    with pytest.raises(SystemExit, match="other settings"):
+        main(words(toy, whole_run, "seed=1"))
+
+
+def test_unknown_keys_are_errors(toy, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(words(toy, tmp_path, "hiden=3", "batch=many"))
+    assert stopped.value.code == 2
+    message = capsys.readouterr().err
+    assert "hiden" in message and "batch" in message
+
+
+def test_broken_loss_stops_with_its_step(toy, tmp_path, monkeypatch):
+    calls = []
+
+    def breaks(self, predicted, units, weight):
+        calls.append(1)
+        return predicted.sum() * (float("nan") if len(calls) == 3 else 1)
+
+    monkeypatch.setattr(train_audio2au.Objective, "__call__", breaks)
+    with pytest.raises(SystemExit, match="step 2"):
+        main(words(toy, tmp_path, "validate_every=100"))
+
+
+def test_labels_count_from_rest_and_leave_the_eyes_out(toy):
+    for clip in read_clips(toy, toy / "data", "train", parse(Config, words(toy, toy)).features()):
+        assert np.nanpercentile(clip.units[:, INDEX["JawOpen"]], 20) < 0.02
+        assert np.nanmax(clip.units[:, INDEX["JawOpen"]]) > 0.2
+        assert (clip.units[:, INDEX["EyeBlink_L"]] == 0).all()
+
+
+def test_objective_ignores_what_has_no_label(toy):
+    config = parse(Config, words(toy, toy))
+    objective = Objective(config, np.ones(46, np.float32))
+    units, weight = torch.zeros(1, 5, 46), torch.zeros(1, 5, 46)
+    assert objective(torch.rand(1, 5, 46), units, weight) == 0
+    weight[..., 0] = 1
+    assert objective(units + 0.5, units, weight) == pytest.approx(objective(units - 0.5, units, weight))
+    speech = objective(units + 0.5, units, weight)
+    assert objective(units + 0.5, units, 2 * weight) == pytest.approx(config.rest * speech)
+
+
