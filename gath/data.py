@@ -72,7 +72,7 @@ def mirror_units(names: tuple[str, ...]) -> np.ndarray:
 
 def to_tensor(images: np.ndarray) -> Tensor:
     """uint8 [B, S, S, 3] to float [B, 3, S, S] in [-1, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+    return torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
 class Sampler:

@@ -121,19 +121,11 @@ def generator_losses(
     return losses, frames, wish_frames
 
 
-def discriminator_step(
-    discriminator: PatchDiscriminator,
-    optimiser: torch.optim.Optimizer,
-    real: Tensor,
-    fakes: list[Tensor],
-    autocast: torch.autocast,
-) -> float:
-    """One update of the discriminator on real photographs and finished frames; returns its loss."""
+def discriminator_losses(
+    discriminator: PatchDiscriminator, real: Tensor, fakes: list[Tensor], autocast: torch.autocast
+) -> Tensor:
+    """The discriminator's loss on real photographs and finished frames; the frames get no gradient."""
     with autocast:
         real_score = discriminator(real)[0].float()
         fake_scores = [discriminator(f.detach())[0].float() for f in fakes]
-    loss = discriminator_loss([real_score], fake_scores)
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    optimiser.step()
-    return float(loss.detach())
+    return discriminator_loss([real_score], fake_scores)

@@ -2,6 +2,8 @@
 
     python -m recipes.train_audio2au corpus=CORPUS data=DATA [FILE.json] [key=value ...] [--max-minutes M]
 
+`recipes/audio2au_pham2017.json` as FILE.json selects the features of Pham et al. 2017.
+
 CORPUS has the `manifest.csv`, DATA the tracks that `recipes.prepare` wrote. OUT (key `out`) receives `config.json`,
 `metrics.csv`, `latest.pt` (for going on: run the same command again) and the weights, `audio2au.safetensors`. The
 weights are those of the step that did best on the validation split. A run that was killed and taken up again gives

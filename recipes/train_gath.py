@@ -1,11 +1,13 @@
 """Train the `flow` generator: real targets from clips and from back-translated photographs.
 
     python -m recipes.train_gath data=DATA run=RUN [key=value ...]
+    torchrun --nproc-per-node 2 -m recipes.train_gath data=DATA run=RUN [key=value ...]
 
 Reads DATA/train, DATA/val and DATA/motion.pt (recipes.prepare, recipes.fit_motion). RUN receives the resolved settings
 (config.json), metrics.csv, a sheet of faces every `sheet_every` steps, latest.pt to resume from, and weights.safetensors
 (the moving average of the generator: what ships). A run whose folder holds latest.pt goes on from it: models, optimisers,
-step, random state and data position come from the checkpoint, every setting from the command line.
+step, random state and data position come from the checkpoint, every setting from the command line. Under torchrun every
+process draws `batch` faces of its own and gradients are averaged; resume with as many processes as before.
 """
 
 from __future__ import annotations
@@ -20,16 +22,19 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+import torch.distributed as dist
+from torch import nn
 
 import gath
 from gath.data import Batch, Pack, Sampler, to_tensor
 from gath.discriminator import PatchDiscriminator
 from gath.generator import FlowConfig, FlowGenerator, compose
 from gath.motion import LandmarkMover, splat
-from gath.training import Weights, back_translate, discriminator_step, generator_losses
+from gath.training import Weights, back_translate, discriminator_losses, generator_losses
 from recipes.config import parse, save
 from talkinghead.action_units import INDEX, UNIT_NAMES
 
+LOG_EVERY = 50  # steps
 SHEET_UNITS = ({}, {"JawOpen": 0.5, "LipsLowerOpen": 0.9, "LipsUpperOpen": 0.5}, {"MouthSmile_L": 0.9, "MouthSmile_R": 0.9},
                {"EyeBlink_L": 0.9, "EyeBlink_R": 0.9}, {"LipsPucker": 0.9},
                {"BrowsU_C": 0.9, "BrowsU_L": 0.9, "BrowsU_R": 0.9})  # fmt: skip
@@ -47,6 +52,9 @@ class Config:
     back_share: float = 0.5  # share of back-translated photographs in a batch, the rest are pairs from clips
     rate: float = 3e-4  # Adam's learning rate
     final_rate: float = 3e-4  # reached linearly at the end of `minutes`
+    size: int = 128  # side of the faces in the packs, pixels
+    width: int = 32  # channels of the encoder's first layer
+    painter: int = 32  # channels of the painter
     flow: float = 0.2  # weight of the distance to the landmarks' own flow
     adversarial: float = 0.0  # weight of the least-squares adversary; zero leaves it out
     matching: float = 0.0  # weight of the distance in the discriminator's features
@@ -66,20 +74,55 @@ def mean_basis(mover: LandmarkMover, size: int) -> torch.Tensor:
     return torch.cat([splat(points, -step[None], size) for step in mover.unit_map])
 
 
+class Peers:
+    """The processes of one run: alone, or those that torchrun started."""
+
+    def __init__(self):
+        self.count, self.rank = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
+        if self.count > 1:
+            dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+
+    def average_gradients(self, model: nn.Module) -> None:
+        if self.count == 1:
+            return
+        gradients = [p.grad for p in model.parameters() if p.grad is not None]
+        flat = torch.cat([g.flatten() for g in gradients])
+        dist.all_reduce(flat)
+        flat /= self.count
+        for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients])):
+            gradient.copy_(part.view_as(gradient))
+
+    def gather(self, value: object) -> list[object]:
+        """`value` of every process, in order of rank."""
+        if self.count == 1:
+            return [value]
+        values: list[object] = [None] * self.count
+        dist.all_gather_object(values, value)
+        return values
+
+    def agree(self, value: float) -> float:
+        """What the first process says: clocks differ, and all must stop at the same step."""
+        if self.count == 1:
+            return value
+        said = torch.tensor([value])
+        dist.broadcast(said, 0)
+        return float(said)
+
+
 class Run:
     """Everything that changes while training, and how it is saved and restored."""
 
-    def __init__(self, config: Config):
-        self.config = config
+    def __init__(self, config: Config, peers: Peers):
+        self.config, self.peers = config, peers
         torch.manual_seed(config.seed)
         state = torch.load(config.data / "motion.pt", map_location="cpu")["mover"]
         self.mover = LandmarkMover(state["unit_map"], state["components"]).eval().requires_grad_(False)
         self.mover.load_state_dict(state)
-        shape = FlowConfig(UNIT_NAMES)
+        shape = FlowConfig(UNIT_NAMES, config.size, config.width, painter=config.painter)
         self.generator = FlowGenerator(shape, mean_basis(self.mover, shape.size // 2))
         self.average = FlowGenerator(shape).requires_grad_(False)
         self.average.load_state_dict(self.generator.state_dict())
-        self.discriminator = PatchDiscriminator()
+        self.discriminator = PatchDiscriminator(config.width)
         for model in (self.mover, self.generator, self.average, self.discriminator):
             model.to(config.device, memory_format=torch.channels_last)
         if config.compile:
@@ -87,7 +130,8 @@ class Run:
             self.generator.painter.compile()
         self.optimiser = torch.optim.Adam(self.generator.parameters(), config.rate, betas=(0.9, 0.99))
         self.d_optimiser = torch.optim.Adam(self.discriminator.parameters(), config.rate, betas=(0.5, 0.99))
-        self.sampler = Sampler(Pack(config.data / "train"), UNIT_NAMES, config.seed, config.back_share)
+        self.sampler = Sampler(Pack(config.data / "train"), UNIT_NAMES, config.seed + peers.rank, config.back_share)
+        torch.manual_seed(config.seed + peers.rank)  # from here on every process draws its own
         self.step = 0
         self.parts = {
             "generator": self.generator, "average": self.average, "discriminator": self.discriminator,
@@ -95,8 +139,10 @@ class Run:
         }  # fmt: skip
 
     def save(self) -> None:
-        state = {name: part.state_dict() for name, part in self.parts.items()}
-        state |= {"step": self.step, "torch": torch.get_rng_state(), "data": self.sampler.rng.bit_generator.state}
+        random = self.peers.gather((torch.get_rng_state(), self.sampler.rng.bit_generator.state))
+        if self.peers.rank:
+            return
+        state = {name: part.state_dict() for name, part in self.parts.items()} | {"step": self.step, "random": random}
         partial = self.config.run / "latest.part"
         torch.save(state, partial)
         os.replace(partial, self.config.run / "latest.pt")
@@ -110,8 +156,10 @@ class Run:
         for name, part in self.parts.items():
             part.load_state_dict(state[name])
         self.step = state["step"]
-        torch.set_rng_state(state["torch"].cpu())
-        self.sampler.rng.bit_generator.state = state["data"]
+        if len(state["random"]) != self.peers.count:
+            raise SystemExit(f"{path} is of {len(state['random'])} processes; resume with as many")
+        torch_state, self.sampler.rng.bit_generator.state = state["random"][self.peers.rank]
+        torch.set_rng_state(torch_state.cpu())
 
     def train_step(self, rate: float) -> dict[str, float]:
         c = self.config
@@ -132,7 +180,8 @@ class Run:
         total = sum(losses.values())
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()
-        torch.nn.utils.clip_grad_norm_(self.generator.parameters(), 1.0)
+        self.peers.average_gradients(self.generator)
+        nn.utils.clip_grad_norm_(self.generator.parameters(), 1.0)
         self.optimiser.step()
         decay = min(c.ema, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
@@ -142,11 +191,36 @@ class Run:
         if c.adversarial or c.matching:
             self.discriminator.requires_grad_(True)
             real = batch.target
-            out["discriminator"] = discriminator_step(
-                self.discriminator, self.d_optimiser, real, [frames, wishes], autocast
-            )
+            loss = discriminator_losses(self.discriminator, real, [frames, wishes], autocast)
+            self.d_optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            self.peers.average_gradients(self.discriminator)
+            self.d_optimiser.step()
+            out["discriminator"] = float(loss.detach())
         self.step += 1
         return out
+
+
+class Log:
+    """Means of every loss over LOG_EVERY steps, to metrics.csv and the terminal; the settings beside them."""
+
+    def __init__(self, config: Config):
+        save(config, config.run / "config.json")
+        self.batch, self.start, self.steps, self.sums = config.batch, time.monotonic(), 0, {}
+        self.file = open(config.run / "metrics.csv", "a", newline="")
+
+    def __call__(self, step: int, values: dict[str, float], processes: int) -> None:
+        self.steps += 1
+        for name, value in values.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+        if step % LOG_EVERY:
+            return
+        rate = self.steps * self.batch * processes / (time.monotonic() - self.start)
+        means = {name: round(total / LOG_EVERY, 5) for name, total in self.sums.items()}
+        csv.writer(self.file).writerow([step, round(rate, 2), *(f"{k}={v}" for k, v in means.items())])
+        self.file.flush()
+        print(f"step {step}  {rate:.1f} faces/s  {means}", flush=True)
+        self.sums = {}
 
 
 @torch.inference_mode()
@@ -174,35 +248,27 @@ def sheet(generator: FlowGenerator, pack: Pack, path: Path) -> None:
 def main(words: list[str]) -> None:
     config = parse(Config, words)
     config.run.mkdir(parents=True, exist_ok=True)
-    save(config, config.run / "config.json")
     torch.set_num_threads(config.threads)
-    run = Run(config)
+    peers = Peers()
+    run = Run(config, peers)
     run.restore()
+    log = Log(config) if peers.rank == 0 else None
     val = Pack(config.data / "val")
-    start, sums, counted = time.monotonic(), {}, 0
-    log = open(config.run / "metrics.csv", "a", newline="")
-    writer = csv.writer(log)
+    start = time.monotonic()
     while run.step < config.steps:
-        done = (time.monotonic() - start) / 60 / config.minutes
+        done = peers.agree((time.monotonic() - start) / 60 / config.minutes)
         if done >= 1:
             break
         values = run.train_step(config.rate + (config.final_rate - config.rate) * done)
-        counted += 1
-        for name, value in values.items():
-            sums[name] = sums.get(name, 0.0) + value
-        if run.step % 50 == 0:
-            rate = counted / (time.monotonic() - start) * config.batch
-            means = {k: round(v / 50, 5) for k, v in sums.items()}
-            writer.writerow([run.step, round(rate, 2), *(f"{k}={v}" for k, v in means.items())])
-            log.flush()
-            print(f"step {run.step}  {rate:.1f} faces/s  {means}", flush=True)
-            sums = {}
+        if log:
+            log(run.step, values, peers.count)
         if run.step % config.checkpoint_every == 0:
             run.save()
-        if run.step % config.sheet_every == 0:
+        if log and run.step % config.sheet_every == 0:
             sheet(run.average, val, config.run / f"sheet_{run.step:07d}.png")
     run.save()
-    sheet(run.average, val, config.run / f"sheet_{run.step:07d}.png")
+    if log:
+        sheet(run.average, val, config.run / f"sheet_{run.step:07d}.png")
 
 
 if __name__ == "__main__":

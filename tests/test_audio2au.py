@@ -230,7 +230,7 @@ def test_without_speech_the_face_rests(model, level):
     if level is not None:
         samples = level_to(coloured_noise(rng, len(samples), RATE), level)
     units = model.predict(samples)[5:]
-    assert units[:, INDEX["JawOpen"]].mean() < 0.04 and opening(units).mean() < 0.015
+    assert units[:, INDEX["JawOpen"]].max() < 0.06 and opening(units).mean() < 0.01
 
 
 def test_mouth_follows_syllables_and_shuts_in_the_pause(model):

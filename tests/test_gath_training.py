@@ -9,7 +9,7 @@ from gath.discriminator import PatchDiscriminator
 from gath.generator import FlowConfig, FlowGenerator
 from gath.losses import adversarial_loss, discriminator_loss, flow_loss, total_variation, weighted_l1
 from gath.motion import LandmarkMover
-from gath.training import Weights, back_translate, discriminator_step, generator_losses
+from gath.training import Weights, back_translate, discriminator_losses, generator_losses
 
 NAMES = ("EyeBlink_L", "EyeBlink_R", "JawLeft", "JawOpen", "JawRight", "LipsLowerDown", "LipsLowerOpen", "LipsPucker",
          "LipsUpperOpen", "LipsUpperUp")  # fmt: skip
@@ -126,11 +126,9 @@ def test_generator_step_leaves_discriminator_untouched_and_vice_versa(pack_folde
     assert any(p.grad.abs().sum() > 0 for p in generator.parameters() if p.grad is not None)
     generator.zero_grad(set_to_none=True)
     discriminator.requires_grad_(True)
-    before = [p.clone() for p in discriminator.parameters()]
-    optimiser = torch.optim.Adam(discriminator.parameters(), 1e-3)
-    discriminator_step(discriminator, optimiser, batch.target, [frames, wishes], NO_CAST)
+    discriminator_losses(discriminator, batch.target, [frames, wishes], NO_CAST).backward()
     assert all(p.grad is None for p in generator.parameters())
-    assert any(not torch.equal(a, b) for a, b in zip(before, discriminator.parameters()))
+    assert all(p.grad.abs().sum() > 0 for p in discriminator.parameters())
 
 
 def test_a_few_steps_learn_the_motion_of_one_batch(pack_folder):

@@ -141,5 +141,3 @@ def test_objective_ignores_what_has_no_label(toy):
     assert objective(units + 0.5, units, weight) == pytest.approx(objective(units - 0.5, units, weight))
     speech = objective(units + 0.5, units, weight)
     assert objective(units + 0.5, units, 2 * weight) == pytest.approx(config.rest * speech)
-
-

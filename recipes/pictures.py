@@ -1,0 +1,62 @@
+"""The pictures in docs/: frames of a video side by side, and a sheet of portraits under single units.
+
+    python -m recipes.pictures frames VIDEO OUT.png [--count 6]
+    python -m recipes.pictures sheet CORPUS OUT.png [--set us_congress] [--split test] [--generator FILE]
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import cv2
+import numpy as np
+import typer
+
+from talkinghead.face import alignment, crop
+from talkinghead.pipeline import TalkingHead
+from talkinghead.portrait import read_portrait, write_picture
+from talkinghead.video import VideoReader
+from recipes.judge import spread
+
+SHEET = {
+    "jaw": {"JawOpen": 0.5, "LipsLowerOpen": 0.9, "LipsUpperOpen": 0.6},
+    "smile": {"MouthSmile_L": 0.9, "MouthSmile_R": 0.9},
+    "blink": {"EyeBlink_L": 0.9, "EyeBlink_R": 0.9},
+    "pucker": {"LipsPucker": 0.95, "LipsFunnel": 0.3},
+    "brows": {"BrowsU_C": 0.9, "BrowsU_L": 0.9, "BrowsU_R": 0.9},
+}
+SIDE = 192  # pixels of one face
+
+app = typer.Typer(help=__doc__)
+
+
+@app.command()
+def frames(video: Path, out: Path, count: int = 6) -> None:
+    """Evenly spaced frames of a video, in one row."""
+    every = list(VideoReader(video))
+    chosen = [every[i] for i in np.linspace(0, len(every) - 1, count + 2).astype(int)[1:-1]]
+    scale = 2 * SIDE / chosen[0].shape[0]
+    write_picture(out, np.hstack([cv2.resize(f, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) for f in chosen]), True)
+
+
+@app.command()
+def sheet(
+    corpus: Path, out: Path, set: str = "us_congress", split: str = "test", generator: Path | None = None, count: int = 10
+) -> None:
+    """One row a portrait: the photograph, then each of SHEET's units on top of its own, aligned faces only."""
+    with open(corpus / "manifest.csv", newline="") as file:
+        rows = [r for r in csv.DictReader(file) if r["kind"] == "portrait" and r["set"] == set and r["split"] == split]
+    head = TalkingHead(generator=generator)
+    lines = []
+    for row in spread(rows, count):
+        image = read_portrait(corpus / row["path"])
+        matrix = alignment(head.tracker(image)[0].points, SIDE)
+        puppet = head.prepare(image)
+        faces = [image] + [head.edit(puppet, units) for units in SHEET.values()]
+        lines.append(np.hstack([crop(face, matrix, SIDE) for face in faces]))
+    write_picture(out, np.vstack(lines), True)
+
+
+if __name__ == "__main__":
+    app()
