@@ -1,6 +1,6 @@
 """The pictures in docs/: frames of a video side by side, and a sheet of portraits under single units.
 
-    python -m recipes.pictures frames VIDEO OUT.png [--count 6]
+    python -m recipes.pictures frames VIDEO OUT.png [--count 4]
     python -m recipes.pictures sheet CORPUS OUT.png [--set us_congress] [--split test] [--generator FILE]
 """
 
@@ -16,6 +16,7 @@ import typer
 from talkinghead.face import alignment, crop
 from talkinghead.pipeline import TalkingHead
 from talkinghead.portrait import read_portrait, write_picture
+from talkinghead.tracker import Tracker
 from talkinghead.video import VideoReader
 from recipes.judge import spread
 
@@ -32,12 +33,14 @@ app = typer.Typer(help=__doc__)
 
 
 @app.command()
-def frames(video: Path, out: Path, count: int = 6) -> None:
-    """Evenly spaced frames of a video, in one row."""
+def frames(video: Path, out: Path, count: int = 4) -> None:
+    """The first frame of a video, and the face in frames evenly spaced through it."""
     every = list(VideoReader(video))
+    matrix = alignment(Tracker()(every[0])[0].points, 2 * SIDE)
     chosen = [every[i] for i in np.linspace(0, len(every) - 1, count + 2).astype(int)[1:-1]]
-    scale = 2 * SIDE / chosen[0].shape[0]
-    write_picture(out, np.hstack([cv2.resize(f, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) for f in chosen]), True)
+    scale = 2 * SIDE / every[0].shape[0]
+    first = cv2.resize(every[0], None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    write_picture(out, np.hstack([first] + [crop(frame, matrix, 2 * SIDE) for frame in chosen]), True)
 
 
 @app.command()

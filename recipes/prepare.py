@@ -129,6 +129,8 @@ def pack(corpus: Path, data: Path, split: str) -> int:
     sources = {p: i for i, p in enumerate(sorted({r["set"] for r in rows}))}
     files = sorted((data / "tracks").glob(f"{split}_*.npz"))
     total = sum(len(np.load(f)["kept"]) for f in files)
+    if not total:
+        return 0
     folder = data / split
     folder.mkdir(exist_ok=True)
     shape = (total, PACKED, PACKED, 3)

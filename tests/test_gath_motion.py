@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from gath.motion import backward_flow, fit_unit_map, splat, warp
+from gath.motion import LandmarkMover, backward_flow, fit_unit_map, splat, warp
 
 
 def test_warp_reads_the_picture_where_the_flow_points():
@@ -44,3 +44,12 @@ def test_unit_map_recovers_a_known_linear_face():
         nod = pose[:, 1, None, None] * 0.01  # the head's own motion must not be blamed on the units
         clips.append(((person + np.einsum("tk,kpc->tpc", units, truth) + nod).astype(np.float32), units, pose))
     np.testing.assert_allclose(fit_unit_map(clips, ridge=1e-6), truth, atol=1e-4)
+
+
+def test_mover_leaves_a_face_alone_when_its_units_stay():
+    torch.manual_seed(0)
+    mover = LandmarkMover(torch.randn(5, 20, 2), torch.randn(3, 20, 2))
+    torch.nn.init.normal_(mover.net[-1].weight)
+    points, own = torch.rand(4, 20, 2), torch.rand(4, 5)
+    torch.testing.assert_close(mover(points, own, own), points)
+    assert (mover(points, own, 1 - own) - points).abs().max() > 0.01
