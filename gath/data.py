@@ -89,7 +89,7 @@ class Sampler:
         opening = pack.units[:, names.index("LipsLowerOpen")] + pack.units[:, names.index("LipsUpperOpen")]
         closing = pack.units[:, [names.index("EyeBlink_L"), names.index("EyeBlink_R")]].max(1)
         interest = 0.3 + opening + 0.5 * pack.units[:, names.index("LipsPucker")]
-        weight = interest * np.where(pack.group < 0, 1.0, 0.15)
+        weight = interest * np.where(pack.group < 0, 1.0, 0.05)
         self.photo_p = weight[self.photos] / weight[self.photos].sum()
         self.clips = [np.flatnonzero(usable & (pack.group == g)) for g in np.unique(pack.group[pack.group >= 0])]
         self.clips = [c for c in self.clips if len(c) >= 8]

@@ -45,10 +45,13 @@ def _gaussian_blur(x: torch.Tensor, sigma: float) -> torch.Tensor:
     return F.conv2d(x, kernel.view(1, 1, -1, 1).expand(c, 1, -1, 1), padding=(radius, 0), groups=c)
 
 
-def splat(points: torch.Tensor, values: torch.Tensor, size: int) -> torch.Tensor:
+def splat(
+    points: torch.Tensor, values: torch.Tensor, size: int, trust: torch.Tensor | None = None
+) -> torch.Tensor:
     """Dense field from values known at points: splat bilinearly on a grid, blur at a few scales, normalise.
 
-    `points` [B, P, 2] in fractions, `values` [B, P, C]; returns [B, C, size, size]. The border of the grid is pinned
+    `points` [B, P, 2] in fractions, `values` [B, P, C], `trust` [B, P, 1] how much each point counts against its
+    neighbours (default: all alike); returns [B, C, size, size]. The border of the grid is pinned
     to zero, so that the field dies out toward the edge of the crop.
     """
     b, _, c = values.shape
@@ -57,7 +60,10 @@ def splat(points: torch.Tensor, values: torch.Tensor, size: int) -> torch.Tensor
     border = torch.cat([torch.stack(s, -1) for s in ((edge, zero), (edge, one), (zero, edge), (one, edge))])
     points = torch.cat([points, border.expand(b, -1, -1)], 1)
     values = torch.cat([values, values.new_zeros(b, len(border), c)], 1)
-    known = torch.cat([values, torch.ones_like(values[..., :1])], -1)  # the last channel counts
+    counts = torch.ones_like(values[..., :1])  # the last channel
+    if trust is not None:
+        counts[:, : trust.shape[1]] = trust
+    known = torch.cat([values * counts, counts], -1)
     xy = (points * size - 0.5).clamp(0, size - 1.001)
     low = xy.floor()
     frac = xy - low

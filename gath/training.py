@@ -8,21 +8,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gath.back_translation import INNER_LIP, OUTER_LIP
 from gath.data import Batch
 from gath.discriminator import PatchDiscriminator
 from gath.generator import FlowGenerator, compose
 from gath.losses import adversarial_loss, discriminator_loss, flow_loss, weighted_l1
-from gath.motion import LandmarkMover, backward_flow, splat, warp
+from gath.motion import LandmarkMover, splat
 
-# MediaPipe mesh points on the outlines of the lips (outer, inner) and the eyelids (right, left).
-LIPS = (
-    61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185,
-    78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191,
-)  # fmt: skip
+# MediaPipe mesh points on the outlines of the eyelids (right, left).
 LIDS = (
     33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246,
     362, 382, 381, 380, 374, 373, 390, 249, 263, 466, 388, 387, 386, 385, 384, 398,
 )  # fmt: skip
+UPPER_LIDS = (246, 161, 160, 159, 158, 157, 173, 466, 388, 387, 386, 385, 384, 398)
+UPPER_LIDS_WEIGHT = 4.0  # where the lids meet, the moving one decides, or the eye would close halfway
 LIPS_WEIGHT, LIDS_WEIGHT, OUTSIDE_WEIGHT = 5.0, 4.0, 0.1  # against 1 for the rest of the face
 
 
@@ -37,42 +36,17 @@ class Weights:
 
 
 @torch.no_grad()
-def back_translate(batch: Batch, mover: LandmarkMover, index: dict[str, int]) -> Batch:
-    """Give every photograph of the batch a pseudo-source: the same face, warped to other and more closed units.
-
-    The target stays the real photograph, so what the generator learns to paint is always real (DESIGN, "Learning from
-    unpaired photographs").
-    """
-    back = batch.back
-    if not back.any():
-        return batch
-    own, points = batch.target_units[back], batch.target_points[back]
-    other = batch.wish[back].clone()
-    mouth = [index[n] for n in ("JawOpen", "LipsUpperOpen", "LipsLowerOpen", "LipsLowerDown", "LipsUpperUp")]
-    closed = torch.rand(len(own), 1, device=own.device) * own[:, mouth]
-    other[:, mouth] = torch.minimum(other[:, mouth], closed)
-    eyes = [i for n, i in index.items() if n.startswith("Eye")]
-    other[:, eyes] = own[:, eyes]  # a warp cannot open a closed lid, nor turn an iris well
-    moved = mover(points, own, other)
-    size = batch.target.shape[-1]
-    flow = F.interpolate(backward_flow(points, moved, size // 2), scale_factor=2, mode="bilinear")
-    source, units, landmarks = batch.source.clone(), batch.source_units.clone(), batch.source_points.clone()
-    source[back], units[back], landmarks[back] = warp(batch.target[back], flow), other, moved
-    return Batch(
-        source, units, landmarks, batch.target, batch.target_units, batch.target_points, batch.wish, batch.back
-    )
-
-
-@torch.no_grad()
 def teacher_flow(source: Tensor, target: Tensor, size: int) -> tuple[Tensor, Tensor]:
     """The landmarks' own backward flow [B, 2, size, size], and how much each pixel of the target face matters.
 
     The weight [B, 1, size, size] is little outside the face, more inside, most at the mouth and the eyes.
     """
     value = target.new_ones(*target.shape[:2], 1)
-    value[:, list(LIPS)] = LIPS_WEIGHT
+    value[:, list(OUTER_LIP + INNER_LIP)] = LIPS_WEIGHT
     value[:, list(LIDS)] = LIDS_WEIGHT
-    dense = splat(target, torch.cat([source - target, value], 2), size)
+    trust = torch.ones_like(value)
+    trust[:, list(UPPER_LIDS)] = UPPER_LIDS_WEIGHT
+    dense = splat(target, torch.cat([source - target, value], 2), size, trust)
     return dense[:, :2], OUTSIDE_WEIGHT + dense[:, 2:]
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 import csv
 import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -162,7 +163,8 @@ def main(corpus: Path, data: Path, workers: int = 2, limit: int = 0) -> None:
     todo = {n: r for n, r in items(corpus).items() if not (tracks / f"{n}.npz").exists()}
     todo = dict(list(todo.items())[: limit or None])
     faces, dropped = 0, []
-    with ProcessPoolExecutor(workers) as pool:
+    # Spawned, not forked: a fork of a process that runs MediaPipe's threads can hang.
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         jobs = {pool.submit(track_item, corpus, r, tracks / f"{n}.npz"): n for n, r in todo.items()}
         for job in tqdm(as_completed(jobs), total=len(jobs), disable=not sys.stderr.isatty(), unit="file"):
             count, lost = job.result()

@@ -26,11 +26,12 @@ import torch.distributed as dist
 from torch import nn
 
 import gath
+from gath.back_translation import back_translate
 from gath.data import Batch, Pack, Sampler, to_tensor
 from gath.discriminator import PatchDiscriminator
 from gath.generator import FlowConfig, FlowGenerator, compose
-from gath.motion import LandmarkMover, splat
-from gath.training import Weights, back_translate, discriminator_losses, generator_losses
+from gath.motion import LandmarkEstimator, LandmarkMover, splat
+from gath.training import Weights, discriminator_losses, generator_losses
 from recipes.config import parse, save
 from talkinghead.action_units import INDEX, UNIT_NAMES
 
@@ -74,6 +75,17 @@ def mean_basis(mover: LandmarkMover, size: int) -> torch.Tensor:
     return torch.cat([splat(points, -step[None], size) for step in mover.unit_map])
 
 
+def load_motion(path: Path) -> tuple[LandmarkMover, LandmarkEstimator]:
+    """What recipes.fit_motion left, ready for inference."""
+    state = torch.load(path, map_location="cpu")
+    mover = LandmarkMover(state["mover"]["unit_map"], state["mover"]["components"])
+    units, points = state["mover"]["unit_map"].shape[:2]
+    estimator = LandmarkEstimator(points, units)
+    mover.load_state_dict(state["mover"])
+    estimator.load_state_dict(state["estimator"])
+    return mover.eval().requires_grad_(False), estimator.eval().requires_grad_(False)
+
+
 class Peers:
     """The processes of one run: alone, or those that torchrun started."""
 
@@ -115,15 +127,13 @@ class Run:
     def __init__(self, config: Config, peers: Peers):
         self.config, self.peers = config, peers
         torch.manual_seed(config.seed)
-        state = torch.load(config.data / "motion.pt", map_location="cpu")["mover"]
-        self.mover = LandmarkMover(state["unit_map"], state["components"]).eval().requires_grad_(False)
-        self.mover.load_state_dict(state)
+        self.mover, self.estimator = load_motion(config.data / "motion.pt")
         shape = FlowConfig(UNIT_NAMES, config.size, config.width, painter=config.painter)
         self.generator = FlowGenerator(shape, mean_basis(self.mover, shape.size // 2))
         self.average = FlowGenerator(shape).requires_grad_(False)
         self.average.load_state_dict(self.generator.state_dict())
         self.discriminator = PatchDiscriminator(config.width)
-        for model in (self.mover, self.generator, self.average, self.discriminator):
+        for model in (self.mover, self.estimator, self.generator, self.average, self.discriminator):
             model.to(config.device, memory_format=torch.channels_last)
         if config.compile:
             self.generator.encoder.compile()
@@ -167,7 +177,7 @@ class Run:
             group["lr"] = rate
         batch = self.sampler.draw(c.batch)
         batch = Batch(*(x.to(c.device) for x in vars(batch).values()))
-        batch = back_translate(batch, self.mover, INDEX)
+        batch = back_translate(batch, self.mover, self.estimator, INDEX)
         autocast = torch.autocast(c.device, torch.bfloat16, enabled=c.bfloat16)
         weights = Weights(flow=c.flow, adversarial=c.adversarial, matching=c.matching)
         self.discriminator.requires_grad_(False)

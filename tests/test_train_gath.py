@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import gath
-from gath.motion import LandmarkMover
+from gath.motion import LandmarkEstimator, LandmarkMover
 from recipes import train_gath
 from talkinghead.action_units import UNIT_NAMES
 
@@ -38,7 +38,8 @@ def data(tmp_path_factory):
             np.save(folder / split / f"{name}.npy", value)
     torch.manual_seed(0)
     mover = LandmarkMover(torch.randn(46, 478, 2) * 0.01, torch.randn(4, 478, 2) * 0.01)
-    torch.save({"mover": mover.state_dict()}, folder / "motion.pt")
+    estimator = LandmarkEstimator(478, 46)
+    torch.save({"mover": mover.state_dict(), "estimator": estimator.state_dict()}, folder / "motion.pt")
     return folder
 
 
