@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gath.data import Batch
-from gath.motion import LandmarkEstimator, LandmarkMover, backward_flow, warp
+from gath.motion import LandmarkEstimator, LandmarkMover, backward_flow, surroundings, warp
 
 # MediaPipe mesh points around the lips, in order; then the inner lip's upper points and the lower ones below them.
 OUTER_LIP = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
@@ -56,7 +56,9 @@ def back_translate(
         moved[shut] = both
         pictures = pictures.clone()
         pictures[shut] = fill_mouth(pictures[shut], points[shut])
-    flow = F.interpolate(backward_flow(points, moved, pictures.shape[-1] // 2), scale_factor=2, mode="bilinear")
+    ring = surroundings(points)
+    before, after = torch.cat([points, ring], 1), torch.cat([moved, ring], 1)
+    flow = F.interpolate(backward_flow(before, after, pictures.shape[-1] // 2), scale_factor=2, mode="bilinear")
     source, units, landmarks = batch.source.clone(), batch.source_units.clone(), batch.source_points.clone()
     source[back], landmarks[back] = warp(pictures, flow), moved
     units[back] = estimator(moved).clamp(0, 1)  # what the tracker would say of it, not what was asked

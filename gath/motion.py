@@ -16,6 +16,14 @@ SPLAT_SIGMAS = (0.012, 0.035, 0.1)
 SPLAT_WEIGHTS = (1.0, 0.02, 0.0004)
 
 
+# MediaPipe mesh points along the outline of the face, and how much wider than it the ring that must not move is.
+FACE_OVAL = (
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
+    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
+)  # fmt: skip
+SURROUNDINGS = 1.3
+
+
 def fit_unit_map(clips: list[tuple[np.ndarray, np.ndarray, np.ndarray]], ridge: float = 3.0) -> np.ndarray:
     """Least-squares map from units to aligned landmark displacement, over clips of single people.
 
@@ -79,6 +87,13 @@ def splat(
     for sigma, weight in zip(SPLAT_SIGMAS, SPLAT_WEIGHTS):
         total = total + weight * _gaussian_blur(grid, sigma * size) / (sigma * size) ** 2
     return total[:, :c] / total[:, c:].clamp_min(1e-12)
+
+
+def surroundings(points: torch.Tensor) -> torch.Tensor:
+    """A ring of points [B, 36, 2] around the face [B, 478, 2]: hair and background, which expressions do not move."""
+    oval = points[:, list(FACE_OVAL)]
+    centre = oval.mean(1, keepdim=True)
+    return centre + SURROUNDINGS * (oval - centre)
 
 
 def backward_flow(source: torch.Tensor, target: torch.Tensor, size: int) -> torch.Tensor:

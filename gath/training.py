@@ -13,7 +13,7 @@ from gath.data import Batch
 from gath.discriminator import PatchDiscriminator
 from gath.generator import FlowGenerator, compose
 from gath.losses import adversarial_loss, discriminator_loss, flow_loss, weighted_l1
-from gath.motion import LandmarkMover, splat
+from gath.motion import LandmarkMover, splat, surroundings
 
 # MediaPipe mesh points on the outlines of the eyelids (right, left).
 LIDS = (
@@ -46,7 +46,10 @@ def teacher_flow(source: Tensor, target: Tensor, size: int) -> tuple[Tensor, Ten
     value[:, list(LIDS)] = LIDS_WEIGHT
     trust = torch.ones_like(value)
     trust[:, list(UPPER_LIDS)] = UPPER_LIDS_WEIGHT
-    dense = splat(target, torch.cat([source - target, value], 2), size, trust)
+    ring = surroundings(source)
+    still = ring.new_zeros(*ring.shape[:2], 3)  # neither moves nor matters
+    known = torch.cat([torch.cat([source - target, value], 2), still], 1)
+    dense = splat(torch.cat([target, ring], 1), known, size, trust)
     return dense[:, :2], OUTSIDE_WEIGHT + dense[:, 2:]
 
 

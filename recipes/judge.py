@@ -16,6 +16,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -79,7 +80,12 @@ def figures(result: dict) -> dict[str, float]:
 
 
 def main(
-    corpus: Path, out: Path, scorer: Path, split: str = "test", generator: Path | None = None, portraits: int = 10
+    corpus: Path,
+    out: Path,
+    scorer: Annotated[Path, typer.Option()],
+    split: str = "test",
+    generator: Path | None = None,
+    portraits: int = 10,
 ) -> None:
     out.mkdir(parents=True, exist_ok=True)
     head = TalkingHead(generator=generator)
