@@ -1,8 +1,8 @@
-"""Real targets out of unpaired photographs: warp a photograph to a more closed face, learn to make the photograph of it.
+"""Real targets out of unpaired photographs: warp a photograph to a more closed face, and ask for the photograph.
 
-(DESIGN, "Learning from unpaired photographs".) The target is always a real picture, so the generator learns real teeth;
-the warp's flaws are only ever in its input. A mouth merely squeezed shut still holds its teeth, a few pixels high, and a
-generator that finds them unwarps instead of painting. So most open mouths are filled with lip first.
+The target is always a real picture, so the generator learns real teeth; the warp's flaws are only ever in its input.
+A mouth merely squeezed shut still holds its teeth, a few pixels high, and a generator that finds them there unwarps
+instead of painting (tried). So most open mouths are filled with lip first.
 """
 
 from __future__ import annotations
@@ -29,9 +29,7 @@ SEAM_SHADE = 0.85  # the line between closed lips is darker than they are
 
 
 @torch.no_grad()
-def back_translate(
-    batch: Batch, mover: LandmarkMover, estimator: LandmarkEstimator, index: dict[str, int]
-) -> Batch:
+def back_translate(batch: Batch, mover: LandmarkMover, estimator: LandmarkEstimator, index: dict[str, int]) -> Batch:
     """Give every photograph of the batch (those marked `back`) a pseudo-source; everything else stays as it is."""
     back = batch.back
     if not back.any():
@@ -62,9 +60,7 @@ def back_translate(
     source, units, landmarks = batch.source.clone(), batch.source_units.clone(), batch.source_points.clone()
     source[back], landmarks[back] = warp(pictures, flow), moved
     units[back] = estimator(moved).clamp(0, 1)  # what the tracker would say of it, not what was asked
-    return Batch(
-        source, units, landmarks, batch.target, batch.target_units, batch.target_points, batch.wish, back
-    )
+    return Batch(source, units, landmarks, batch.target, batch.target_units, batch.target_points, batch.wish, back)
 
 
 def fill_mouth(pictures: Tensor, points: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ photograph), `person.npy` [N] (one number per identity), `source.npy` [N] (one n
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,12 @@ from torch import Tensor
 
 ARRAYS = ("images", "landmarks", "units", "pose", "group", "person", "source")
 MAX_YAW = 30.0  # degrees; beyond it half of the face is hidden
+FRONTAL = 10.0  # degrees of yaw of the faces that say which mesh points mirror each other
 SAME_POSE = 7.0  # degrees of yaw and pitch within which two frames of a clip count as one pose
+SHORTEST_CLIP = 8  # frames
+FRAME_AS_PHOTO = 0.05  # weight of a clip's frame among photographs
+CLOSED_LIDS = 0.45  # EyeBlink from which lids count as closed
+ALONE_SHARE = 0.35  # of the wishes change a few units only
 
 
 class Pack:
@@ -76,71 +82,88 @@ def to_tensor(images: np.ndarray) -> Tensor:
 
 
 class Sampler:
-    """Draws batches; its whole state is one NumPy generator, so that a resumed run draws what the lost one would have."""
+    """Draws batches. Its whole state is one NumPy generator: a resumed run draws what the lost one would have."""
 
     def __init__(self, pack: Pack, names: tuple[str, ...], seed: int, back_share: float):
         """`back_share`: share of a batch that is back-translated photographs; the rest are pairs from clips."""
-        self.pack, self.names, self.back_share = pack, names, back_share
+        self.pack, self.back_share = pack, back_share
         self.rng = np.random.default_rng(seed)
-        self.points_mirror = mirror_points(pack.landmarks[np.abs(pack.pose[:, 0]) < 10])
+        self.points_mirror = mirror_points(pack.landmarks[np.abs(pack.pose[:, 0]) < FRONTAL])
         self.units_mirror = mirror_units(names)
-        usable = (np.abs(pack.pose[:, 0]) < MAX_YAW) & (np.abs(pack.pose[:, 1] - np.median(pack.pose[:, 1])) < MAX_YAW)
-        self.photos = np.flatnonzero(usable)  # clip frames are photographs too, at less weight
-        opening = pack.units[:, names.index("LipsLowerOpen")] + pack.units[:, names.index("LipsUpperOpen")]
-        closing = pack.units[:, [names.index("EyeBlink_L"), names.index("EyeBlink_R")]].max(1)
-        interest = 0.3 + opening + 0.5 * pack.units[:, names.index("LipsPucker")]
-        weight = interest * np.where(pack.group < 0, 1.0, 0.05)
+        units = {name: pack.units[:, i] for i, name in enumerate(names)}
+        nod = np.abs(pack.pose[:, 1] - np.median(pack.pose[:, 1]))
+        usable = (np.abs(pack.pose[:, 0]) < MAX_YAW) & (nod < MAX_YAW)
+        opening = units["LipsLowerOpen"] + units["LipsUpperOpen"]
+        closing = np.maximum(units["EyeBlink_L"], units["EyeBlink_R"])
+        expressive = np.abs(pack.units - pack.units.mean(0)).mean(1)
+
+        # Photographs: open and puckered mouths first, they have something to teach. Clip frames count as some, too.
+        self.photos = np.flatnonzero(usable)
+        weight = (0.3 + opening + 0.5 * units["LipsPucker"]) * np.where(pack.group < 0, 1.0, FRAME_AS_PHOTO)
         self.photo_p = weight[self.photos] / weight[self.photos].sum()
-        self.clips = [np.flatnonzero(usable & (pack.group == g)) for g in np.unique(pack.group[pack.group >= 0])]
-        self.clips = [c for c in self.clips if len(c) >= 8]
-        per_person = {p: sum(pack.person[c[0]] == p for c in self.clips) for p in {pack.person[c[0]] for c in self.clips}}
-        p = np.array([len(c) ** 0.25 / per_person[pack.person[c[0]]] ** 0.6 for c in self.clips])
+
+        # Clips: one speaker has a thousand, others one; neither equal clips nor equal people, but in between.
+        clips = [np.flatnonzero(usable & (pack.group == g)) for g in np.unique(pack.group[pack.group >= 0])]
+        self.clips = [frames for frames in clips if len(frames) >= SHORTEST_CLIP]
+        clips_of = Counter(pack.person[frames[0]] for frames in self.clips)
+        p = np.array([len(frames) ** 0.25 / clips_of[pack.person[frames[0]]] ** 0.6 for frames in self.clips])
         self.clip_p = p / p.sum()
+
         # Frames with closed lids are rare and hard: as targets they come up several times as often as they occur.
-        self.target_weight = 0.3 + 2.0 * (closing > 0.45) + opening + np.abs(pack.units - pack.units.mean(0)).mean(1) * 4
-        clip_frames = np.concatenate(self.clips)
-        p = (0.2 + np.abs(pack.units - pack.units.mean(0)).mean(1))[clip_frames]
-        self.wish_frames, self.wish_p = clip_frames, p / p.sum()
+        self.target_weight = 0.3 + 2.0 * (closing > CLOSED_LIDS) + opening + 4 * expressive
+        self.wish_frames = np.concatenate(self.clips)
+        p = 0.2 + expressive[self.wish_frames]
+        self.wish_p = p / p.sum()
 
     def wishes(self, own: np.ndarray) -> np.ndarray:
         """Units nobody photographed: other people's expressions, or a few units alone on top of the portrait's own."""
         out = self.pack.units[self.rng.choice(self.wish_frames, len(own), p=self.wish_p)].copy()
-        for i in np.flatnonzero(self.rng.random(len(own)) < 0.35):
+        for i in np.flatnonzero(self.rng.random(len(own)) < ALONE_SHARE):
             out[i] = own[i] if self.rng.random() < 0.6 else 0.0
             for k in self.rng.choice(own.shape[1], self.rng.integers(1, 4), replace=False):
                 out[i, k] = self.rng.random()
-                if self.rng.random() < 0.8:
+                if self.rng.random() < 0.8:  # faces are mostly symmetric
                     out[i, self.units_mirror[k]] = out[i, k]
         return out
 
-    def _pair(self) -> tuple[int, int]:
+    def pair(self) -> tuple[int, int]:
+        """Two frames of one clip in about the same pose, as indices into the pack: source and target."""
         clip = self.clips[self.rng.choice(len(self.clips), p=self.clip_p)]
         source = self.rng.choice(clip)
-        near = np.abs(self.pack.pose[clip, :2] - self.pack.pose[source, :2]).max(1) < SAME_POSE
-        near = clip[near]
+        near = clip[np.abs(self.pack.pose[clip, :2] - self.pack.pose[source, :2]).max(1) < SAME_POSE]
         p = self.target_weight[near]
         return source, self.rng.choice(near, p=p / p.sum())
 
     def draw(self, size: int) -> Batch:
+        """A batch of `size`, photographs first; half of it mirrored, each pair in a light and tint of its own."""
+        pack = self.pack
         back = np.arange(size) < round(size * self.back_share)
         pairs = [(i, i) for i in self.rng.choice(self.photos, back.sum(), p=self.photo_p)]
-        pairs += [self._pair() for _ in range(size - len(pairs))]
+        pairs += [self.pair() for _ in range(size - len(pairs))]
         a, b = np.array(pairs).T
-        pack = self.pack
-        source, target = pack.images[a], pack.images[b]
-        pa, pb, ua, ub = pack.landmarks[a], pack.landmarks[b], pack.units[a], pack.units[b]
-        wish = self.wishes(ua)
+        wish = self.wishes(pack.units[a])
         flip = self.rng.random(size) < 0.5
-        source, target = np.where(flip[:, None, None, None], source[:, :, ::-1], source), np.where(
-            flip[:, None, None, None], target[:, :, ::-1], target
-        )
-        mirror = lambda p: p[:, self.points_mirror] * np.float32([-1, 1]) + np.float32([1, 0])  # noqa: E731
-        pa, pb = (np.where(flip[:, None, None], mirror(p), p) for p in (pa, pb))
-        ua, ub, wish = (np.where(flip[:, None], u[:, self.units_mirror], u) for u in (ua, ub, wish))
         gain = torch.from_numpy(self.rng.uniform(0.8, 1.2, (size, 1, 1, 1)).astype(np.float32))
         tint = torch.from_numpy(self.rng.uniform(-0.1, 0.1, (size, 3, 1, 1)).astype(np.float32))
-        colour = lambda x: (to_tensor(x) * gain + tint).clamp(-1, 1)  # noqa: E731  the same for both of a pair
-        t = lambda x: torch.from_numpy(np.ascontiguousarray(x, np.float32))  # noqa: E731
+
+        def picture(images: np.ndarray) -> Tensor:
+            images = np.where(flip[:, None, None, None], images[:, :, ::-1], images)
+            return (to_tensor(images) * gain + tint).clamp(-1, 1)
+
+        def points(landmarks: np.ndarray) -> Tensor:
+            mirrored = landmarks[:, self.points_mirror] * [-1, 1] + [1, 0]
+            return torch.from_numpy(np.where(flip[:, None, None], mirrored, landmarks).astype(np.float32))
+
+        def units(vectors: np.ndarray) -> Tensor:
+            return torch.from_numpy(np.where(flip[:, None], vectors[:, self.units_mirror], vectors))
+
         return Batch(
-            colour(source), t(ua), t(pa), colour(target), t(ub), t(pb), t(wish), torch.from_numpy(back)
+            source=picture(pack.images[a]),
+            source_units=units(pack.units[a]),
+            source_points=points(pack.landmarks[a]),
+            target=picture(pack.images[b]),
+            target_units=units(pack.units[b]),
+            target_points=points(pack.landmarks[b]),
+            wish=units(wish),
+            back=torch.from_numpy(back),
         )

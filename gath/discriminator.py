@@ -1,4 +1,4 @@
-"""The paper's other player: discriminator and identity classifier over shared hidden layers (section 3.1, Figure 3b)."""
+"""The paper's other player (section 3.1): tells photographs from what the generator made."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ class PatchDiscriminator(nn.Module):
         super().__init__()
         norm = nn.utils.parametrizations.spectral_norm
         channels = [3] + [width * 2**i for i in range(layers)]
-        self.hidden = nn.ModuleList(
-            norm(nn.Conv2d(a, b, 4, 2, 1)) for a, b in zip(channels, channels[1:])
-        )
+        self.hidden = nn.ModuleList(norm(nn.Conv2d(a, b, 4, 2, 1)) for a, b in zip(channels, channels[1:]))
         self.score = nn.Conv2d(channels[-1], 1, 3, padding=1)
 
     def forward(self, image: Tensor) -> tuple[Tensor, list[Tensor]]:

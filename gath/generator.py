@@ -125,7 +125,7 @@ class FlowGenerator(nn.Module):
     """G(x_src, e_tgt) of the paper's section 3.1, in two steps: `encode` once per portrait, `decode` per frame."""
 
     def __init__(self, config: FlowConfig, mean_basis: Tensor | None = None):
-        """`mean_basis` [K, 2, S/2, S/2]: the average face's motion basis; the encoder predicts each face's departure."""
+        """`mean_basis` [K, 2, S/2, S/2] is the average face's motion basis; the encoder adds what is personal."""
         super().__init__()
         self.config = config
         self.encoder = Encoder(config)
@@ -141,7 +141,7 @@ class FlowGenerator(nn.Module):
         return self.config.unit_names
 
     def encode(self, picture: Tensor, units: Tensor) -> Code:
-        """`picture` [B, 3, S, S] RGB in [-1, 1], `units` [B, K] in [0, 1] (the portrait's own). Done once per portrait."""
+        """Once per portrait: `picture` [B, 3, S, S] RGB in [-1, 1] and its own `units` [B, K] in [0, 1]."""
         delta, features = self.encoder(picture, units)
         b, k = units.shape
         half = self.config.size // 2
@@ -167,7 +167,8 @@ class FlowGenerator(nn.Module):
         painted = self.painter(warp(features, flow), warped, flow, told).float()
         residual, mask, colour = painted.split((2, 4, 12), 1)
         flow = flow + RESIDUAL_FLOW * torch.tanh(residual) * half_window
-        return Motion(up(flow), torch.sigmoid(F.pixel_shuffle(mask, 2)) * window, torch.tanh(F.pixel_shuffle(colour, 2)))
+        mask, colour = F.pixel_shuffle(mask, 2), F.pixel_shuffle(colour, 2)
+        return Motion(up(flow), torch.sigmoid(mask) * window, torch.tanh(colour))
 
     def forward(self, picture: Tensor, own_units: Tensor, units: Tensor) -> Tensor:
         """The frame itself at the crop's resolution, [B, 3, S, S] in [-1, 1]."""

@@ -11,12 +11,12 @@ def discriminator_loss(real: list[Tensor], fake: list[Tensor]) -> Tensor:
 
 
 def adversarial_loss(fake: list[Tensor]) -> Tensor:
-    """Generator's side of (6) as the CycleGAN paper has it, (1 - D(G))^2: (10) as printed, -(D(G))^2, has no minimum."""
+    """Generator's side of (6) as CycleGAN has it, (1 - D(G))^2: (10) as printed, -(D(G))^2, has no minimum."""
     return sum((1 - f).square().mean() for f in fake) / len(fake)
 
 
 def total_variation(image: Tensor) -> Tensor:
-    """(8): squared differences of neighbours, as a mean per pixel and channel so that it does not depend on the size."""
+    """(8): squared differences of neighbours, a mean per pixel and channel so that size does not matter."""
     dx = (image[..., :, 1:] - image[..., :, :-1]).square().mean()
     dy = (image[..., 1:, :] - image[..., :-1, :]).square().mean()
     return dx + dy
@@ -26,9 +26,11 @@ def weighted_l1(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """L1 on colours and, half as much, on horizontal and vertical differences, each pixel by its weight."""
     error = output - target
     dx, dy = error[..., :, 1:] - error[..., :, :-1], error[..., 1:, :] - error[..., :-1, :]
-    total = (error.abs() * weight).mean() + 0.5 * (dx.abs() * weight[..., 1:]).mean() + 0.5 * (
-        dy.abs() * weight[..., 1:, :]
-    ).mean()
+    total = (
+        (error.abs() * weight).mean()
+        + 0.5 * (dx.abs() * weight[..., 1:]).mean()
+        + 0.5 * (dy.abs() * weight[..., 1:, :]).mean()
+    )
     return total / weight.mean()
 
 

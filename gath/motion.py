@@ -53,9 +53,7 @@ def _gaussian_blur(x: torch.Tensor, sigma: float) -> torch.Tensor:
     return F.conv2d(x, kernel.view(1, 1, -1, 1).expand(c, 1, -1, 1), padding=(radius, 0), groups=c)
 
 
-def splat(
-    points: torch.Tensor, values: torch.Tensor, size: int, trust: torch.Tensor | None = None
-) -> torch.Tensor:
+def splat(points: torch.Tensor, values: torch.Tensor, size: int, trust: torch.Tensor | None = None) -> torch.Tensor:
     """Dense field from values known at points: splat bilinearly on a grid, blur at a few scales, normalise.
 
     `points` [B, P, 2] in fractions, `values` [B, P, C], `trust` [B, P, 1] how much each point counts against its
@@ -97,12 +95,12 @@ def surroundings(points: torch.Tensor) -> torch.Tensor:
 
 
 def backward_flow(source: torch.Tensor, target: torch.Tensor, size: int) -> torch.Tensor:
-    """Flow [B, 2, size, size] with `target picture(p) = source picture(p + flow(p))`, from two landmark sets [B, P, 2]."""
+    """Flow [B, 2, size, size] with `target(p) = source(p + flow(p))`, from two landmark sets [B, P, 2]."""
     return splat(target, source - target, size)
 
 
 def warp(picture: torch.Tensor, flow: torch.Tensor) -> torch.Tensor:
-    """Sample `picture` [B, C, H, W] at p + flow(p); `flow` [B, 2, h, w] in fractions of the side. Returns [B, C, h, w]."""
+    """`picture` [B, C, H, W] read at p + flow(p); `flow` [B, 2, h, w] in fractions of the side; gives [B, C, h, w]."""
     h, w = flow.shape[-2:]
     ys = (torch.arange(h, device=flow.device, dtype=flow.dtype) + 0.5) / h
     xs = (torch.arange(w, device=flow.device, dtype=flow.dtype) + 0.5) / w
@@ -139,7 +137,7 @@ class LandmarkMover(nn.Module):
     """Where a face's landmarks go when its units change: the linear unit map plus a learned, personal correction."""
 
     def __init__(self, unit_map: torch.Tensor, components: torch.Tensor, hidden: int = 256):
-        """`unit_map` [K, P, 2] from `fit_unit_map`; `components` [C, P, 2], expression displacement at one deviation."""
+        """`unit_map` [K, P, 2] from `fit_unit_map`; `components` [C, P, 2], displacements at one deviation."""
         super().__init__()
         self.register_buffer("unit_map", unit_map)
         self.register_buffer("components", components)

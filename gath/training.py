@@ -91,10 +91,14 @@ def generator_losses(
             with torch.no_grad():
                 _, real_hidden = discriminator(batch.target)
         losses["adversarial"] = weights.adversarial * adversarial_loss([score.float(), wish_score.float()])
-        losses["matching"] = weights.matching * sum(
-            (a.float() - b.float()).abs().mul(F.adaptive_avg_pool2d(weight, a.shape[-1])).mean()
-            for a, b in zip(hidden, real_hidden)
-        ) / weight.mean()
+        losses["matching"] = (
+            weights.matching
+            * sum(
+                (a.float() - b.float()).abs().mul(F.adaptive_avg_pool2d(weight, a.shape[-1])).mean()
+                for a, b in zip(hidden, real_hidden)
+            )
+            / weight.mean()
+        )
     return losses, frames, wish_frames
 
 

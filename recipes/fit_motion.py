@@ -13,18 +13,19 @@ from pathlib import Path
 import numpy as np
 import torch
 import typer
-from torch import nn
 
-from gath.data import Pack, Sampler, mirror_points, mirror_units
+from gath.data import MAX_YAW, Pack, Sampler, mirror_points, mirror_units
 from gath.motion import LandmarkEstimator, LandmarkMover, fit_unit_map
 from talkinghead.action_units import UNIT_NAMES
 
-COMPONENTS = 48
+COMPONENTS = 48  # of expression displacement
+SVD_ROWS = 6000
 BATCH = 256
 
 
 def clip_list(pack: Pack) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    groups = [np.flatnonzero((pack.group == g) & (np.abs(pack.pose[:, 0]) < 30)) for g in np.unique(pack.group) if g >= 0]
+    frontal = np.abs(pack.pose[:, 0]) < MAX_YAW
+    groups = [np.flatnonzero((pack.group == g) & frontal) for g in np.unique(pack.group) if g >= 0]
     per_source = {s: sum(pack.source[g[0]] == s for g in groups if len(g)) for s in np.unique(pack.source)}
     # One speaker has a thousand clips: keep of each data set about as many as the others have.
     keep = [g for i, g in enumerate(groups) if len(g) >= 8 and i % max(1, per_source[pack.source[g[0]]] // 60) == 0]
@@ -65,12 +66,12 @@ def fit_estimator(train: Pack, val: Pack, steps: int) -> LandmarkEstimator:
 
 
 def fit_mover(train: Pack, val: Pack, unit_map: np.ndarray, estimator: LandmarkEstimator, steps: int) -> LandmarkMover:
-    residual = []
-    for landmarks, units, _ in clip_list(train):
-        residual.append((landmarks - landmarks.mean(0)).reshape(len(landmarks), -1)[::3])
-    residual = np.concatenate(residual)
-    _, s, vt = np.linalg.svd(residual[np.random.default_rng(0).permutation(len(residual))[:6000]], full_matrices=False)
-    components = (vt[:COMPONENTS] * (s[:COMPONENTS, None] / np.sqrt(min(len(residual), 6000)))).reshape(COMPONENTS, -1, 2)
+    moving = [landmarks - landmarks.mean(0) for landmarks, _, _ in clip_list(train)]
+    moving = np.concatenate(moving).reshape(-1, unit_map[0].size)
+    some = moving[np.random.default_rng(0).permutation(len(moving))[:SVD_ROWS]]
+    _, s, vt = np.linalg.svd(some, full_matrices=False)
+    deviations = s[:COMPONENTS, None] / np.sqrt(len(some))
+    components = (vt[:COMPONENTS] * deviations).reshape(COMPONENTS, -1, 2)
     mover = LandmarkMover(torch.from_numpy(unit_map), torch.from_numpy(components.astype(np.float32)))
     mover.mean.copy_(torch.from_numpy(train.landmarks.mean(0)).flatten())
     estimator.requires_grad_(False)
@@ -84,9 +85,9 @@ def fit_mover(train: Pack, val: Pack, unit_map: np.ndarray, estimator: LandmarkE
         points = t(train.landmarks[i])
         moved = mover(points, t(own), t(wish))
         asked = (estimator(moved) - t(wish)).square().mean()
-        pairs = np.array([sampler._pair() for _ in range(BATCH // 4)]).T
-        real = t(train.landmarks[pairs[1]])
-        real_loss = (mover(t(train.landmarks[pairs[0]]), t(train.units[pairs[0]]), t(train.units[pairs[1]])) - real).square()
+        a, b = np.array([sampler.pair() for _ in range(BATCH // 4)]).T
+        guess = mover(t(train.landmarks[a]), t(train.units[a]), t(train.units[b]))
+        real_loss = (guess - t(train.landmarks[b])).square()
         small = mover.correction(points, t(own), t(wish)).square().mean()
         loss = asked + 100 * real_loss.mean() + 0.004 * small
         optimiser.zero_grad()

@@ -90,7 +90,8 @@ def main(
     out.mkdir(parents=True, exist_ok=True)
     head = TalkingHead(generator=generator)
     photos, clips = choose(corpus, split, portraits)
-    drivers = {Path(c["path"]).stem: drive(head, corpus / c["path"], out / f"{Path(c['path']).stem}.csv") for c in clips}
+    paths = [corpus / clip["path"] for clip in clips]
+    drivers = {path.stem: drive(head, path, out / f"{path.stem}.csv") for path in paths}
     jobs = []
     with ThreadPoolExecutor(2) as pool:
         for photo in tqdm(photos, disable=not sys.stderr.isatty()):

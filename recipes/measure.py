@@ -105,7 +105,8 @@ def one(portrait: Path, voice: Path, minutes: float, fps: str) -> None:
         start = time.perf_counter()
         frames = make(TalkingHead(), portrait, sound, video, fps)
         took = time.perf_counter() - start
-        peak, encoder = (resource.getrusage(w).ru_maxrss / 1024 for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        who = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
+        peak, encoder = (resource.getrusage(w).ru_maxrss / 1024 for w in who)
         picture, heard = length(video, "v"), length(video, "a")
     difference = round(1000 * abs(picture - heard), 1)
     print(json.dumps({"frames": frames, "seconds": round(took, 1), "peak_mib": round(peak, 1),
@@ -128,7 +129,9 @@ def voices(portraits: Path, sounds: Path, out: Path, scorer: Annotated[Path, typ
             done = subprocess.run([*command, "--no-identity"], capture_output=True, text=True, check=True)
             result = json.loads(done.stdout)["audio"]
             rows.append((result["r_opening_energy"], result["lag_frames"], result["quiet_over_loud"]))
-            print(f"{portrait.stem:28.28s} {sound.stem:28.28s} r {rows[-1][0]} lag {rows[-1][1]} quiet/loud {rows[-1][2]}")
+            print(
+                f"{portrait.stem:28.28s} {sound.stem:28.28s} r {rows[-1][0]} lag {rows[-1][1]} quiet/loud {rows[-1][2]}"
+            )
     r, lag, quiet = np.array(rows, float).T
     print(f"r median {np.median(r):.2f} least {r.min():.2f}; |lag| <= 2 in {np.mean(np.abs(lag) <= 2):.0%}; ", end="")
     print(f"quiet/loud median {np.median(quiet):.2f} most {quiet.max():.2f}, <= 0.35 in {np.mean(quiet <= 0.35):.0%}")

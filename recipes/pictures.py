@@ -1,7 +1,7 @@
 """The pictures in docs/: frames of a video side by side, and a sheet of portraits under single units.
 
-    python -m recipes.pictures frames VIDEO OUT.png [--count 4]
-    python -m recipes.pictures sheet CORPUS OUT.png [--set us_congress] [--split test] [--generator FILE]
+python -m recipes.pictures frames VIDEO OUT.png [--count 4]
+python -m recipes.pictures sheet CORPUS OUT.png [--set us_congress] [--split test] [--generator FILE]
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import cv2
 import numpy as np
 import typer
 
+from recipes.judge import spread
 from talkinghead.face import alignment, crop
 from talkinghead.pipeline import TalkingHead
 from talkinghead.portrait import read_portrait, write_picture
 from talkinghead.tracker import Tracker
 from talkinghead.video import VideoReader
-from recipes.judge import spread
 
 SHEET = {
     "jaw": {"JawOpen": 0.5, "LipsLowerOpen": 0.9, "LipsUpperOpen": 0.6},
@@ -45,7 +45,12 @@ def frames(video: Path, out: Path, count: int = 4) -> None:
 
 @app.command()
 def sheet(
-    corpus: Path, out: Path, set: str = "us_congress", split: str = "test", generator: Path | None = None, count: int = 10
+    corpus: Path,
+    out: Path,
+    set: str = "us_congress",
+    split: str = "test",
+    generator: Path | None = None,
+    count: int = 10,
 ) -> None:
     """One row a portrait: the photograph, then each of SHEET's units on top of its own, aligned faces only."""
     with open(corpus / "manifest.csv", newline="") as file:

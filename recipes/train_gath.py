@@ -4,10 +4,12 @@
     torchrun --nproc-per-node 2 -m recipes.train_gath data=DATA run=RUN [key=value ...]
 
 Reads DATA/train, DATA/val and DATA/motion.pt (recipes.prepare, recipes.fit_motion). RUN receives the resolved settings
-(config.json), metrics.csv, a sheet of faces every `sheet_every` steps, latest.pt to resume from, and weights.safetensors
-(the moving average of the generator: what ships). A run whose folder holds latest.pt goes on from it: models, optimisers,
-step, random state and data position come from the checkpoint, every setting from the command line. Under torchrun every
-process draws `batch` faces of its own and gradients are averaged; resume with as many processes as before.
+(config.json), metrics.csv, a sheet of faces every `sheet_every` steps, latest.pt to resume from, and
+weights.safetensors (the moving average of the generator: what ships).
+
+A run whose folder holds latest.pt goes on from it: models, optimisers, step, random state and data position come from
+the checkpoint, every setting from the command line. Under torchrun every process draws `batch` faces of its own and
+gradients are averaged; resume with as many processes as before.
 """
 
 from __future__ import annotations
@@ -36,9 +38,14 @@ from recipes.config import parse, save
 from talkinghead.action_units import INDEX, UNIT_NAMES
 
 LOG_EVERY = 50  # steps
-SHEET_UNITS = ({}, {"JawOpen": 0.5, "LipsLowerOpen": 0.9, "LipsUpperOpen": 0.5}, {"MouthSmile_L": 0.9, "MouthSmile_R": 0.9},
-               {"EyeBlink_L": 0.9, "EyeBlink_R": 0.9}, {"LipsPucker": 0.9},
-               {"BrowsU_C": 0.9, "BrowsU_L": 0.9, "BrowsU_R": 0.9})  # fmt: skip
+SHEET_UNITS = (
+    {},  # no expression at all
+    {"JawOpen": 0.5, "LipsLowerOpen": 0.9, "LipsUpperOpen": 0.5},
+    {"MouthSmile_L": 0.9, "MouthSmile_R": 0.9},
+    {"EyeBlink_L": 0.9, "EyeBlink_R": 0.9},
+    {"LipsPucker": 0.9},
+    {"BrowsU_C": 0.9, "BrowsU_L": 0.9, "BrowsU_R": 0.9},
+)
 
 
 @dataclass(frozen=True)

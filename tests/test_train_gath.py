@@ -1,4 +1,4 @@
-"""The recipe of the generator on a tiny made-up data set: its files, and that a resumed run equals an uninterrupted one."""
+"""The recipe of the generator on made-up data: its files, and that a resumed run equals an uninterrupted one."""
 
 import csv
 import json
@@ -80,7 +80,8 @@ def test_every_mistake_in_the_settings_is_named_at_once(capsys):
 
 def test_two_processes_average_to_one_of_twice_the_batch(data, tmp_path):
     """Both processes must end with the same weights, which differ from those of one process alone."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "recipes.train_gath"]
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [sys.executable, *torchrun, "-m", "recipes.train_gath"]
     words = [f"data={data}", f"run={tmp_path / 'two'}", *TINY, "steps=2"]
     done = subprocess.run(command + words, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr[-2000:]
