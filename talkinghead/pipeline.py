@@ -42,7 +42,10 @@ REST_LIMITS = {
     "JawOpen": 0.02, "LipsUpperOpen": 0.3, "LipsLowerOpen": 0.4, "LipsUpperUp": 0.2, "LipsLowerDown": 0.07,
     "LipsFunnel": 0.02, "LipsPucker": 0.2, "MouthSmile_L": 0.6, "MouthSmile_R": 0.6,
 }  # fmt: skip
-BLINKS = [INDEX["EyeBlink_L"], INDEX["EyeBlink_R"]]
+# What the units around a closed lid do: their means over 1,263 frames of the corpus with EyeBlink above 0.6, where
+# EyeBlink itself averages 0.69. EyeBlink alone would stop short of closing the eye.
+BLINK_RAISES = {"EyeBlink": 1.0, "EyeDown": 1.0, "EyeSquint": 0.66 / 0.69}
+BLINK_LOWERS = ("EyeUp", "EyeOpen")
 
 Picture = "str | Path | np.ndarray | Puppet"
 
@@ -294,7 +297,12 @@ class TalkingHead:
         from talkinghead.blink import blinks
 
         for vector, lid in zip(units, blinks(fps, seed)):
-            vector[BLINKS] = np.maximum(vector[BLINKS], lid)
+            for side in "LR":
+                for name, ratio in BLINK_RAISES.items():
+                    k = INDEX[f"{name}_{side}"]
+                    vector[k] = max(vector[k], min(ratio * lid, 1.0))
+                for name in BLINK_LOWERS:
+                    vector[INDEX[f"{name}_{side}"]] *= 1 - lid
             yield vector
 
     def _load(self, package: str, source: Any) -> Any:
