@@ -3,9 +3,13 @@
 The target is always a real picture, so the generator learns real teeth; the warp's flaws are only ever in its input.
 A mouth merely squeezed shut still holds its teeth, a few pixels high, and a generator that finds them there unwarps
 instead of painting (tried). So most open mouths are filled with lip first.
+
+A few pairs are turned round, photograph to pseudo-face: or the generator would never see an open mouth that must close.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -25,12 +29,20 @@ OPENING = ("JawOpen", "LipsUpperOpen", "LipsLowerOpen", "LipsLowerDown", "LipsUp
 SHUT_SHARE = 0.75  # of the photographs with an open mouth
 OPEN_MOUTH = 0.015  # height of the inner mouth, in fractions of the side, from which it counts as open
 LIP_BLUR = 0.03  # how far the lips' colour reaches into the mouth, in fractions of the side
+REVERSED_SHARE = 0.3  # of the pairs
 SEAM_SHADE = 0.85  # the line between closed lips is darker than they are
+
+
+PARTS = ("", "_units", "_points")
+PAIRED = tuple(f"{side}{part}" for side in ("source", "target") for part in PARTS)
 
 
 @torch.no_grad()
 def back_translate(batch: Batch, mover: LandmarkMover, estimator: LandmarkEstimator, index: dict[str, int]) -> Batch:
-    """Give every photograph of the batch (those marked `back`) a pseudo-source; everything else stays as it is."""
+    """Give every photograph of the batch (those marked `back`) a pseudo-source; everything else stays as it is.
+
+    REVERSED_SHARE of them become the source instead, and the pseudo-face their target.
+    """
     back = batch.back
     if not back.any():
         return batch
@@ -57,10 +69,15 @@ def back_translate(batch: Batch, mover: LandmarkMover, estimator: LandmarkEstima
     ring = surroundings(points)
     before, after = torch.cat([points, ring], 1), torch.cat([moved, ring], 1)
     flow = F.interpolate(backward_flow(before, after, pictures.shape[-1] // 2), scale_factor=2, mode="bilinear")
-    source, units, landmarks = batch.source.clone(), batch.source_units.clone(), batch.source_points.clone()
-    source[back], landmarks[back] = warp(pictures, flow), moved
-    units[back] = estimator(moved).clamp(0, 1)  # what the tracker would say of it, not what was asked
-    return Batch(source, units, landmarks, batch.target, batch.target_units, batch.target_points, batch.wish, back)
+    made = warp(pictures, flow)
+    labels = estimator(moved).clamp(0, 1)  # what the tracker would say of it, not what was asked
+    turned = torch.rand(len(own), device=own.device) < REVERSED_SHARE
+    out = replace(batch, **{name: getattr(batch, name).clone() for name in PAIRED})
+    for name, pseudo, real in zip(PARTS, (made, labels, moved), (batch.target[back], own, points)):
+        flags = turned.view(-1, *[1] * (real.dim() - 1))
+        getattr(out, f"source{name}")[back] = torch.where(flags, real, pseudo)
+        getattr(out, f"target{name}")[back] = torch.where(flags, pseudo, real)
+    return out
 
 
 def fill_mouth(pictures: Tensor, points: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ SAME_POSE = 7.0  # degrees of yaw and pitch within which two frames of a clip co
 SHORTEST_CLIP = 8  # frames
 FRAME_AS_PHOTO = 0.05  # weight of a clip's frame among photographs
 CLOSED_LIDS = 0.45  # EyeBlink from which lids count as closed
+NEUTRAL_SHARE = 0.1  # of the wishes are no expression at all
 ALONE_SHARE = 0.35  # of the wishes change a few units only
 
 
@@ -118,6 +119,7 @@ class Sampler:
     def wishes(self, own: np.ndarray) -> np.ndarray:
         """Units nobody photographed: other people's expressions, or a few units alone on top of the portrait's own."""
         out = self.pack.units[self.rng.choice(self.wish_frames, len(own), p=self.wish_p)].copy()
+        out[self.rng.random(len(own)) < NEUTRAL_SHARE] = 0
         for i in np.flatnonzero(self.rng.random(len(own)) < ALONE_SHARE):
             out[i] = own[i] if self.rng.random() < 0.6 else 0.0
             for k in self.rng.choice(own.shape[1], self.rng.integers(1, 4), replace=False):

@@ -102,16 +102,22 @@ def test_sampler_draws_pairs_of_one_clip_and_same_state_same_batch(pack_folder):
         assert torch.equal(a, b)
 
 
-def test_back_translation_keeps_targets_real_and_sources_more_closed(pack_folder):
+def test_back_translation_pairs_every_photograph_with_a_labelled_pseudo_face(pack_folder):
     mover, _, _ = parts()
     batch = Sampler(Pack(pack_folder), NAMES, 0, back_share=0.5).draw(8)
     made = back_translate(batch, mover, ESTIMATOR, INDEX)
-    assert torch.equal(made.target, batch.target) and torch.equal(made.target_units, batch.target_units)
     pairs = ~batch.back
-    assert torch.equal(made.source[pairs], batch.source[pairs])
-    assert not torch.equal(made.source[batch.back], batch.source[batch.back])
-    estimated = ESTIMATOR(made.source_points[batch.back]).clamp(0, 1)
-    torch.testing.assert_close(made.source_units[batch.back], estimated)  # labels of what is shown, not of the wish
+    for name in ("source", "source_units", "source_points", "target", "target_units", "target_points"):
+        assert torch.equal(getattr(made, name)[pairs], getattr(batch, name)[pairs])
+    for i in torch.nonzero(batch.back).flatten():
+        forward = torch.equal(made.target[i], batch.target[i])
+        real, pseudo = ("target", "source") if forward else ("source", "target")
+        for part, own in ("", batch.target), ("_units", batch.target_units), ("_points", batch.target_points):
+            assert torch.equal(getattr(made, real + part)[i], own[i])
+        assert not torch.equal(getattr(made, pseudo)[i], batch.target[i])
+        # The label says what the pseudo-face shows, not what was asked of it.
+        shown = ESTIMATOR(getattr(made, f"{pseudo}_points")[i : i + 1]).clamp(0, 1)[0]
+        torch.testing.assert_close(getattr(made, f"{pseudo}_units")[i], shown)
 
 
 def test_generator_step_leaves_discriminator_untouched_and_vice_versa(pack_folder):
