@@ -77,6 +77,8 @@ def back_translate(batch: Batch, mover: LandmarkMover, estimator: LandmarkEstima
         flags = turned.view(-1, *[1] * (real.dim() - 1))
         getattr(out, f"source{name}")[back] = torch.where(flags, real, pseudo)
         getattr(out, f"target{name}")[back] = torch.where(flags, pseudo, real)
+    out.real = batch.real.clone()
+    out.real[back] = ~turned
     return out
 
 

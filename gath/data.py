@@ -8,12 +8,15 @@ photograph), `person.npy` [N] (one number per identity), `source.npy` [N] (one n
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+
+from gath.losses import NOBODY
 
 ARRAYS = ("images", "landmarks", "units", "pose", "group", "person", "source")
 MAX_YAW = 30.0  # degrees; beyond it half of the face is hidden
@@ -42,7 +45,8 @@ class Batch:
     """Source faces, their real targets, and wishes without a target.
 
     `source`, `target` [B, 3, S, S] in [-1, 1]; `source_points`, `target_points` [B, 478, 2] fractions; `source_units`,
-    `target_units`, `wish` [B, K]; `back` [B] bool: the source is still the target, to be back-translated.
+    `target_units`, `wish` [B, K]; `back` [B] bool: the source is still the target, to be back-translated;
+    `real` [B] bool: the target is a photograph.
     """
 
     source: Tensor
@@ -53,6 +57,25 @@ class Batch:
     target_points: Tensor
     wish: Tensor
     back: Tensor
+    real: Tensor
+
+
+@dataclass
+class Unpaired:
+    """The paper's notations (section 3.1): faces of the source set, and frames of others with the units asked for.
+
+    `source` x_src and `target` y_tgt [B, 3, S, S] in [-1, 1], `target_units` e_tgt [B, K], `real` x_re like `source`;
+    `identity` and `real_identity` [B] classes of the source set (or NOBODY); `paired` [B] bool: the target is what the
+    source should become.
+    """
+
+    source: Tensor
+    identity: Tensor
+    target: Tensor
+    target_units: Tensor
+    real: Tensor
+    real_identity: Tensor
+    paired: Tensor
 
 
 def mirror_points(landmarks: np.ndarray) -> np.ndarray:
@@ -82,12 +105,24 @@ def to_tensor(images: np.ndarray) -> Tensor:
     return torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
-class Sampler:
-    """Draws batches. Its whole state is one NumPy generator: a resumed run draws what the lost one would have."""
+def resize(picture: Tensor, size: int) -> Tensor:
+    """[B, C, S, S] at another size, each pixel the mean of what it covers; the same tensor if it has that size."""
+    if picture.shape[-1] == size:
+        return picture
+    return F.interpolate(picture, (size, size), mode="bilinear", align_corners=False, antialias=True)
 
-    def __init__(self, pack: Pack, names: tuple[str, ...], seed: int, back_share: float):
+
+class Sampler:
+    """Draws batches. Its whole state is one NumPy generator: a resumed run draws what the lost one would have.
+
+    The processes of one run, `rank` of `count`, draw the same numbers for the batch of them all, and each takes every
+    `count`-th face of it: together they see what one process alone would with a batch as large.
+    """
+
+    def __init__(self, pack: Pack, names: tuple[str, ...], seed: int, back_share: float, rank: int = 0, count: int = 1):
         """`back_share`: share of a batch that is back-translated photographs; the rest are pairs from clips."""
         self.pack, self.back_share = pack, back_share
+        self.rank, self.count = rank, count
         self.rng = np.random.default_rng(seed)
         self.points_mirror = mirror_points(pack.landmarks[np.abs(pack.pose[:, 0]) < FRONTAL])
         self.units_mirror = mirror_units(names)
@@ -137,8 +172,8 @@ class Sampler:
         return source, self.rng.choice(near, p=p / p.sum())
 
     def draw(self, size: int) -> Batch:
-        """A batch of `size`, photographs first; half of it mirrored, each pair in a light and tint of its own."""
-        pack = self.pack
+        """This process's `size` faces, photographs first; half of all mirrored, each pair in a light of its own."""
+        pack, size, mine = self.pack, size * self.count, slice(self.rank, None, self.count)
         back = np.arange(size) < round(size * self.back_share)
         pairs = [(i, i) for i in self.rng.choice(self.photos, back.sum(), p=self.photo_p)]
         pairs += [self.pair() for _ in range(size - len(pairs))]
@@ -147,6 +182,7 @@ class Sampler:
         flip = self.rng.random(size) < 0.5
         gain = torch.from_numpy(self.rng.uniform(0.8, 1.2, (size, 1, 1, 1)).astype(np.float32))
         tint = torch.from_numpy(self.rng.uniform(-0.1, 0.1, (size, 3, 1, 1)).astype(np.float32))
+        back, a, b, wish, flip, gain, tint = (x[mine] for x in (back, a, b, wish, flip, gain, tint))
 
         def picture(images: np.ndarray) -> Tensor:
             images = np.where(flip[:, None, None, None], images[:, :, ::-1], images)
@@ -168,4 +204,63 @@ class Sampler:
             target_points=points(pack.landmarks[b]),
             wish=units(wish),
             back=torch.from_numpy(back),
+            real=torch.ones(len(a), dtype=torch.bool),
         )
+
+
+class UnpairedSampler:
+    """Draws from the paper's source set (photographs with identities) and target set (frames with units), section 4.2.
+
+    Random numbers, processes, and which faces are turned too far are those of `pairs`.
+    """
+
+    def __init__(self, pairs: Sampler, mix: float, least_photos: int):
+        """`mix`: share of the source set that is frames of the target set's people; `least_photos`: people with fewer
+        photographs are left out of the source set, for the classifier learns nothing from a class of one.
+        """
+        self.pairs, self.mix, pack = pairs, mix, pairs.pack
+        photos = pairs.photos[pack.group[pairs.photos] < 0]
+        people, count = np.unique(pack.person[photos], return_counts=True)
+        self.photos = photos[np.isin(pack.person[photos], people[count >= least_photos])]
+        if not len(self.photos):
+            raise ValueError(f"nobody has {least_photos} photographs")
+        self.frames = np.concatenate(pairs.clips)
+        self.frame_p = np.concatenate([np.full(len(f), p / len(f)) for f, p in zip(pairs.clips, pairs.clip_p)])
+        classes = np.unique(np.r_[pack.person[self.photos], pack.person[self.frames]])
+        self.class_of = np.full(pack.person.max() + 1, NOBODY)
+        self.class_of[classes] = np.arange(len(classes))
+        self.identities = len(classes)
+
+    def faces(self, size: int) -> np.ndarray:
+        """Rows of the pack: a random part of the source set."""
+        rng = self.pairs.rng
+        mixed = rng.random(size) < self.mix
+        return np.where(mixed, rng.choice(self.frames, size, p=self.frame_p), rng.choice(self.photos, size))
+
+    def draw(self, size: int, reals: int) -> Unpaired:
+        """This process's `size` sources and targets, and `reals` faces for the discriminator and classifier."""
+        pack, count, mine = self.pairs.pack, self.pairs.count, slice(self.pairs.rank, None, self.pairs.count)
+        source, real = self.faces(size * count)[mine], self.faces(reals * count)[mine]
+        target = self.pairs.rng.choice(self.frames, size * count, p=self.frame_p)[mine]
+        return Unpaired(
+            source=to_tensor(pack.images[source]),
+            identity=torch.from_numpy(self.class_of[pack.person[source]]),
+            target=to_tensor(pack.images[target]),
+            target_units=torch.from_numpy(pack.units[target]),
+            real=to_tensor(pack.images[real]),
+            real_identity=torch.from_numpy(self.class_of[pack.person[real]]),
+            paired=torch.zeros(len(source), dtype=torch.bool),
+        )
+
+
+def with_pairs(batch: Unpaired, pairs: Batch) -> Unpaired:
+    """`batch` with the (back-translated) pairs added; they have no class."""
+    cat = torch.cat
+    return replace(
+        batch,
+        source=cat([batch.source, pairs.source]),
+        identity=cat([batch.identity, torch.full_like(pairs.back, NOBODY, dtype=batch.identity.dtype)]),
+        target=cat([batch.target, pairs.target]),
+        target_units=cat([batch.target_units, pairs.target_units]),
+        paired=cat([batch.paired, torch.ones_like(pairs.back)]),
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -11,8 +12,9 @@ from torch import Tensor
 from gath.back_translation import INNER_LIP, OUTER_LIP
 from gath.data import Batch
 from gath.discriminator import PatchDiscriminator
-from gath.generator import FlowGenerator, compose
-from gath.losses import adversarial_loss, discriminator_loss, flow_loss, weighted_l1
+from gath.estimator import Estimator
+from gath.generator import FlowGenerator, Motion, compose
+from gath.losses import Judged, adversarial_loss, au_loss, discriminator_loss, flow_loss, weighted_l1
 from gath.motion import LandmarkMover, splat, surroundings
 
 # MediaPipe mesh points on the outlines of the eyelids (right, left).
@@ -22,6 +24,7 @@ LIDS = (
 )  # fmt: skip
 UPPER_LIDS = (246, 161, 160, 159, 158, 157, 173, 466, 388, 387, 386, 385, 384, 398)
 UPPER_LIDS_WEIGHT = 4.0  # where the lids meet, the moving one decides, or the eye would close halfway
+SHAKE = 2  # pixels
 LIPS_WEIGHT, LIDS_WEIGHT, OUTSIDE_WEIGHT = 5.0, 4.0, 0.1  # against 1 for the rest of the face
 
 
@@ -33,6 +36,12 @@ class Weights:
     flow: float = 0.2
     adversarial: float = 0.0
     matching: float = 0.0
+    au: float = 1.0
+    units: float = 1.0
+
+    @property
+    def adversary(self) -> bool:
+        return bool(self.adversarial or self.matching)
 
 
 @torch.no_grad()
@@ -53,6 +62,13 @@ def teacher_flow(source: Tensor, target: Tensor, size: int) -> tuple[Tensor, Ten
     return dense[:, :2], OUTSIDE_WEIGHT + dense[:, 2:]
 
 
+class Shown(NamedTuple):
+    """What the discriminator gets to see: pictures [B, 3, S, S], and where to look, [B, 1, S/2, S/2]."""
+
+    picture: Tensor
+    look: Tensor
+
+
 def generator_losses(
     generator: FlowGenerator,
     mover: LandmarkMover,
@@ -60,10 +76,12 @@ def generator_losses(
     batch: Batch,
     weights: Weights,
     autocast: torch.autocast,
-) -> tuple[dict[str, Tensor], Tensor, Tensor | None]:
-    """Weighted loss terms by name, the frames made for the real targets, and those made for the wishes.
+    estimator: Estimator | None = None,
+) -> tuple[dict[str, Tensor], list[Shown]]:
+    """Weighted loss terms by name, and what was made: frames for the real targets, then frames for the wishes.
 
-    Without an adversary nothing judges the picture of a wish, so that only its motion is asked for: the last is None.
+    With neither an adversary nor an estimator, which must be frozen, nothing judges the picture of a wish, so that
+    only its motion is asked for.
     """
     half = batch.source.shape[-1] // 2
     wished = mover(batch.source_points, batch.source_units, batch.wish)
@@ -72,41 +90,84 @@ def generator_losses(
     with autocast:
         code = generator.encode(batch.source, batch.source_units)
         motion = generator.decode(code, batch.target_units)
-    frames, wish_frames = compose(batch.source, motion), None
+    made = [Shown(compose(batch.source, motion), look)]
     weight = F.interpolate(look, scale_factor=2, mode="bilinear")
     losses = {
-        "pixel": weights.pixel * weighted_l1(frames, batch.target, weight),
+        "pixel": weights.pixel * weighted_l1(made[0].picture, batch.target, weight),
         "basis": 0.5 * weights.flow * flow_loss(generator.basis_flow(code, batch.target_units), teacher, look),
         "basis_wish": weights.flow * flow_loss(generator.basis_flow(code, batch.wish), teacher_wished, look_wished),
         "flow": weights.flow * flow_loss(F.avg_pool2d(motion.flow, 2), teacher, look),
     }
-    if weights.adversarial or weights.matching:
-        with autocast:
-            wish_motion = generator.decode(code, batch.wish)
-        wish_frames = compose(batch.source, wish_motion)
-        losses["flow_wish"] = weights.flow * flow_loss(F.avg_pool2d(wish_motion.flow, 2), teacher_wished, look_wished)
-        with autocast:
-            score, hidden = discriminator(frames)
-            wish_score, _ = discriminator(wish_frames)
-            with torch.no_grad():
-                _, real_hidden = discriminator(batch.target)
-        losses["adversarial"] = weights.adversarial * adversarial_loss([score.float(), wish_score.float()])
-        losses["matching"] = (
-            weights.matching
-            * sum(
-                (a.float() - b.float()).abs().mul(F.adaptive_avg_pool2d(weight, a.shape[-1])).mean()
-                for a, b in zip(hidden, real_hidden)
-            )
-            / weight.mean()
-        )
-    return losses, frames, wish_frames
+    if not weights.adversary and estimator is None:
+        return losses, made
+    with autocast:
+        wish_motion = generator.decode(code, batch.wish)
+    losses["flow_wish"] = weights.flow * flow_loss(F.avg_pool2d(wish_motion.flow, 2), teacher_wished, look_wished)
+    made.append(Shown(compose(batch.source, wish_motion), look_wished))
+    if estimator is not None:
+        frame, wish = moved(batch.source, motion), moved(batch.source, wish_motion)
+        losses |= unit_losses(estimator, batch, frame, wish, weights, autocast)
+    if not weights.adversary:
+        return losses, made
+    judged, features = zip(*(judge(discriminator, shown, autocast) for shown in made))
+    with torch.no_grad():
+        _, real_features = judge(discriminator, Shown(batch.target, look), autocast)
+    distance = sum(feature_distance(a, b, look) for a, b in zip(features[0], real_features))
+    losses["adversarial"] = weights.adversarial * adversarial_loss(judged)
+    losses["matching"] = weights.matching * distance
+    return losses, made
+
+
+def moved(source: Tensor, motion: Motion) -> Tensor:
+    """The frame as `compose` makes it, but only its flow gets a gradient.
+
+    What is painted is learned from photographs alone: where the estimator had a say in it, eyes turned blue and mouths
+    grey to please it (recipes/RESULTS.md).
+    """
+    return compose(source, motion._replace(mask=motion.mask.detach(), colour=motion.colour.detach()))
+
+
+def unit_losses(
+    estimator: Estimator, batch: Batch, frame: Tensor, wish: Tensor, weights: Weights, autocast: torch.autocast
+) -> dict[str, Tensor]:
+    """What the estimator says: a frame shows its target's features (4), frame and wish show their units.
+
+    The estimator's error on the source is known and not held against the generator. All pictures are shaken alike, so
+    that what pleases it has to please it in more than one alignment.
+    """
+    shift = torch.randint(-SHAKE, SHAKE + 1, (2,)).tolist()
+    frame, wish, source, target = (torch.roll(x, shift, (2, 3)) for x in (frame, wish, batch.source, batch.target))
+    with autocast:
+        features = estimator.features(frame)
+        shown, wished = estimator.judge(features), estimator(wish)
+        with torch.no_grad():
+            target_features = estimator.features(target)
+            error = estimator(source) - batch.source_units
+    off = (shown - batch.target_units - error).square().mean() + (wished - batch.wish - error).square().mean()
+    return {"au": weights.au * au_loss(features, target_features), "units": weights.units * off}
 
 
 def discriminator_losses(
-    discriminator: PatchDiscriminator, real: Tensor, fakes: list[Tensor], autocast: torch.autocast
+    discriminator: PatchDiscriminator, batch: Batch, made: list[Shown], autocast: torch.autocast
 ) -> Tensor:
-    """The discriminator's loss on real photographs and finished frames; the frames get no gradient."""
+    """The discriminator's loss on photographs and on what was made; the generator gets no gradient.
+
+    A pseudo-face made by back-translation may be a target of the generator, yet is no photograph.
+    """
+    photographs = Shown(batch.target, made[0].look * batch.real.view(-1, 1, 1, 1))
+    real, _ = judge(discriminator, photographs, autocast)
+    fakes = [judge(discriminator, Shown(shown.picture.detach(), shown.look), autocast)[0] for shown in made]
+    return discriminator_loss(real, fakes)
+
+
+def judge(discriminator: PatchDiscriminator, shown: Shown, autocast: torch.autocast) -> tuple[Judged, list[Tensor]]:
+    """Scores with the weight of each, and the hidden features."""
     with autocast:
-        real_score = discriminator(real)[0].float()
-        fake_scores = [discriminator(f.detach())[0].float() for f in fakes]
-    return discriminator_loss([real_score], fake_scores)
+        score, hidden = discriminator(shown.picture)
+    return (score.float(), F.adaptive_avg_pool2d(shown.look, score.shape[-1])), hidden
+
+
+def feature_distance(made: Tensor, real: Tensor, look: Tensor) -> Tensor:
+    """L1 between two feature maps [B, C, h, w], weighted by where to look."""
+    weight = F.interpolate(look, made.shape[-2:], mode="area")
+    return ((made.float() - real.float()).abs() * weight).mean() / weight.mean()

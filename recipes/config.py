@@ -1,4 +1,4 @@
-"""Settings of a recipe: a dataclass, filled from `key=value` words, every mistake listed at once."""
+"""Settings of a recipe: a dataclass, filled from words and override files, every mistake listed at once."""
 
 from __future__ import annotations
 
@@ -13,23 +13,15 @@ TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 
 def parse(cls: type[Config], words: list[str]) -> Config:
-    """Build `cls` from words `key=value`, and from `FILE.json` words read first (an override file).
+    """Build `cls` from override files `FILE.json`, in order, and then `key=value`, `--key=value` or `--key value`.
 
-    Unknown keys and values of the wrong type are collected and end the program in one message, exit code 2.
+    Keys after `--` may be written with dashes for underscores. Unknown keys and values of the wrong type are collected
+    and end the program in one message, exit code 2.
     """
     kinds = get_type_hints(cls)
     given: dict[str, object] = {}
-    errors: list[str] = []
-    pairs: list[tuple[str, object]] = []
-    for word in sorted(words, key=lambda w: "=" in w):
-        if "=" in word:
-            pairs.append(tuple(word.split("=", 1)))
-        else:
-            try:
-                pairs += json.loads(Path(word).read_text()).items()
-            except (OSError, ValueError) as error:
-                errors.append(f"{word}: {error}")
-    for key, value in pairs:
+    files, pairs, errors = split(words)
+    for key, value in read(files, errors) + pairs:
         if key not in kinds:
             errors.append(f"unknown key {key!r}; known: {', '.join(kinds)}")
             continue
@@ -45,12 +37,49 @@ def parse(cls: type[Config], words: list[str]) -> Config:
     return cls(**given)
 
 
+def split(words: list[str]) -> tuple[list[str], list[tuple[str, object]], list[str]]:
+    """Override files, settings, and mistakes among `words`."""
+    files, pairs, errors = [], [], []
+    rest = iter(words)
+    for word in rest:
+        key, equals, value = word.removeprefix("--").partition("=")
+        if word.startswith("--"):
+            key = key.replace("-", "_")
+            if not equals:
+                value = next(rest, None)
+                if value is None:
+                    errors.append(f"{word}: no value")
+                    continue
+        elif not equals:
+            files.append(word)
+            continue
+        pairs.append((key, value))
+    return files, pairs, errors
+
+
+def read(files: list[str], errors: list[str]) -> list[tuple[str, object]]:
+    """The settings of override files; mistakes are added to `errors`."""
+    pairs: list[tuple[str, object]] = []
+    for name in files:
+        try:
+            pairs += json.loads(Path(name).read_text()).items()
+        except (OSError, ValueError) as error:
+            errors.append(f"{name}: {error}")
+        except AttributeError:
+            errors.append(f"{name}: not an object of settings")
+    return pairs
+
+
 def convert(kind: type, value: object) -> object:
     """`value` as `kind`; ValueError where it is none."""
     if kind is bool:
         if str(value).lower() not in TRUTH:
             raise ValueError(value)
         return TRUTH[str(value).lower()]
+    if not isinstance(value, str | int | float) or isinstance(value, bool):
+        raise ValueError(value)
+    if kind is int and isinstance(value, float) and not value.is_integer():
+        raise ValueError(value)
     return kind(value)
 
 

@@ -3,19 +3,26 @@
     python -m recipes.measure speed PORTRAIT VOICE             # real-time factor after start-up, parts by parts
     python -m recipes.measure memory PORTRAIT VOICE --minutes 60 --fps 10
     python -m recipes.measure voices PORTRAITS VOICES OUT --scorer score.py
+    python -m recipes.measure live PORTRAIT VOICE --minutes 10 # sync, latency and memory of `talkinghead live`
+    python -m recipes.measure batch PORTRAITS VOICES OUT       # one batch beside as many separate runs
+    python -m recipes.measure edit PORTRAIT                    # from a slider of the web page to its picture
 
-`speed` and `memory` repeat the voice to the length wanted. `voices` makes every portrait of a folder speak every sound
-of another and has an independent scorer compare mouth and sound.
+`speed`, `memory` and `live` repeat the voice to the length wanted. `voices` makes every portrait of a folder speak
+every sound of another and has an independent scorer compare mouth and sound.
 """
 
 from __future__ import annotations
 
+import csv
 import json
 import re
+import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -24,11 +31,16 @@ import numpy as np
 import soundfile
 import typer
 
+from recipes.web_client import WebPage
 from talkinghead.audio import decode
 from talkinghead.ffmpeg import executable
+from talkinghead.live import BLOCK_SECONDS, Live, Player
+from talkinghead.live_io import QueuedSource
+from talkinghead.live_server import MjpegSink
 from talkinghead.pipeline import TalkingHead
-from talkinghead.portrait import read_portrait
+from talkinghead.portrait import read_portrait, write_picture
 from talkinghead.video import VideoWriter
+from talkinghead.web_room import Room
 
 RATE = 16000
 SIDE = 512  # pixels of the picture that speed is stated for
@@ -45,6 +57,13 @@ def repeated(voice: Path, seconds: float, path: Path) -> Path:
             file.write(samples[:left])
             left -= len(samples)
     return path
+
+
+def portrait_of(path: Path) -> np.ndarray:
+    """The upper square of a picture, SIDE pixels a side."""
+    image = read_portrait(path)
+    side = min(image.shape[:2])
+    return cv2.resize(image[:side, :side], (SIDE, SIDE), interpolation=cv2.INTER_AREA)
 
 
 def make(head: TalkingHead, portrait, sound: Path, video: Path, fps: str = "25") -> int:
@@ -67,10 +86,7 @@ def length(video: Path, stream: str) -> float:
 @app.command()
 def speed(portrait: Path, voice: Path, seconds: float = 10.0, repeats: int = 3) -> None:
     """Real-time factor of a SIDE x SIDE portrait, models loaded, best and worst of `repeats`."""
-    image = read_portrait(portrait)
-    side = min(image.shape[:2])
-    image = cv2.resize(image[:side, :side], (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-    head = TalkingHead()
+    image, head = portrait_of(portrait), TalkingHead()
     with tempfile.TemporaryDirectory() as folder:
         sound = repeated(voice, seconds, Path(folder) / "voice.wav")
         make(head, image, repeated(voice, 0.5, Path(folder) / "short.wav"), Path(folder) / "short.mp4")
@@ -97,8 +113,6 @@ def memory(portrait: Path, voice: Path, minutes: float = 60, fps: str = "25") ->
 @app.command(hidden=True)
 def one(portrait: Path, voice: Path, minutes: float, fps: str) -> None:
     """One run, measured from inside."""
-    import resource
-
     with tempfile.TemporaryDirectory() as folder:
         sound, video = Path(folder) / "voice.wav", Path(folder) / "out.mp4"
         repeated(voice, 60 * minutes, sound)
@@ -135,6 +149,112 @@ def voices(portraits: Path, sounds: Path, out: Path, scorer: Annotated[Path, typ
     r, lag, quiet = np.array(rows, float).T
     print(f"r median {np.median(r):.2f} least {r.min():.2f}; |lag| <= 2 in {np.mean(np.abs(lag) <= 2):.0%}; ", end="")
     print(f"quiet/loud median {np.median(quiet):.2f} most {quiet.max():.2f}, <= 0.35 in {np.mean(quiet <= 0.35):.0%}")
+
+
+class PacedSource(QueuedSource):
+    """A file heard as from a microphone: every block comes when its last sample has been."""
+
+    def __init__(self, sound: Path):
+        self._file = soundfile.SoundFile(sound)
+        super().__init__(self._file.samplerate)
+
+    def __enter__(self) -> PacedSource:
+        self.begin = self.clock.now()
+        threading.Thread(target=self._feed, daemon=True).start()
+        return self
+
+    def __exit__(self, *exc) -> None:
+        self._file.close()
+
+    def _feed(self) -> None:
+        heard, size = 0, round(BLOCK_SECONDS * self.rate)
+        while len(samples := self._file.read(size, dtype="float32")):
+            heard += len(samples)
+            self.clock.sleep_until(self.begin + heard / self.rate)
+            self._queue.put((samples, self.clock.now()))
+        self._queue.put(None)
+
+
+class WatchedSink(MjpegSink):
+    """The MJPEG server, and when each frame was shown and how much memory was in use then."""
+
+    def __init__(self):
+        super().__init__(0)
+        self.moments: list[tuple[int, float]] = []
+        self.memory: list[float] = []  # MiB, once a second
+
+    def show(self, number: int, payload: bytes) -> None:
+        super().show(number, payload)
+        self.moments.append((number, time.monotonic()))
+        if self.moments[-1][1] - self.moments[0][1] >= len(self.memory):
+            pages = int(Path("/proc/self/statm").read_text().split()[1])
+            self.memory.append(pages * resource.getpagesize() / 2**20)
+
+
+@app.command()
+def live(portrait: Path, voice: Path, minutes: float = 10) -> None:
+    """A SIDE x SIDE portrait speaking live for so long, JPEG included: sync against the feed's own clock, frames."""
+    with tempfile.TemporaryDirectory() as folder:
+        sound = repeated(voice, 60 * minutes, Path(folder) / "voice.wav")
+        source, sink = PacedSource(sound), WatchedSink()
+        head = Live(TalkingHead(), portrait_of(portrait), rate=source.rate)
+        player = Player(head, source, sink)
+        with source:
+            report = player.run()
+    fps = float(head.fps)
+    errors = [fps * (moment - source.begin - report.delay) - number for number, moment in sink.moments]
+    start = sink.memory[min(10, len(sink.memory) - 1)]  # seconds in, when all buffers have been used
+    print(
+        f"{minutes:g} min live, {SIDE}x{SIDE}: largest |sync| {np.abs(errors).max():.2f} frames; {report};"
+        f" algorithmic {1000 * head.latency:.0f} ms; memory {start:.0f} MiB after 10 s, {sink.memory[-1]:.0f} at the"
+        f" end, {max(sink.memory):.0f} at most"
+    )
+
+
+@app.command()
+def batch(portraits: Path, voices: Path, out: Path, most: tuple[int, int] = (10, 4)) -> None:
+    """Seconds of one batch, and of a separate `talkinghead speak` for each of its jobs; `--most` portraits, voices."""
+    out.mkdir(parents=True)
+    program = [sys.executable, "-c", "from talkinghead.cli import main; main()"]
+    pairs = [(p, v) for p in sorted(portraits.iterdir())[: most[0]] for v in sorted(voices.iterdir())[: most[1]]]
+    jobs = out / "jobs.csv"
+    with open(jobs, "w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["portrait", "audio", "au", "output"])
+        rows.writerows([p.resolve(), v.resolve(), "", f"{i}.mp4"] for i, (p, v) in enumerate(pairs))
+    start = time.perf_counter()
+    subprocess.run([*program, "batch", str(jobs), "--out", str(out / "batch")], check=True)
+    together = time.perf_counter() - start
+    start = time.perf_counter()
+    for i, (p, v) in enumerate(pairs):
+        subprocess.run([*program, "speak", str(p), str(v), "-o", str(out / f"{i}.mp4")], check=True)
+    apart = time.perf_counter() - start
+    print(f"{len(pairs)} jobs: batch {together:.1f} s, separate runs {apart:.1f} s, factor {apart / together:.2f}")
+
+
+@app.command()
+def edit(portrait: Path, moves: int = 200) -> None:
+    """Milliseconds from a slider's new value to the picture's JPEG, SIDE x SIDE: in the room, and over HTTP."""
+    with tempfile.TemporaryDirectory() as folder:
+        picture = Path(folder) / "portrait.png"
+        write_picture(picture, portrait_of(portrait))
+        room = Room(TalkingHead(), folder)
+        sitting = room.sit(picture)
+        values = np.random.default_rng(0).random(moves)
+        _tell_times("in the room", lambda jaw: room.preview(sitting, sitting.own | {"JawOpen": jaw}), values)
+        with WebPage() as page:
+            page.sit(picture)
+            _tell_times("over HTTP", page.follow, values)
+
+
+def _tell_times(where: str, show: Callable[[float], object], values: np.ndarray) -> None:
+    times = []
+    for value in values:
+        start = time.perf_counter()
+        show(float(value))
+        times.append(1000 * (time.perf_counter() - start))
+    middle, most = np.percentile(times, [50, 95])
+    print(f"slider to picture, {where}: median {middle:.0f} ms, 95 % within {most:.0f} ms")
 
 
 if __name__ == "__main__":

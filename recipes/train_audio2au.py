@@ -1,10 +1,12 @@
-"""Train speech to units on the corpus.
+"""Train speech to units on clips with sound.
 
-    python -m recipes.train_audio2au corpus=CORPUS data=DATA [FILE.json] [key=value ...] [--max-minutes M]
+    python -m recipes.train_audio2au data=DATA corpus=CORPUS [FILE.json] [key=value ...] [--max-minutes M]
+    python -m recipes.train_audio2au data=DATA sets=ravdess,vidtimit facegood=0 [key=value ...]
 
 `recipes/audio2au_pham2017.json` as FILE.json selects the features of Pham et al. 2017.
 
-CORPUS has the `manifest.csv`, DATA the tracks that `recipes.prepare` wrote. OUT (key `out`) receives `config.json`,
+DATA has the manifest and the tracks that `recipes.prepare` wrote (a DATA without a manifest was made from CORPUS, whose
+own is read), CORPUS the FACEGOOD coefficients. OUT (key `out`) receives `config.json`,
 `metrics.csv`, `latest.pt` (for going on: run the same command again) and the weights, `audio2au.safetensors`. The
 weights are those of the step that did best on the validation split. A run that was killed and taken up again gives
 the same numbers as one that was not.
@@ -15,7 +17,7 @@ from __future__ import annotations
 import csv
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -42,10 +44,12 @@ VALIDATION_EXAMPLES = 48
 class Config:
     """Settings of one training."""
 
-    corpus: str
-    """Folder with manifest.csv."""
     data: str
     """Folder that recipes.prepare wrote."""
+    corpus: str = ""
+    """Folder of the corpus; needed for `facegood`."""
+    sets: str = "grid"
+    """Sets whose clips with sound train and validate, separated by commas."""
     out: str = "runs/audio2au"
     """Folder of this run."""
     kind: str = "logmel"
@@ -90,8 +94,8 @@ class Config:
     """Weight of the units that shape the mouth's opening, against 1 of the others."""
     rest: float = 2.0
     """Weight of frames in which nobody speaks."""
-    grid: float = 0.7
-    """Share of examples from GRID."""
+    clips: float = 0.7
+    """Share of examples from the clips of `sets`."""
     facegood: float = 0.3
     """Share of examples from the FACEGOOD rig weights."""
     validate_every: int = 50
@@ -117,7 +121,7 @@ def read_sound(path: Path, sample_rate: int, cache: Path | None = None) -> np.nd
     """A whole sound, float32 [N]; decoded once if a `cache` folder is given (kept, and so returned, as 16 bits)."""
     if cache is None:
         return np.concatenate([np.zeros(0, np.float32), *decode(path, sample_rate)])
-    kept = cache / f"{path.parent.name}_{path.stem}_{sample_rate}.npy"
+    kept = cache / f"{'_'.join([*path.parts[-3:-1], path.stem])}_{sample_rate}.npy"  # <speaker>/audio/sa1.wav
     if not kept.exists():
         cache.mkdir(parents=True, exist_ok=True)
         partial = kept.with_suffix(".part")
@@ -143,15 +147,16 @@ def read_clip(track: Path, sound: Path, source: str, config: FeatureConfig, cach
 
 def read_clips(corpus: Path, data: Path, split: str, config: FeatureConfig, source: str = "grid") -> list[Recording]:
     """The clips with sound of one set (`source`) and split."""
-    with open(corpus / "manifest.csv", newline="") as file:
+    manifest = data / "manifest.csv"
+    with open(manifest if manifest.exists() else corpus / "manifest.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     out = []
     for number, row in enumerate(rows):
         if (row["kind"], row["audio"], row["set"], row["split"]) != ("clip", "1", source, split):
             continue
-        path = corpus / row["path"]
-        track = data / "tracks" / f"{split}_clip_{source}_{path.stem}_{number}.npz"
-        recording = read_clip(track, path, source, config, data / "sound")
+        track = data / "tracks" / f"{split}_clip_{source}_{Path(row['path']).stem}_{number}.npz"
+        sound = Path(row.get("root", corpus)) / row.get("sound", row["path"])
+        recording = read_clip(track, sound, source, config, data / "sound")
         out += [recording] if recording else []
     return out
 
@@ -229,7 +234,7 @@ class Validation:
     def __init__(self, recordings: list[Recording], config: Config, objective: Objective) -> None:
         self._objective = objective
         frames = min(config.frames, min(len(r.units) for r in recordings))
-        mixture = Mixture(recordings, {"grid": 1.0}, config.features(), config.frames)
+        mixture = Mixture(recordings, {"clips": 1.0}, config.features(), config.frames)
         self._other = batch_of(mixture, [[config.seed, 2**32 + i] for i in range(VALIDATION_EXAMPLES)])
         vectors = np.stack([features(r.samples, config.features())[:frames] for r in recordings])
         units = np.stack([r.units[:frames] for r in recordings])
@@ -252,11 +257,17 @@ class Run:
         self.config, self.out = config, Path(config.out)
         corpus, data, sound = Path(config.corpus), Path(config.data), config.features()
         clips, val = (
-            [shut_in_pauses(r, sound.sample_rate, sound.fps) for r in read_clips(corpus, data, split, sound)]
+            [
+                replace(shut_in_pauses(r, sound.sample_rate, sound.fps), source="clips")
+                for source in config.sets.split(",")
+                for r in read_clips(corpus, data, split, sound, source)
+            ]
             for split in ("train", "val")
         )
+        if not clips or not val:
+            raise SystemExit(f"{data}: no {'val' if clips else 'train'} clips with sound of {config.sets}; change sets")
         recordings = clips + (read_facegood(corpus, sound, clips) if config.facegood else [])
-        shares = {s: getattr(config, s) for s in ("grid", "facegood") if getattr(config, s) > 0}
+        shares = {s: getattr(config, s) for s in ("clips", "facegood") if getattr(config, s) > 0}
         self.mixture = Mixture(recordings, shares, sound, config.frames)
         self.objective = Objective(config, unit_std(clips))
         self.validate = Validation(val, config, self.objective)

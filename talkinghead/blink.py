@@ -16,6 +16,8 @@ from fractions import Fraction
 
 import numpy as np
 
+from talkinghead.action_units import INDEX
+
 SHORTEST_INTERVAL = 1.0  # seconds from onset to onset, doubles apart
 MEAN_INTERVAL = 4.3  # of blinks that are not doubles, which brings the mean of all to 4 seconds
 SPREAD = 0.7  # standard deviation of the logarithm of what an interval has beyond the shortest
@@ -25,6 +27,10 @@ CLOSING = (0.09, 0.11)  # seconds
 CLOSED = (0.045, 0.065)  # longer than a frame at 24 fps, so that every blink is seen closed
 OPENING = (0.15, 0.20)
 AMPLITUDE = (0.92, 1.0)
+# What the units around a closed lid do: their means over 1,263 frames of the corpus with EyeBlink above 0.6, where
+# EyeBlink itself averages 0.69. EyeBlink alone would stop short of closing the eye.
+RAISES = {"EyeBlink": 1.0, "EyeDown": 1.0, "EyeSquint": 0.66 / 0.69}
+LOWERS = ("EyeUp", "EyeOpen")
 
 
 @dataclass(frozen=True)
@@ -70,3 +76,14 @@ def blinks(fps: Fraction | float, seed: int) -> Iterator[float]:
         while time > blink.end:
             blink = next(coming)
         yield blink.closure(time)
+
+
+def close_lids(units: np.ndarray, lid: float) -> np.ndarray:
+    """`units` [46], changed in place: both lids closed by `lid` in [0, 1] at least, the gaze down, as in people."""
+    for side in "LR":
+        for name, ratio in RAISES.items():
+            k = INDEX[f"{name}_{side}"]
+            units[k] = max(units[k], min(ratio * lid, 1.0))
+        for name in LOWERS:
+            units[INDEX[f"{name}_{side}"]] *= 1 - lid
+    return units

@@ -7,7 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -15,11 +15,12 @@ from talkinghead.errors import TalkingHeadError, UnitsError
 from talkinghead.timing import frame_rate
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from talkinghead.pipeline import Clip, TalkingHead
+    from talkinghead.provenance import Seal
 
 WIDELY_PLAYED = 4096  # pixels a side, the most that hardware decoders of H.264 take
+
+Kind = Literal["ours", "arkit", "livelink", "openface", "mediapipe"]
 
 app = typer.Typer(
     help="From a photograph and a voice to a talking video.",
@@ -31,9 +32,29 @@ app = typer.Typer(
 )
 
 
-def _fps(text: str) -> str:
+def _fps(text: str | None) -> str | None:
     try:
-        frame_rate(text)
+        text is None or frame_rate(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    return text
+
+
+def _gain(text: str) -> str:
+    from talkinghead.moods import gain_vector
+
+    try:
+        gain_vector(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    return text
+
+
+def _mood(text: str | None) -> str | None:
+    from talkinghead.moods import parse_mood
+
+    try:
+        parse_mood(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     return text
@@ -56,6 +77,13 @@ EnhanceOption = Annotated[bool, typer.Option("--enhance", help="More contrast, l
 GeneratorOption = Annotated[Path | None, typer.Option(help="Weights of another generator.")]
 DeviceOption = Annotated[str, typer.Option(help="Where the generator runs: cpu, cuda, mps.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
+GainOption = Annotated[
+    str, typer.Option(callback=_gain, help="Multiplies the motion: 1.2, or by region, mouth=1.2,brows=0.5.")
+]
+MoodOption = Annotated[str | None, typer.Option(callback=_mood, help="happy, sad:0.5, ...: docs/moods.md.")]
+SignOption = Annotated[bool, typer.Option("--sign", help="Add a signed C2PA manifest: docs/provenance.md.")]
+SignCertOption = Annotated[Path | None, typer.Option(help="PEM certificates to sign with. Default: one for tests.")]
+SignKeyOption = Annotated[Path | None, typer.Option(help="The private key of --sign-cert, PEM.")]
 
 
 @app.callback()
@@ -76,7 +104,8 @@ def speak(
     fps: FpsOption = "25",
     face: FaceOption = None,
     crop: CropOption = False,
-    gain: Annotated[float, typer.Option(min=0, max=10, help="Multiplies the motion.")] = 1.0,
+    gain: GainOption = "1",
+    mood: MoodOption = None,
     blink: Annotated[
         bool | None, typer.Option("--blink/--no-blink", help="Add blinks. Default: only without --au.")
     ] = None,
@@ -84,6 +113,9 @@ def speak(
     enhance: EnhanceOption = False,
     generator: GeneratorOption = None,
     device: DeviceOption = "cpu",
+    sign: SignOption = False,
+    sign_cert: SignCertOption = None,
+    sign_key: SignKeyOption = None,
     force: ForceOption = False,
 ) -> None:
     """Make a portrait speak.
@@ -96,8 +128,9 @@ def speak(
     if not (sound or au):
         raise typer.BadParameter("give a sound file, or action units with --au", param_hint="speech")
     _check_outputs(output, save_au, force)
+    seal = _seal(output, sign, sign_cert, sign_key)
     head = _talking_head(generator, device)
-    options = {"fps": fps, "gain": gain, "seed": seed, "crop": crop, "enhance": enhance, "face": face}
+    options = {"fps": fps, "gain": gain, "mood": mood, "seed": seed, "crop": crop, "enhance": enhance, "face": face}
     if au:
         from talkinghead.unit_csv import read_csv
 
@@ -105,7 +138,7 @@ def speak(
         clip = head.animate(portrait, track, sound=sound, blink=bool(blink), **options)
     else:
         clip = head.speak(portrait, sound, blink=blink is not False, **options)
-    _write(clip, output, sound, save_au, force)
+    _write(clip, output, sound, save_au, force, seal)
 
 
 @app.command()
@@ -139,6 +172,9 @@ def edit(
     enhance: EnhanceOption = False,
     generator: GeneratorOption = None,
     device: DeviceOption = "cpu",
+    sign: SignOption = False,
+    sign_cert: SignCertOption = None,
+    sign_key: SignKeyOption = None,
     force: ForceOption = False,
 ) -> None:
     """Change the expression of a portrait.
@@ -152,9 +188,34 @@ def edit(
 
     check_output(output, force, PICTURE_SUFFIXES)
     wanted = dict(map(_assignment, units or []))
+    seal = _seal(output, sign, sign_cert, sign_key)
     head = _talking_head(generator, device)
     image = head.edit(portrait, wanted, neutral=neutral, crop=crop, enhance=enhance, face=face)
-    write_picture(output, image, force)
+    write_picture(output, image, force, seal)
+
+
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="Its kind is seen from its content.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write: .csv or .json.")] = ...,
+    to: Annotated[
+        Kind | None, typer.Option(help="Kind of the output. Default: mediapipe for .json, ours for .csv.")
+    ] = None,
+    fps: Annotated[
+        str | None, typer.Option(callback=_fps, help="Of IN, where its clock counts frames. Default: 25, or as seen.")
+    ] = None,
+    force: ForceOption = False,
+) -> None:
+    """Convert between our action units and the files of other face trackers.
+
+    talkinghead convert livelink.csv -o au.csv
+
+    Kinds: ours, arkit (52 blendshapes), livelink (Live Link Face), openface (17 intensities), mediapipe (blendshapes
+    as JSON). What is lost is said.
+    """
+    from talkinghead.convert import convert
+
+    convert(source, output, to, frame_rate(fps) if fps else None, force)
 
 
 @app.command()
@@ -188,6 +249,116 @@ def demo(
     print(f"{output} is written; play it")
 
 
+@app.command()
+def live(
+    portrait: PortraitArg,
+    rate: Annotated[
+        int | None,
+        typer.Option(min=4000, max=192000, help="Take raw sound of this rate from standard input (s16le, mono)."),
+    ] = None,
+    mjpeg: Annotated[int | None, typer.Option(min=0, max=65535, help="Show it at http://127.0.0.1:PORT/")] = None,
+    pipe: Annotated[bool, typer.Option("--pipe", help="Write raw RGB frames to standard output.")] = False,
+    delay: Annotated[int | None, typer.Option(min=0, max=10000, help="Milliseconds behind the sound.")] = None,
+    fps: FpsOption = "25",
+    face: FaceOption = None,
+    crop: CropOption = False,
+    gain: GainOption = "1",
+    mood: MoodOption = None,
+    blink: Annotated[bool, typer.Option("--blink/--no-blink", help="Add blinks.")] = True,
+    seed: Annotated[int, typer.Option(min=0, help="Of the blinks.")] = 0,
+    enhance: EnhanceOption = False,
+    generator: GeneratorOption = None,
+    device: DeviceOption = "cpu",
+) -> None:
+    """Make a portrait speak while you speak, in a window, until Ctrl-C.
+
+    talkinghead live portrait.jpg --mjpeg 8000
+    """
+    if mjpeg is not None and pipe:
+        raise typer.BadParameter("give one of --mjpeg and --pipe", param_hint="--pipe")
+    from talkinghead.live import Live, Player
+    from talkinghead.live_io import Microphone, PcmSource, PipeSink, WindowSink
+    from talkinghead.live_server import MjpegSink
+
+    sink = PipeSink(sys.stdout.buffer) if pipe else WindowSink() if mjpeg is None else MjpegSink(mjpeg)
+    head = _talking_head(generator, device)
+    source = PcmSource(sys.stdin.buffer, rate) if rate else Microphone(head.speech.sample_rate)
+    looks = {"crop": crop, "enhance": enhance, "face": face}
+    speaker = Live(head, portrait, rate=source.rate, fps=fps, gain=gain, mood=mood, blink=blink, seed=seed, **looks)
+    player = Player(speaker, source, sink, delay=None if delay is None else delay / 1000)
+    if mjpeg is not None:
+        print(f"talkinghead: {sink.url} shows it", file=sys.stderr)
+    try:
+        with source:
+            player.run()
+    except _Stopped:  # the usual end
+        pass
+    print(f"talkinghead: {player.report}", file=sys.stderr)
+
+
+@app.command()
+def batch(
+    jobs: Annotated[Path, typer.Argument(help="CSV of portrait, audio, au, output and options of speak.")],
+    out: Annotated[Path, typer.Option(help="Folder for the videos and report.csv.")] = ...,
+    ray: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Run on this Ray cluster: auto, local.")] = None,
+    generator: GeneratorOption = None,
+    device: DeviceOption = "cpu",
+    force: Annotated[bool, typer.Option("--force", help="Make every job again, also over other files.")] = False,
+) -> None:
+    """Make many videos; what is done already is kept.
+
+    talkinghead batch jobs.csv --out videos
+    """
+    from collections import Counter
+
+    from talkinghead.batch import FAILED, REPORT, Batch, read_jobs, report
+
+    listed = read_jobs(jobs)
+    work = Batch(out, generator, device, force)
+    work.open(listed)
+    if ray:
+        from talkinghead import batch_ray
+
+        results = batch_ray.run(work, listed, ray)
+    else:
+        results = work.run(listed)
+    try:
+        count = Counter(result.status for result in _progress(report(results, work.out), len(listed), "job"))
+    except _Stopped as stopped:
+        print("talkinghead: interrupted; the same command goes on from here", file=sys.stderr)
+        sys.exit(128 + stopped.args[0])
+    work.sweep(listed)
+    counts = ", ".join(f"{number} {status}" for status, number in count.items())
+    print(f"{len(listed)} jobs: {counts}; see {out / REPORT}")
+    if count[FAILED]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def web(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 7860,
+    host: Annotated[str, typer.Option(help="Address to answer on. Any but the default lets other machines in.")] = (
+        "127.0.0.1"
+    ),
+    max_mb: Annotated[int, typer.Option(min=1, help="Largest upload, in megabytes.")] = 200,
+    max_seconds: Annotated[float, typer.Option(min=1, help="Longest sound or clip.")] = 600,
+    browser: Annotated[bool, typer.Option("--browser", help="Open it in the browser.")] = False,
+    generator: GeneratorOption = None,
+    device: DeviceOption = "cpu",
+) -> None:
+    """Speak, edit and track in the browser, until Ctrl-C.
+
+    talkinghead web --browser
+    """
+    from talkinghead.web import serve
+    from talkinghead.web_room import Limits
+
+    try:
+        serve(_talking_head(generator, device), host, port, max_mb, Limits(seconds=max_seconds), browser)
+    except _Stopped:  # the usual end
+        pass
+
+
 def _talking_head(generator: Path | None = None, device: str = "cpu") -> TalkingHead:
     from talkinghead.pipeline import TalkingHead
 
@@ -214,7 +385,20 @@ def _assignment(text: str) -> tuple[str, float]:
         raise UnitsError(f"{text!r} does not set a value; write {name}=0.6") from None
 
 
-def _write(clip: Clip, output: Path, sound: Path | None, save_au: Path | None, force: bool) -> None:
+def _seal(output: Path, wanted: bool, certificates: Path | None, key: Path | None) -> Seal | None:
+    if (certificates is None) != (key is None):
+        raise typer.BadParameter("a certificate and its key belong together", param_hint="--sign-cert, --sign-key")
+    if not wanted and certificates is None:
+        return None
+    from talkinghead.provenance import Seal, check_signable
+
+    check_signable(output)
+    return Seal(certificates, key)
+
+
+def _write(
+    clip: Clip, output: Path, sound: Path | None, save_au: Path | None, force: bool, seal: Seal | None = None
+) -> None:
     from contextlib import nullcontext
 
     from talkinghead.unit_csv import CsvWriter
@@ -225,18 +409,18 @@ def _write(clip: Clip, output: Path, sound: Path | None, save_au: Path | None, f
             f"{output}: {clip.width}x{clip.height} is more than many players show; --crop gives the face alone"
         )
     record = CsvWriter(save_au, clip.fps, force) if save_au else nullcontext()
-    with record as csv, VideoWriter(output, clip.width, clip.height, clip.fps, sound, force) as video:
+    with record as csv, VideoWriter(output, clip.width, clip.height, clip.fps, sound, force, seal) as video:
         for frame in _progress(clip, clip.frames):
             video.write(frame)
             if csv:
                 csv.write(clip.units)
 
 
-def _progress(frames: Iterable[np.ndarray], total: int | None) -> Iterable[np.ndarray]:
-    """The same frames, with a bar and the time left on a terminal."""
+def _progress(frames: Iterable, total: int | None, unit: str = "frame") -> Iterable:
+    """The same frames (or other things), with a bar and the time left on a terminal."""
     from tqdm import tqdm
 
-    return tqdm(frames, total=total, unit="frame", leave=False, disable=not sys.stderr.isatty())
+    return tqdm(frames, total=total, unit=unit, leave=False, disable=not sys.stderr.isatty())
 
 
 class _Stopped(BaseException):

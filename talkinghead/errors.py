@@ -25,5 +25,13 @@ class OutputError(TalkingHeadError):
     """The result cannot be written: it exists, the folder is missing or read-only, the disk is full, ffmpeg died."""
 
 
+class SigningError(TalkingHeadError):
+    """A file cannot be signed: no c2pa library, a certificate or key that does not serve, an unfit kind of file."""
+
+
 class ModelError(TalkingHeadError):
     """Weights are missing or do not fit together."""
+
+
+class JobsError(TalkingHeadError):
+    """The list of a batch's jobs is malformed."""

@@ -23,8 +23,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from talkinghead.action_units import INDEX, UNIT_NAMES
+from talkinghead.blink import blinks, close_lids
 from talkinghead.errors import ClipError, ModelError, UnitsError
-from talkinghead.timing import Resampler, frame_rate, frames_in
+from talkinghead.moods import Mood, gain_vector
+from talkinghead.speech import SpeechStream
+from talkinghead.timing import frame_rate, frames_in
 from talkinghead.unit_csv import DEFAULT_FPS, UnitTrack, check_unit
 
 if TYPE_CHECKING:
@@ -42,10 +45,6 @@ REST_LIMITS = {
     "JawOpen": 0.02, "LipsUpperOpen": 0.3, "LipsLowerOpen": 0.4, "LipsUpperUp": 0.2, "LipsLowerDown": 0.07,
     "LipsFunnel": 0.02, "LipsPucker": 0.2, "MouthSmile_L": 0.6, "MouthSmile_R": 0.6,
 }  # fmt: skip
-# What the units around a closed lid do: their means over 1,263 frames of the corpus with EyeBlink above 0.6, where
-# EyeBlink itself averages 0.69. EyeBlink alone would stop short of closing the eye.
-BLINK_RAISES = {"EyeBlink": 1.0, "EyeDown": 1.0, "EyeSquint": 0.66 / 0.69}
-BLINK_LOWERS = ("EyeUp", "EyeOpen")
 
 Picture = "str | Path | np.ndarray | Puppet"
 
@@ -124,7 +123,8 @@ class TalkingHead:
         sound: str | Path,
         *,
         fps: str | float | Fraction = DEFAULT_FPS,
-        gain: float = 1.0,
+        gain: float | str | dict[str, float] = 1.0,
+        mood: str | dict[str, float] | None = None,
         blink: bool = True,
         seed: int = 0,
         crop: bool = False,
@@ -134,17 +134,18 @@ class TalkingHead:
         """The portrait saying what is heard in `sound` (anything ffmpeg decodes, a video's own track too).
 
         The units that the voice gives count from a face at rest; they are multiplied by `gain` and added to the
-        portrait's own resting expression. `blink` adds blinks drawn with `seed`. For `face`, `crop` and `enhance` see
+        portrait's own resting expression. `gain` may differ by region and `mood` colours it all, see moods.gain_vector
+        and moods.parse_mood. `blink` adds blinks drawn with `seed`. For `face`, `crop` and `enhance` see
         `prepare`. The clip has ceil(seconds * fps) frames. Raises PortraitError, SoundError, ModelError, ValueError.
         """
         from talkinghead import audio
 
         fps, info = frame_rate(fps), audio.probe(sound)
+        gains, feeling = gain_vector(gain), Mood(mood)
         puppet = self.prepare(portrait, face=face, crop=crop, enhance=enhance)
         expected = frames_in(info.duration, fps) if info.duration is not None else None
-        excess = self._speech_units(self.speech, sound, fps)
-        driven = ((puppet.rest + gain * vector).clip(0, 1).astype(np.float32) for vector in excess)
-        return Clip(puppet, self._blinking(driven, fps, seed) if blink else driven, fps, expected, self._draw)
+        stream = SpeechStream(self.speech, puppet.rest, fps, gains, seed if blink else None, feeling)
+        return Clip(puppet, self._spoken(stream, sound), fps, expected, self._draw)
 
     def animate(
         self,
@@ -153,7 +154,8 @@ class TalkingHead:
         *,
         sound: str | Path | None = None,
         fps: str | float | Fraction = DEFAULT_FPS,
-        gain: float = 1.0,
+        gain: float | str | dict[str, float] = 1.0,
+        mood: str | dict[str, float] | None = None,
         blink: bool = False,
         seed: int = 0,
         crop: bool = False,
@@ -167,6 +169,7 @@ class TalkingHead:
         end. `gain` multiplies the units; the rest is as in `speak`. Raises UnitsError as well.
         """
         fps, frames = frame_rate(fps), None
+        gains, feeling = gain_vector(gain), Mood(mood)
         if isinstance(units, np.ndarray):
             units = UnitTrack(np.arange(len(units)) / float(fps), units)
         if isinstance(units, UnitTrack):
@@ -181,7 +184,7 @@ class TalkingHead:
             track = units
             units = (track.at(np.array([float(i / fps)]))[0] for i in range(frames))
         puppet = self.prepare(portrait, face=face, crop=crop, enhance=enhance)
-        driven = ((gain * _checked(vector)).clip(0, 1).astype(np.float32) for vector in units)
+        driven = (feeling((gains * _checked(vector)).clip(0, 1).astype(np.float32)) for vector in units)
         return Clip(puppet, self._blinking(driven, fps, seed) if blink else driven, fps, frames, self._draw)
 
     def edit(
@@ -276,34 +279,21 @@ class TalkingHead:
         return (puppet.renderer(*one) for one in zip(*maps))
 
     @staticmethod
-    def _speech_units(model: Any, sound: str | Path, fps: Fraction) -> Iterator[np.ndarray]:
-        """Units [46] over rest for every frame of the sound."""
+    def _spoken(stream: SpeechStream, sound: str | Path) -> Iterator[np.ndarray]:
+        """Units [46] for every frame of the sound."""
         from talkinghead import audio
 
-        rate = model.sample_rate
-        stream, resampler = model.stream(), Resampler(model.fps, fps)
         samples, peak = 0, 0.0
-        for block in audio.decode(sound, rate):
+        for block in audio.decode(sound, stream.sample_rate):
             samples, peak = samples + len(block), max(peak, float(np.abs(block).max(initial=0)))
-            yield from resampler.push(stream.push(block))
+            yield from stream.push(block)
         if peak < SILENCE:
             warnings.warn(f"{sound}: the sound is {'silent' if samples else 'empty'}; the mouth stays closed")
-        seconds = Fraction(samples, rate)
-        yield from resampler.push(stream.finish(frames_in(seconds, Fraction(model.fps))))
-        yield from resampler.finish(frames_in(seconds, fps))
+        yield from stream.finish()
 
     @staticmethod
     def _blinking(units: Iterator[np.ndarray], fps: Fraction, seed: int) -> Iterator[np.ndarray]:
-        from talkinghead.blink import blinks
-
-        for vector, lid in zip(units, blinks(fps, seed)):
-            for side in "LR":
-                for name, ratio in BLINK_RAISES.items():
-                    k = INDEX[f"{name}_{side}"]
-                    vector[k] = max(vector[k], min(ratio * lid, 1.0))
-                for name in BLINK_LOWERS:
-                    vector[INDEX[f"{name}_{side}"]] *= 1 - lid
-            yield vector
+        return (close_lids(vector, lid) for vector, lid in zip(units, blinks(fps, seed)))
 
     def _load(self, package: str, source: Any) -> Any:
         """A model from `gath` or `audio2au`, its unit names compared with the tracker's."""

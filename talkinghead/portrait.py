@@ -12,7 +12,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, ImageOps
+from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin
 
 from talkinghead.errors import OutputError, PortraitError
 from talkinghead.ffmpeg import existing_file
@@ -51,15 +51,21 @@ def read_portrait(path: str | Path) -> np.ndarray:
         raise PortraitError(f"{path}: {reason}; save it again as .jpg or .png") from None
 
 
-def write_picture(path: str | Path, image: np.ndarray, force: bool = False) -> None:
+def write_picture(
+    path: str | Path, image: np.ndarray, force: bool = False, seal: Callable[[Path, str], None] | None = None
+) -> None:
     """Write RGB uint8 [H, W, 3] as one of PICTURE_SUFFIXES, whole or not at all; its metadata says that it is
-    synthetic. Raises OutputError."""
+    synthetic, in EXIF and, of a PNG, in a text chunk too. `seal` signs it, see provenance.Seal. Raises OutputError."""
     target = check_output(path, force, PICTURE_SUFFIXES)
     partial = target.with_name(f".talkinghead-{os.getpid()}{target.suffix}")
     try:
         exif = Image.Exif()
         exif[ExifTags.Base.ImageDescription] = synthetic_notice()
-        Image.fromarray(image).save(partial, quality=95, exif=exif)
+        text = PngImagePlugin.PngInfo()
+        text.add_text("Description", synthetic_notice())
+        Image.fromarray(image).save(partial, quality=95, exif=exif, pnginfo=text)
+        if seal:
+            seal(partial, Path(path).suffix)
         os.replace(partial, target)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from None

@@ -69,10 +69,19 @@ def check_unit(name: str) -> str:
 def read_csv(path: str | Path, fps: Fraction | float = DEFAULT_FPS) -> UnitTrack:
     """Read a CSV of units; `fps` turns a column `frame` into seconds.
 
+    A file of another face tracker (docs/convert.md) is known by its header and converted; what is lost is said by a
+    warning.
+
     Raises UnitsError naming row (from 1, the header) and column: unknown, doubled or missing columns, a value that is
     empty, not a number or outside [0, 1], time that does not increase, no rows.
     """
+    from talkinghead.foreign import LIVELINK, kind_of  # which itself needs this module
+
     path = existing_file(Path(path), UnitsError)
+    if kind := kind_of(path):
+        from talkinghead.convert import read_units
+
+        return read_units(path, kind, None if kind == LIVELINK else fps)  # its timecodes tell their own rate
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             return _parse(path, csv.reader(file), fps)
@@ -89,7 +98,7 @@ def _parse(path: Path, rows: Iterator[list[str]], fps: Fraction | float) -> Unit
             continue
         if len(row) != len(header):
             raise UnitsError(f"{path}: row {number} has {len(row)} columns, the header {len(header)}")
-        numbers = [_number(path, number, name, cell) for name, cell in zip(header, row)]
+        numbers = [cell_number(path, number, name, cell) for name, cell in zip(header, row)]
         time = numbers[clock]
         if header[clock] == "frame":
             if time != int(time):
@@ -132,7 +141,8 @@ def _columns(path: Path, header: list[str]) -> tuple[int, list[tuple[int, int]]]
     return clocks[0], [(i, INDEX[name]) for i, name in enumerate(header) if name in INDEX]
 
 
-def _number(path: Path, row: int, column: str, cell: str) -> float:
+def cell_number(path: Path, row: int, column: str, cell: str) -> float:
+    """The finite number that a cell holds. Raises UnitsError naming row (from 1, the header) and column."""
     try:
         value = float(cell)
     except ValueError:

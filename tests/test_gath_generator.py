@@ -97,5 +97,5 @@ def test_other_safetensors_are_refused(tmp_path):
     from safetensors.torch import save_file
 
     save_file({"x": torch.zeros(1)}, tmp_path / "x.safetensors")
-    with pytest.raises(ValueError, match="not a flow generator"):
+    with pytest.raises(ValueError, match="not a generator of format"):
         gath.load(tmp_path / "x.safetensors")

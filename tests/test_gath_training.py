@@ -1,15 +1,42 @@
 """Losses, batches and steps of training, on small made-up data."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
 
 from gath.back_translation import INNER_LIP, OUTER_LIP, back_translate, fill_mouth
-from gath.data import Batch, Pack, Sampler, mirror_points, mirror_units
-from gath.discriminator import PatchDiscriminator
+from gath.data import (
+    Batch,
+    Pack,
+    Sampler,
+    Unpaired,
+    UnpairedSampler,
+    mirror_points,
+    mirror_units,
+    to_tensor,
+    with_pairs,
+)
+from gath.discriminator import DiscriminatorClassifier, PatchDiscriminator
+from gath.estimator import Estimator, EstimatorConfig
 from gath.generator import FlowConfig, FlowGenerator
-from gath.losses import adversarial_loss, discriminator_loss, flow_loss, total_variation, weighted_l1
+from gath.losses import (
+    NOBODY,
+    adversarial_loss,
+    au_loss,
+    classification_loss,
+    discriminator_loss,
+    flow_loss,
+    reconstruction_loss,
+    total_variation,
+    weighted_l1,
+)
 from gath.motion import LandmarkEstimator, LandmarkMover
+from gath.paper import PaperConfig, PaperGenerator
+from gath.paper_training import PaperWeights
+from gath.paper_training import discriminator_losses as discriminator_losses_9
+from gath.paper_training import generator_losses as generator_losses_10
 from gath.training import Weights, discriminator_losses, generator_losses
 
 NAMES = ("EyeBlink_L", "EyeBlink_R", "JawLeft", "JawOpen", "JawRight", "LipsLowerDown", "LipsLowerOpen", "LipsPucker",
@@ -20,13 +47,17 @@ ESTIMATOR = LandmarkEstimator(478, K).eval()
 NO_CAST = torch.autocast("cpu", torch.bfloat16, enabled=False)
 
 
-def test_discriminator_loss_is_equation_9():
-    real, fake = [torch.tensor([1.0, 0.5])], [torch.tensor([0.0, 0.2]), torch.tensor([0.4, 0.4])]
-    assert discriminator_loss(real, fake).item() == pytest.approx(0.25 / 2 + (0.04 / 2 + 0.16) / 2)
+def test_discriminator_loss_is_equation_6():
+    even = torch.ones(1)
+    real, fakes = (torch.tensor([1.0, 0.5]), even), [(torch.tensor([0.0, 0.2]), even), (torch.tensor([0.4, 0.4]), even)]
+    assert discriminator_loss(real, fakes).item() == pytest.approx(0.25 / 2 + (0.04 / 2 + 0.16) / 2)
+    only_first = (torch.tensor([0.6, 9.0]), torch.tensor([2.0, 0.0]))
+    assert discriminator_loss(only_first, fakes).item() == pytest.approx(0.16 + (0.04 / 2 + 0.16) / 2)
 
 
 def test_adversarial_loss_pulls_toward_one():
-    assert adversarial_loss([torch.tensor([0.0, 0.5])]).item() == pytest.approx((1 + 0.25) / 2)
+    fakes = [(torch.tensor([0.0, 0.5]), torch.tensor([1.0, 3.0]))]
+    assert adversarial_loss(fakes).item() == pytest.approx((1 + 3 * 0.25) / 4)
 
 
 def test_total_variation_is_equation_8_per_pixel():
@@ -115,6 +146,7 @@ def test_back_translation_pairs_every_photograph_with_a_labelled_pseudo_face(pac
         for part, own in ("", batch.target), ("_units", batch.target_units), ("_points", batch.target_points):
             assert torch.equal(getattr(made, real + part)[i], own[i])
         assert not torch.equal(getattr(made, pseudo)[i], batch.target[i])
+        assert made.real[i] == forward
         # The label says what the pseudo-face shows, not what was asked of it.
         shown = ESTIMATOR(getattr(made, f"{pseudo}_points")[i : i + 1]).clamp(0, 1)[0]
         torch.testing.assert_close(getattr(made, f"{pseudo}_units")[i], shown)
@@ -124,7 +156,7 @@ def test_generator_step_leaves_discriminator_untouched_and_vice_versa(pack_folde
     mover, generator, discriminator = parts()
     batch = back_translate(Sampler(Pack(pack_folder), NAMES, 0, back_share=0.5).draw(4), mover, ESTIMATOR, INDEX)
     discriminator.requires_grad_(False)
-    losses, frames, wishes = generator_losses(
+    losses, made = generator_losses(
         generator, mover, discriminator, batch, Weights(adversarial=1.0, matching=1.0), NO_CAST
     )
     assert set(losses) == {"pixel", "basis", "basis_wish", "flow", "flow_wish", "adversarial", "matching"}
@@ -133,7 +165,7 @@ def test_generator_step_leaves_discriminator_untouched_and_vice_versa(pack_folde
     assert any(p.grad.abs().sum() > 0 for p in generator.parameters() if p.grad is not None)
     generator.zero_grad(set_to_none=True)
     discriminator.requires_grad_(True)
-    discriminator_losses(discriminator, batch.target, [frames, wishes], NO_CAST).backward()
+    discriminator_losses(discriminator, batch, made, NO_CAST).backward()
     assert all(p.grad is None for p in generator.parameters())
     assert all(p.grad.abs().sum() > 0 for p in discriminator.parameters())
 
@@ -144,13 +176,25 @@ def test_a_few_steps_learn_the_motion_of_one_batch(pack_folder):
     optimiser = torch.optim.Adam(generator.parameters(), 3e-3)
     totals = []
     for _ in range(30):
-        losses, _, wishes = generator_losses(generator, mover, discriminator, batch, Weights(), NO_CAST)
-        assert wishes is None  # nobody judges the picture of a wish without an adversary
+        losses, made = generator_losses(generator, mover, discriminator, batch, Weights(), NO_CAST)
+        assert len(made) == 1  # nobody judges the picture of a wish without an adversary
         optimiser.zero_grad()
         sum(losses.values()).backward()
         optimiser.step()
         totals.append(sum(losses[n].item() for n in ("basis", "basis_wish", "flow")))
     assert totals[-1] < 0.8 * totals[0]  # the pictures are noise: only their motion can be learned
+
+
+def test_the_estimator_teaches_motion_and_never_paint(pack_folder):
+    mover, generator, discriminator = parts()
+    estimator = Estimator(EstimatorConfig(NAMES, size=32, width=4, hidden=8)).requires_grad_(False)
+    batch = back_translate(Sampler(Pack(pack_folder), NAMES, 0, back_share=0.5).draw(4), mover, ESTIMATOR, INDEX)
+    losses, made = generator_losses(generator, mover, discriminator, batch, Weights(), NO_CAST, estimator)
+    assert set(losses) == {"pixel", "basis", "basis_wish", "flow", "flow_wish", "au", "units"} and len(made) == 2
+    (losses["au"] + losses["units"]).backward()
+    gradient = generator.painter.out.weight.grad  # channels: 2 of flow, then mask and colour
+    assert gradient[:2].abs().sum() > 0 and gradient[2:].abs().sum() == 0
+    assert generator.mean_basis.grad.abs().sum() > 0
 
 
 def test_batch_fields_are_aligned(pack_folder):
@@ -175,3 +219,176 @@ def test_filled_mouth_shows_lip_where_teeth_were():
     near = (radius < 0.08) & (radius > 0.06)
     assert (filled[0, 0][near] > 0.2).all() and (filled[0, 1][near] < -0.7).all()
     assert torch.equal(filled[..., radius > 0.15], picture[..., radius > 0.15])
+
+
+# The paper's own setting
+
+
+class Doubler(torch.nn.Module):
+    """Stands in for generator, estimator or players: what comes out can be computed in the head."""
+
+    def __init__(self):
+        super().__init__()
+        self.gain = torch.nn.Parameter(torch.tensor(2.0))
+
+    def features(self, picture):
+        return picture * self.gain
+
+    def forward(self, picture, own=None, units=None):
+        return picture * self.gain
+
+
+class Players(Doubler):
+    def forward(self, picture):
+        score = picture.mean((1, 2, 3)) * self.gain
+        return score, torch.stack([score, torch.zeros_like(score)], 1)
+
+
+def flat_batch(**values) -> Unpaired:
+    """Two 2x2 faces of one colour each."""
+
+    def faces(a, b):
+        return torch.tensor([a, b]).view(2, 1, 1, 1).expand(2, 3, 2, 2)
+
+    fields = dict(
+        source=faces(0.25, 0.5), identity=torch.tensor([0, NOBODY]), target=faces(0.25, 0.0),
+        target_units=torch.zeros(2, K), real=faces(0.5, 0.1), real_identity=torch.tensor([1, 0]),
+        paired=torch.tensor([False, True]),
+    )  # fmt: skip
+    return Unpaired(**(fields | values))
+
+
+def test_au_loss_is_equation_4():
+    made, target = torch.tensor([[1.0, 2.0]]), torch.tensor([[0.0, 4.0]])
+    assert au_loss(made, target).item() == pytest.approx((1 + 4) / 2)
+
+
+def test_reconstruction_loss_is_equation_5():
+    assert reconstruction_loss(torch.tensor([0.5, -1.0]), torch.tensor([0.0, 1.0])).item() == pytest.approx(2.5 / 2)
+
+
+def test_classification_loss_is_equation_7():
+    logits = torch.tensor([[1.0, 0.0], [0.0, 3.0], [9.0, 9.0]])
+    expected = (math.log(1 + math.exp(-1)) + math.log(1 + math.exp(3))) / 2
+    assert classification_loss(logits, torch.tensor([0, 0, NOBODY])).item() == pytest.approx(expected, rel=1e-6)
+    assert classification_loss(logits, torch.full((3,), NOBODY)).item() == 0
+
+
+def test_generator_minimises_equation_10():
+    """Everything doubles: faces 0.25, 0.5 become 0.5, 1; their features 1, 2 against 0.5, 0; their scores 1, 2."""
+    weights = PaperWeights(au=1.0, reconstruction=3.0, adversarial=0.5, classification=0.25, variation=1.0)
+    losses, made = generator_losses_10(Doubler(), Doubler(), Players(), flat_batch(), weights, NO_CAST)
+    expected = {
+        "au": (0.25 + 4) / 2,
+        "reconstruction": 3 * (0.25 + 1.0) / 2,  # from its source; the pair from its target
+        "variation": 0.0,
+        "adversarial": 0.5 * ((1 - 1) ** 2 + (1 - 2) ** 2) / 2,
+        "classification": 0.25 * math.log(1 + math.exp(-1)),  # the pair has no class
+    }
+    assert {name: value.item() for name, value in losses.items()} == pytest.approx(expected)
+    assert made.mean((1, 2, 3)).tolist() == [0.5, 1.0]
+
+
+def test_players_minimise_equation_9():
+    """Real faces 0.5 and 0.1 score 1 and 0.2; the made ones, 0.5 and 1, score 1 and 2."""
+    weights = PaperWeights(adversarial=0.5, classification=0.25)
+    made = flat_batch().source * 2
+    losses = discriminator_losses_9(Players(), flat_batch(), made, weights, NO_CAST)
+    cross_entropy = (math.log(1 + math.exp(1)) + math.log(1 + math.exp(-0.2))) / 2
+    expected = {
+        "discriminator": 0.5 * ((0 + 0.8**2) / 2 + (1 + 4) / 2),
+        "classifier": 0.25 * cross_entropy,
+    }
+    assert {name: value.item() for name, value in losses.items()} == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "weights, terms, against",
+    [
+        (PaperWeights(), {"adversarial", "classification"}, {"discriminator", "classifier"}),
+        (PaperWeights(classification=0.0), {"adversarial"}, {"discriminator"}),
+    ],
+)
+def test_generator_players_and_estimator_learn_apart(weights, terms, against):
+    torch.manual_seed(0)
+    generator = PaperGenerator(PaperConfig(NAMES, size=32, width=4, blocks=1))
+    estimator = Estimator(EstimatorConfig(NAMES, size=32, width=4, hidden=8)).eval().requires_grad_(False)
+    players = DiscriminatorClassifier(4, 2 if weights.classification else 0, 32)
+    before = {n: p.clone() for n, p in estimator.state_dict().items()}
+    batch = flat_batch(**{n: torch.rand(2, 3, 32, 32) for n in ("source", "target", "real")})
+    players.requires_grad_(False)
+    losses, made = generator_losses_10(generator, estimator, players, batch, weights, NO_CAST)
+    assert set(losses) == {"au", "reconstruction", "variation"} | terms
+    sum(losses.values()).backward()
+    assert all(p.grad is None for m in (players, estimator) for p in m.parameters())
+    assert all(p.grad.abs().sum() > 0 for p in generator.parameters())
+    generator.zero_grad(set_to_none=True)
+    players.requires_grad_(True)
+    losses = discriminator_losses_9(players, batch, made, weights, NO_CAST)
+    assert set(losses) == against
+    sum(losses.values()).backward()
+    assert all(p.grad is None for m in (generator, estimator) for p in m.parameters())
+    assert all(p.grad.abs().sum() > 0 for p in players.parameters())
+    assert all(torch.equal(p, before[n]) for n, p in estimator.state_dict().items())
+
+
+def test_without_players_three_terms_are_left():
+    losses, _ = generator_losses_10(Doubler(), Doubler(), None, flat_batch(), PaperWeights(), NO_CAST)
+    assert set(losses) == {"au", "reconstruction", "variation"}
+
+
+def test_discriminator_and_classifier_share_every_hidden_layer():
+    players = DiscriminatorClassifier(4, 7, 100)
+    score, logits = players(torch.rand(2, 3, 100, 100))
+    assert score.shape == (2, 1, 3, 3) and logits.shape == (2, 7)
+    ours = []
+    for out in score, logits:
+        players.zero_grad(set_to_none=True)
+        out.sum().backward(retain_graph=True)
+        ours.append({n for n, p in players.named_parameters() if p.grad is not None})
+    hidden = {n for n, _ in players.named_parameters() if n.startswith("hidden")}
+    assert ours[0] & ours[1] == hidden and ours[0] - hidden and ours[1] - hidden
+    assert DiscriminatorClassifier(4, 0, 100)(torch.rand(1, 3, 100, 100))[1] is None
+
+
+def test_source_and_target_sets_are_those_of_section_4_2(pack_folder):
+    """Targets are frames of clips; sources are photographs, but for a share of the target set's people."""
+    pack = Pack(pack_folder)
+    sampler = UnpairedSampler(Sampler(pack, NAMES, 0, back_share=0.0), mix=0.25, least_photos=1)
+    assert sampler.identities == 62  # everybody photographed, and the people of two clips
+    rows = sampler.faces(4000)
+    assert (pack.group[rows] >= 0).mean() == pytest.approx(0.25, abs=0.03)
+    batch = sampler.draw(8, 5)
+    assert batch.source.shape == batch.target.shape == (8, 3, 32, 32) and batch.real.shape == (5, 3, 32, 32)
+    for picture, units in zip(batch.target, batch.target_units):
+        (row,) = np.flatnonzero((pack.units == units.numpy()).all(1))
+        assert pack.group[row] >= 0
+        torch.testing.assert_close(picture, to_tensor(pack.images[row : row + 1])[0])
+    for picture, identity in zip(batch.source, batch.identity):
+        (row,) = (i for i in range(len(pack)) if torch.equal(to_tensor(pack.images[i : i + 1])[0], picture))
+        assert sampler.class_of[pack.person[row]] == identity != NOBODY
+    with pytest.raises(ValueError, match="nobody has 2 photographs"):
+        UnpairedSampler(Sampler(pack, NAMES, 0, back_share=0.0), mix=0.0, least_photos=2)
+
+
+def test_pairs_join_an_unpaired_batch_without_a_class(pack_folder):
+    pairs = Sampler(Pack(pack_folder), NAMES, 0, back_share=0.0)
+    batch = with_pairs(UnpairedSampler(pairs, 0.0, 1).draw(3, 4), pairs.draw(2))
+    assert batch.paired.tolist() == [False] * 3 + [True] * 2
+    assert (batch.identity[3:] == NOBODY).all() and len(batch.source) == len(batch.target_units) == 5
+    assert len(batch.real) == 4
+
+
+def test_processes_share_out_what_one_would_draw(pack_folder):
+    def samplers(rank, count):
+        pairs = Sampler(Pack(pack_folder), NAMES, 5, 0.5, rank, count)
+        return pairs, UnpairedSampler(pairs, 0.1, 1)
+
+    drawn = []
+    for rank, count in (0, 1), (0, 2), (1, 2):
+        pairs, unpaired = samplers(rank, count)
+        batches = [(pairs.draw(8 // count), unpaired.draw(6 // count, 6 // count)) for _ in range(2)]
+        drawn.append([vars(part) for both in batches for part in both])
+    for whole, first, second in zip(*drawn):
+        for name in whole:
+            assert torch.equal(whole[name][0::2], first[name]) and torch.equal(whole[name][1::2], second[name])

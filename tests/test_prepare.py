@@ -1,6 +1,14 @@
-"""The reader of the corpus: what it counts, what it drops, and that a second run redoes nothing."""
+"""Tracking and packing: what they count, what they drop, and that a second run redoes nothing."""
 
 import csv
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -8,9 +16,14 @@ import pytest
 import skimage.data
 
 from gath.data import Pack
-from recipes import prepare
+from recipes import prepare, slices
+from recipes.frontal import MAX_YAW
+from recipes.train_audio2au import Config, read_clips
 from talkinghead.face import ALIGN_POINTS, TEMPLATE
 from talkinghead.video import VideoWriter
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared" / "corpus"
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +83,111 @@ def test_faces_are_aligned_to_the_template(data):
 
 
 def test_a_second_run_redoes_nothing(corpus, data):
-    before = {p: p.stat().st_mtime_ns for p in (data / "tracks").iterdir()}
+    before = everything(data)
     prepare.main(corpus, data, workers=1)
-    assert before == {p: p.stat().st_mtime_ns for p in (data / "tracks").iterdir()}
+    assert everything(data) == before
+
+
+def everything(folder):
+    """Times of tracks and arrays, contents of the small files."""
+    files = [p for p in folder.rglob("*") if p.is_file()]
+    return {p: p.stat().st_mtime_ns if p.suffix in (".npz", ".npy") else p.read_bytes() for p in files}
+
+
+def test_a_killed_run_goes_on(corpus, data, tmp_path):
+    command = [sys.executable, "-m", "recipes.prepare", str(corpus), str(tmp_path), "--workers", "1"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not (before := list((tmp_path / "tracks").glob("*.npz"))):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    times = [p.stat().st_mtime_ns for p in before]
+    prepare.main(corpus, tmp_path, workers=1)
+    assert [p.stat().st_mtime_ns for p in before] == times
+    for path in (data / "train").glob("*.npy"):
+        assert (tmp_path / "train" / path.name).read_bytes() == path.read_bytes()
+    assert json.loads((tmp_path / "report.json").read_text()) == json.loads((data / "report.json").read_text())
+
+
+def test_a_grown_set_and_a_killed_pack(corpus, data, tmp_path):
+    """A picture more: its batch is made again, the clip is not; what a killed run left half written does no harm."""
+    grown, copy = tmp_path / "corpus", tmp_path / "data"
+    shutil.copytree(corpus, grown)
+    prepare.main(grown, copy, workers=1)
+    clip, batch = (next((copy / "tracks").glob(f"train_{kind}_*.npz")) for kind in ("clip", "portraits"))
+    made = clip.stat().st_mtime_ns
+    shutil.copy(grown / "a.jpg", grown / "c.jpg")
+    with open(grown / "manifest.csv", "a", newline="") as file:
+        csv.writer(file).writerow(["c.jpg", "portrait", "own", "c.jpg", "train", 0, "public domain"])
+    (copy / "tracks" / "train_portraits_000.part").write_bytes(b"half")
+    (copy / "train" / "pack.json").unlink()
+    prepare.main(grown, copy, workers=1)
+    assert clip.stat().st_mtime_ns == made and len(np.load(batch)["kept"]) == 2
+    assert len(Pack(copy / "train")) == len(Pack(data / "train")) + 1
+    assert sorted(p.suffix for p in (copy / "tracks").iterdir()) == [".npz"] * 3
+
+
+def test_frontal_packs_lie_beside_the_others(corpus, data):
+    prepare.main(corpus, data, frontal=True, workers=1)
+    plain, front = Pack(data / "train"), Pack(data / "frontal" / "train")
+    assert len(front) == len(plain) and np.array_equal(front.pose, plain.pose)
+    assert 0.005 < np.abs(front.landmarks - plain.landmarks).max() < 0.15
+    assert np.abs(front.landmarks[:, list(ALIGN_POINTS)] - TEMPLATE).max() < 0.05
+
+
+def test_faces_turned_too_far_are_counted(corpus, data, tmp_path):
+    copy = tmp_path / "data"
+    shutil.copytree(data, copy, ignore=shutil.ignore_patterns("frontal"))
+    track = next((copy / "tracks").glob("train_clip_*.npz"))
+    with np.load(track) as z:
+        arrays = dict(z)
+    arrays["pose"][3, 0] = MAX_YAW + 5
+    np.savez(track, **arrays)
+    prepare.main(corpus, copy, frontal=True, workers=1)
+    assert len(Pack(copy / "frontal" / "train")) == 4
+    assert json.loads((copy / "frontal" / "report.json").read_text())["dropped"]["own"]["turned too far"] == 1
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="needs the corpus in ../shared")
+def test_counts_on_small_trees_with_three_faults(tmp_path, capsys):
+    """RAVDESS: 5 clips of 12 frames and one cut in half; VidTIMIT: 5 of 10, one frame garbage, one sound empty."""
+    slices.main(SHARED, tmp_path, seconds=0.4, faulty=True)
+    data = tmp_path / "data"
+    for name in ("ravdess", "vidtimit"):
+        prepare.main(tmp_path / name, data, workers=1)
+    found = json.loads((data / "report.json").read_text())
+    assert found["read"] == {
+        "ravdess": {"clips": 6, "sounds": 1, "with sound": 6, "frames": 60, "faces": 60, "kept": 20},
+        "vidtimit": {"clips": 5, "with sound": 3, "frames": 50, "faces": 49, "kept": 49},
+    }
+    assert found["dropped"] == {
+        "ravdess": {
+            "silent twin of a clip with sound": 1, "sound of a clip that has its own": 1, "cannot be read": 1
+        },
+        "vidtimit": {"broken picture": 1, "sound cannot be read": 1},
+    }  # fmt: skip
+    assert found["packed"] == {
+        "train": {"ravdess": 8, "vidtimit": 29},
+        "val": {"ravdess": 4, "vidtimit": 10},
+        "test": {"ravdess": 8, "vidtimit": 10},
+    }
+    lines = (data / "dropped.txt").read_text()
+    assert "01-01-05-02-02-01-01.mp4: cannot be read\n" in lines
+    assert "fadg0/video/sa1: broken picture in frame 2\nmabw0/audio/sa1.wav: sound cannot be read\n" in lines
+    assert "ravdess: dropped 1: cannot be read" in capsys.readouterr().out
+    train = Pack(data / "train")
+    about = json.loads((data / "train" / "pack.json").read_text())
+    labels = {name: np.load(data / "train" / f"{name}.npy") for name in ("emotion", "intensity", "statement")}
+    of = Counter((about["people"][p], int(e)) for p, e in zip(train.person, labels["emotion"]))
+    assert of == {("ravdess/Actor_01", 3): 4, ("ravdess/Actor_02", 4): 4, ("vidtimit/fadg0", 0): 19,
+                  ("vidtimit/mabw0", 0): 10}  # fmt: skip
+    assert set(labels["statement"][labels["emotion"] > 0]) == {1}
+    with open(data / "manifest.csv", newline="") as file:
+        sounds = {row["path"]: row["sound"] for row in csv.DictReader(file)}
+    assert sounds["mabw0/video/sa1"] == "" and sounds["fadg0/video/sa1"] == "fadg0/audio/sa1.wav"
+    (recording,) = read_clips(tmp_path, data, "train", Config(str(data)).features(), "vidtimit")
+    assert len(recording.samples) == 6400 and len(recording.units) == 10
+    before = everything(data)
+    prepare.main(tmp_path / "ravdess", data, workers=1)
+    assert everything(data) == before

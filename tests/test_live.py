@@ -1,0 +1,428 @@
+from __future__ import annotations
+
+import http.client
+import io
+import shlex
+import sys
+import threading
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+import talkinghead as package
+from talkinghead import pipeline
+from talkinghead.errors import OutputError, SoundError
+from talkinghead.live import AHEAD_SECONDS, LATE, Clock, Live, Player, Report, SoundClock
+from talkinghead.live_io import Microphone, PcmSource, PipeSink, WindowSink
+from talkinghead.live_server import MjpegSink
+
+RATE = 16000
+
+
+@pytest.fixture(scope="session")
+def small(astronaut):
+    return np.ascontiguousarray(astronaut[:256, 96:352])
+
+
+@pytest.fixture(scope="session")
+def speech():
+    """A second and a bit of noise that swells, in steps that 16 bits hold."""
+    noise = np.random.default_rng(0).uniform(-1, 1, 17003) * np.linspace(0.1, 0.9, 17003)
+    return (noise * 32767).round().astype(np.int16)
+
+
+def pieces(samples, seed=0):
+    """Odd sizes, among them nothing at all."""
+    cuts = np.sort(np.random.default_rng(seed).integers(0, len(samples), 40))
+    return np.split(samples.astype(np.float32) / 32768, cuts)
+
+
+def run(live, blocks):
+    return [frame for block in blocks for frame in live.push(block)] + live.finish()
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"fps": "29.97", "gain": "mouth=0.5", "mood": "sad", "seed": 7}, {"fps": 10, "blink": False}]
+)
+def test_a_streamed_run_equals_the_offline_run_frame_by_frame(head, small, speech, tmp_path, options):
+    soundfile.write(tmp_path / "voice.wav", speech, RATE)
+    offline = list(head.speak(small, tmp_path / "voice.wav", **options))
+    streamed = run(Live(head, small, **options), pieces(speech))
+    assert len(offline) == len(streamed) > 10
+    for one, two in zip(offline, streamed):
+        np.testing.assert_array_equal(one, two)
+    assert any((frame != streamed[0]).any() for frame in streamed)
+
+
+def test_the_same_with_the_models_that_ship(tracker, small, tmp_path, monkeypatch):
+    """Decoded one by one offline too: eight at once are rounded differently by torch, in a few pixels."""
+    monkeypatch.setattr(pipeline, "BATCH", 1)
+    demo, rate = soundfile.read(Path(package.__file__).parent / "assets" / "demo_voice.flac", dtype="int16", stop=26000)
+    soundfile.write(tmp_path / "voice.wav", demo, RATE)  # at a wrong rate, which does not matter here
+    head = package.TalkingHead()
+    head.tracker = tracker
+    clip = head.speak(small, tmp_path / "voice.wav")
+    live = Live(head, small)
+    for one, two in zip(clip, run(live, pieces(demo)), strict=True):
+        np.testing.assert_array_equal(one, two)
+    # A frame, three of look-ahead (two of the network, one of its features), and half a window beyond its step.
+    assert live.latency == pytest.approx(0.16 + 0.006, abs=0.001)
+
+
+def test_an_empty_sound_is_one_frame(head, small):
+    assert len(run(Live(head, small), [])) == 1
+
+
+@pytest.mark.parametrize("rate", [44100, 48000, 8000])
+def test_other_rates_are_resampled(head, small, rate):
+    time = np.arange(rate) / rate
+    heard = np.sin(2 * np.pi * 300 * time) * np.linspace(0, 0.8, rate)
+    live = Live(head, small, rate=rate, blink=False)
+    units = [u for part in np.array_split(heard, 31) for u in live.hear(part)] + live.hear_out()
+    assert len(units) == 25
+    jaw = np.array(units)[:, pipeline.INDEX["JawOpen"]] - live._puppet.rest[pipeline.INDEX["JawOpen"]]
+    np.testing.assert_allclose(jaw, np.linspace(0, 0.8, 26)[1:], atol=0.05)  # the stub's jaw is the sound's peak
+
+
+@pytest.mark.parametrize("fps, frames", [("25", 1), ("50", 1.25), ("30", 1.3)])
+def test_algorithmic_latency_is_when_a_frame_is_known(head, small, fps, frames):
+    """The stub knows a frame when its sound is over; between two rates the next one must be known as well."""
+    live = Live(head, small, fps=fps)
+    assert 1 / 25 - 1e-9 <= live.latency <= frames / 25 + 1 / 25
+    if fps == "25":
+        assert live.latency == pytest.approx(0.04, abs=1e-3)
+
+
+def test_broken_samples_do_no_lasting_harm(head, small):
+    live = Live(head, small)
+    live.push(np.array([np.nan, np.inf] * 400, np.float32))
+    assert np.isfinite(live.hear(np.zeros(RATE, np.float32))).all()
+
+
+class FakeClock:
+    def __init__(self):
+        self.time = 100.0
+
+    def now(self):
+        return self.time
+
+    def sleep_until(self, moment):
+        self.time = max(self.time, moment)
+
+
+class FakeSource:
+    """Sound in blocks of 20 ms as it is made, `stamps` seconds after 100; reading costs nothing."""
+
+    def __init__(self, clock, stamps):
+        self.clock, self.stamps = clock, [100 + s for s in stamps]
+
+    def read(self, until):
+        if not self.stamps:
+            return None
+        if until is not None and self.stamps[0] > max(until, self.clock.now()):
+            self.clock.sleep_until(until)
+            return np.zeros(0, np.float32), self.clock.now()
+        stamp = self.stamps.pop(0)
+        self.clock.sleep_until(stamp)
+        return np.full(320, 0.5, np.float32), stamp
+
+
+class FakeSink:
+    def __init__(self, clock, costs=()):
+        self.clock, self.costs, self.shown, self.frames = clock, iter(costs), [], None
+
+    def encode(self, frame):
+        self.clock.time += next(self.costs, 0.0)
+        return frame
+
+    def show(self, number, payload):
+        self.shown.append((number, self.clock.now() - 100))
+
+    def close(self, frames):
+        self.frames = frames
+
+
+def play(head, small, seconds, costs=(), stamps=None, **options):
+    clock = FakeClock()
+    sink = FakeSink(clock, costs)
+    live = Live(head, small, blink=False)
+    player = Player(live, None, sink, clock, **options)
+    offset = clock.now() - 100  # what the measuring took
+    player._source = FakeSource(clock, [offset + s for s in stamps or np.arange(1, 50 * seconds + 1) * 0.02])
+    report = player.run()
+    return report, [(number, moment - offset) for number, moment in sink.shown], sink
+
+
+def lags(shown):
+    return np.array([moment - number / 25 for number, moment in shown])
+
+
+def test_a_quick_machine_shows_every_frame_at_one_delay(head, small):
+    report, shown, sink = play(head, small, 4, costs=[0.01] * 200)
+    assert [number for number, _ in shown] == list(range(100)) and sink.frames == report.frames == 100
+    np.testing.assert_allclose(lags(shown), report.delay, atol=1e-6)
+    # Algorithmic latency, a block of sound, three frames to spare.
+    assert report.delay == pytest.approx(0.04 + 0.02 + 0.12, abs=1e-3)
+    assert report.dropped == 0 and report.worst_sync < 1e-6
+    assert report.latency(0.5) == report.latency(0.95) == pytest.approx(report.delay, abs=1e-3)
+
+
+@pytest.mark.parametrize("cost", [0.05, 0.07, 0.11])
+def test_a_slow_machine_drops_frames_and_keeps_the_sync(head, small, cost):
+    report, shown, _ = play(head, small, 8, costs=[cost] * 400)
+    assert report.frames == 200 and report.dropped == 200 - len(shown)
+    assert np.abs(lags(shown) - report.delay).max() * 25 <= LATE + 1e-6
+    assert len(shown) > 0.8 * 8 / cost  # and no more are dropped than must be
+    numbers = [number for number, _ in shown]
+    assert numbers == sorted(set(numbers)) and np.diff(numbers).max() <= np.ceil(cost * 25) + 1
+
+
+def test_one_hiccup_costs_only_the_frames_under_it(head, small):
+    report, shown, _ = play(head, small, 8, costs=[0.01] * 52 + [0.7] + [0.01] * 400)
+    assert np.abs(lags(shown) - report.delay).max() * 25 <= LATE + 1e-6
+    assert 10 <= report.dropped <= 20
+    assert [number for number, _ in shown][-100:] == list(range(100, 200))
+
+
+def test_too_slow_for_any_frame_still_ends(head, small):
+    report, shown, _ = play(head, small, 2, costs=[0.01] * 4 + [1.0] * 100)
+    assert report.frames == 50 and report.dropped + len(shown) == 50
+
+
+def test_a_file_pushed_all_at_once_is_paced(head, small):
+    report, shown, _ = play(head, small, 4, stamps=[0.0] * 200)
+    assert len(shown) == 100 and report.dropped == 0
+    assert np.ptp(lags(shown)) < 1e-6
+
+
+def test_sound_that_stops_for_a_while_is_caught_again(head, small):
+    """Three seconds, a pause of half a second in which nothing comes, then five more."""
+    stamps = [*(np.arange(1, 151) * 0.02), *(3.5 + np.arange(1, 251) * 0.02)]
+    report, shown, _ = play(head, small, 8, stamps=stamps)
+    late = lags(shown)
+    np.testing.assert_allclose(late[:70], report.delay, atol=1e-6)
+    np.testing.assert_allclose(late[-50:], report.delay + 0.5, atol=1e-3)
+
+
+@pytest.mark.parametrize("drift", [1e-3, -1e-3])
+def test_another_clock_of_the_sound_card_is_followed(drift):
+    clock = SoundClock(RATE, 0.02)
+    for block in range(1, 60 * 50):
+        clock.heard(320, 100 + block * 0.02 * (1 + drift) + 0.004 * (block % 7))
+        assert abs(clock.start - (100 + block * 0.02 * drift)) < 0.03
+    assert abs(drift) * 60 > 0.05
+
+
+def test_sound_far_ahead_keeps_our_time():
+    clock = SoundClock(RATE, 0.02)
+    clock.heard(320, 100.02)
+    for block in range(1000):
+        clock.heard(320, 100.02 + max(0, block * 0.02 - 2 * AHEAD_SECONDS))
+    assert clock.start == pytest.approx(100.0)
+
+
+def test_quantiles():
+    report = Report(0.1)
+    report.milliseconds.update({100: 90, 150: 9, 300: 1})
+    assert (report.latency(0.5), report.latency(0.95), report.latency(1)) == (0.1, 0.15, 0.3)
+    assert "100 ms (median), 150 ms" in str(report)
+
+
+def test_pcm_is_sixteen_bits_little_endian(speech):
+    with PcmSource(io.BytesIO(speech.astype("<i2").tobytes() + b"\x01"), RATE) as source:
+        parts = []
+        while came := source.read(None):
+            parts.append(came[0])
+    np.testing.assert_array_equal(np.concatenate(parts), speech.astype(np.float32) / 32768)
+    assert source.read(source.clock.now() + 0.01)[0].size == 0  # and no sound until then is said so
+
+
+class Stream(io.BytesIO):
+    def __init__(self, terminal=False):
+        super().__init__()
+        self.isatty = lambda: terminal
+
+
+def test_the_pipe_repeats_what_was_dropped():
+    stream = Stream()
+    sink = PipeSink(stream)
+    for number in (2, 3, 6):
+        sink.show(number, sink.encode(np.full((1, 1, 3), number, np.uint8)))
+    sink.close(9)
+    assert list(stream.getvalue()[::3]) == [2, 2, 2, 3, 3, 3, 6, 6, 6]
+    with pytest.raises(OutputError, match="terminal"):
+        PipeSink(Stream(terminal=True))
+
+
+def test_no_display_is_said_in_one_line(monkeypatch):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    with pytest.raises(OutputError, match="--mjpeg PORT"):
+        WindowSink()
+
+
+def sounddevice(refuses=()):
+    """What the microphone needs of the real module: sound that goes on until the stream is closed."""
+
+    class PortAudioError(Exception):
+        pass
+
+    class InputStream:
+        def __init__(self, samplerate, blocksize, callback, **_):
+            self.block, self.callback, self.closed = blocksize, callback, threading.Event()
+
+        def start(self):
+            threading.Thread(target=self.feed, daemon=True).start()
+
+        def feed(self):
+            while not self.closed.wait(0.02):
+                self.callback(np.full((self.block, 1), 0.25, np.float32), self.block, None, None)
+
+        def close(self):
+            self.closed.set()
+
+    def check_input_settings(samplerate, **_):
+        if samplerate in refuses:
+            raise PortAudioError("Invalid sample rate")
+
+    return types.SimpleNamespace(
+        PortAudioError=PortAudioError,
+        InputStream=InputStream,
+        check_input_settings=check_input_settings,
+        query_devices=lambda kind: {"default_samplerate": 48000.0},
+    )
+
+
+@pytest.mark.parametrize("refuses, rate", [((), 16000), ((16000,), 48000)])
+def test_microphone(monkeypatch, refuses, rate):
+    monkeypatch.setitem(sys.modules, "sounddevice", sounddevice(refuses))
+    with Microphone(16000) as microphone:
+        assert microphone.rate == rate
+        samples, _ = microphone.read(None)
+    assert len(samples) == rate // 50 and (samples == 0.25).all()
+
+
+def test_no_microphone(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    with pytest.raises(SoundError, match=r"pip install 'talkinghead\[live\]'"):
+        Microphone(16000)
+
+
+@pytest.fixture
+def server():
+    sink = MjpegSink(0)
+    yield sink
+    sink.close(0)
+
+
+def ask(server, path="/", host=None):
+    connection = http.client.HTTPConnection("127.0.0.1", int(server.url.split(":")[-1].strip("/")), timeout=10)
+    connection.request("GET", path, headers={"Host": host} if host else {})
+    return connection.getresponse()
+
+
+def test_mjpeg_shows_each_frame_whole(server, small):
+    import cv2
+
+    stop = threading.Event()
+
+    def feed():
+        for number in range(1000):
+            if stop.wait(0.02):
+                return
+            server.show(number, server.encode(np.roll(small, number, 1)))
+
+    thread = threading.Thread(target=feed)
+    thread.start()
+    try:
+        answer = ask(server)
+        assert answer.status == 200 and "Synthetic" in answer.getheader("X-Synthetic-Media")
+        assert answer.getheader("Content-Type").startswith("multipart/x-mixed-replace; boundary=")
+        seen = []
+        for _ in range(3):
+            head = [answer.readline() for _ in range(4)]
+            assert head[0].startswith(b"--") and head[1] == b"Content-Type: image/jpeg\r\n"
+            data = answer.read(int(head[2].split()[1]) + 2)
+            seen.append(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1])
+        shifts = [min(range(200), key=lambda n: np.abs(np.roll(small, n, 1).astype(int) - s).mean()) for s in seen]
+        assert shifts == sorted(set(shifts))
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_mjpeg_is_for_this_machine_alone(server):
+    assert server._server.server_address[0] == "127.0.0.1"
+    assert ask(server, host="evil.example").status == 403
+    assert ask(server, "/etc/passwd").status == 404
+    with pytest.raises(OutputError, match="choose another"):
+        MjpegSink(int(server.url.split(":")[-1].strip("/")))
+
+
+@pytest.fixture
+def command(head, monkeypatch, small, tmp_path, speech):
+    """`talkinghead live` on a second of sound: its frames and what it says."""
+    from PIL import Image
+
+    from talkinghead import cli
+
+    Image.fromarray(small).save(tmp_path / "portrait.png")
+    monkeypatch.setattr(cli, "_talking_head", lambda *_: head)
+
+    def run(*arguments, portrait=str(tmp_path / "portrait.png")):
+        out, err = Stream(), io.StringIO()
+        monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(buffer=io.BytesIO(speech[:RATE].astype("<i2"))))
+        monkeypatch.setattr(sys, "stdout", types.SimpleNamespace(buffer=out, flush=lambda: None))
+        monkeypatch.setattr(sys, "stderr", err)
+        cli.app(["live", portrait, *arguments], standalone_mode=False)
+        return np.frombuffer(out.getvalue(), np.uint8).reshape(-1, *small.shape), err.getvalue()
+
+    return run
+
+
+def test_the_command_pipes_the_offline_frames_in_real_time(command, head, small, speech, tmp_path, monkeypatch):
+    soundfile.write(tmp_path / "voice.wav", speech[:RATE], RATE)
+    expected = list(head.speak(small, tmp_path / "voice.wav", seed=3))
+    clock = FakeClock()
+    monkeypatch.setattr(Clock, "now", lambda self: clock.now())
+    monkeypatch.setattr(Clock, "sleep_until", lambda self, moment: clock.sleep_until(moment))
+    frames, said = command("--rate", "16000", "--pipe", "--seed", "3", "--delay", "400")
+    np.testing.assert_array_equal(frames, expected)
+    assert "25 frames, 0 of them dropped; total latency 400 ms" in said
+    assert clock.now() - 100 == pytest.approx(24 / 25 + 0.4, abs=0.03)  # the last frame's moment, less the first block
+
+
+def test_the_commands_of_the_page(command, small, monkeypatch, tmp_path):
+    """Sound from standard input ends by itself; a microphone is stopped by Ctrl-C, after three frames."""
+    from PIL import Image
+
+    from talkinghead import cli
+
+    Image.fromarray(small).save(tmp_path / "portrait.jpg")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "sounddevice", sounddevice())
+    shown = []
+
+    def show(self, number, payload):
+        shown.append(number)
+        if len(shown) % 3 == 0:
+            raise cli._Stopped(2)
+
+    for sink in WindowSink, MjpegSink:
+        monkeypatch.setattr(sink, "show", show)
+    monkeypatch.setattr(WindowSink, "__init__", lambda self: None)
+    monkeypatch.setattr(WindowSink, "encode", lambda self, frame: frame)
+    monkeypatch.setattr(WindowSink, "close", lambda self, frames: None)
+    page = (Path(__file__).parents[1] / "docs" / "live.md").read_text(encoding="utf-8")
+    lines = [line.partition("#")[0] for line in page.splitlines() if line.startswith("talkinghead live")]
+    assert len(lines) == 3
+    for line in lines:
+        program, name, portrait, *arguments = shlex.split(line.partition("<")[0])
+        frames, said = command(*arguments, portrait=portrait)
+        assert "total latency" in said and len(frames) == 25 * ("--pipe" in arguments)
+        assert ("http://127.0.0.1:8000/ shows it" in said) == ("--mjpeg" in arguments)
+    assert len(shown) == 6

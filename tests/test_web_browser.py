@@ -1,0 +1,250 @@
+"""The web page in a real browser: Playwright drives the Chromium that is installed, on the shipped weights.
+
+`WEB_PICTURE=docs/web.png pytest tests/test_web_browser.py` keeps the picture of the page.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import soundfile
+from PIL import Image
+
+from talkinghead.unit_csv import read_csv
+from talkinghead.video import VideoWriter
+
+playwright = pytest.importorskip("playwright.sync_api", reason="needs pip install '.[browser]'")
+pytest.importorskip("gradio", reason="needs pip install '.[web]'")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+if not CHROMIUM:
+    pytest.skip("needs a Chromium; apt-get install chromium", allow_module_level=True)
+
+PATIENCE = 120_000  # ms, for jobs on a busy machine
+MAX_MB = 2
+VOICE = Path(__file__).parents[1] / "talkinghead" / "assets" / "demo_voice.flac"
+COMMAND = [sys.executable, "-c", "from talkinghead.cli import main; main()", "web", "--port", "0"]
+
+
+@pytest.fixture(scope="module")
+def temporary(tmp_path_factory):
+    return tmp_path_factory.mktemp("temporary")
+
+
+@pytest.fixture(scope="module")
+def server(temporary):
+    """Address of a running page; afterwards it must have left nothing."""
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    process = subprocess.Popen([*COMMAND, "--max-mb", str(MAX_MB)], stderr=subprocess.PIPE, text=True, env=environment)
+    said, lines = [], process.stderr
+    for line in lines:
+        said.append(line)
+        if found := re.search(r"http://\S+/", line):
+            break
+    else:
+        pytest.fail("".join(said))
+    drain = threading.Thread(target=said.extend, args=(lines,), daemon=True)
+    drain.start()
+    yield found[0]
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    drain.join(5)
+    assert "Traceback" not in "".join(said), "".join(said)
+    assert [path.name for path in temporary.iterdir() if path.name.startswith("talkinghead")] == []
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser, server):
+    """The page, freshly opened; nothing that it does may ask another machine, or be refused by its own policy."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    page.set_default_timeout(PATIENCE)
+    asked, complaints = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text))
+    page.goto(server)
+    page.get_by_role("tab", name="Edit").wait_for()
+    yield page
+    page.close()
+    assert [url for url in asked if not url.startswith((server, "data:", "blob:"))] == []
+    assert [text for text in complaints if "Content Security Policy" in text] == []
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory, astronaut):
+    folder = tmp_path_factory.mktemp("files")
+    Image.fromarray(astronaut).save(folder / "portrait.png")
+    samples, rate = soundfile.read(VOICE)
+    soundfile.write(folder / "voice.wav", samples[:rate], rate)
+    with VideoWriter(folder / "clip.mp4", 512, 512, 25) as video:
+        for _ in range(5):
+            video.write(astronaut)
+    return folder
+
+
+def give(page, where, path):
+    page.locator(f"#{where} input[type=file]").first.set_input_files(path)
+
+
+def toast(page):
+    """What the page says went wrong."""
+    return page.get_by_test_id("toast-body").first.inner_text()
+
+
+def preview(page, before=None):
+    """The picture under the sliders, once it is another than `before`."""
+    handle = page.wait_for_function(
+        "before => { const now = document.querySelector('#edit-preview img')?.src; return now !== before && now }",
+        arg=before,
+    )
+    return handle.json_value()
+
+
+def slide(page, unit, value):
+    page.locator(f"#unit-{unit} input[type=range]").evaluate(
+        "(slider, value) => { slider.value = value; slider.dispatchEvent(new Event('input', {bubbles: true})) }", value
+    )
+
+
+def test_a_portrait_and_a_voice_become_a_playing_video(page, files, tmp_path):
+    give(page, "speak-portrait", files / "portrait.png")
+    give(page, "speak-voice", files / "voice.wav")
+    page.wait_for_selector("#speak-portrait img")
+    page.locator("#speak-voice").get_by_text("voice.wav").or_(page.locator("#speak-voice canvas")).first.wait_for()
+    page.locator("#speak-start").click()
+    page.wait_for_function("document.querySelector('#speak-video video')?.readyState >= 2")
+    first, then, width = page.evaluate(
+        """async () => {
+            const video = document.querySelector('#speak-video video');
+            video.muted = true;
+            await video.play();
+            const first = video.currentTime;
+            await new Promise(done => setTimeout(done, 500));
+            return [first, video.currentTime, video.videoWidth];
+        }"""
+    )
+    assert then > first and width == 512
+    with page.expect_download() as download:
+        page.locator("#speak-units a[download]").first.click()
+    download.value.save_as(tmp_path / "units.csv")
+    assert read_csv(tmp_path / "units.csv").units.shape == (25, 46)
+
+
+def test_the_picture_follows_a_slider(page, files, tmp_path):
+    page.get_by_role("tab", name="Edit").click()
+    give(page, "edit-portrait", files / "portrait.png")
+    own = preview(page)
+    slide(page, "JawOpen", 0.7)
+    opened = preview(page, own)
+    page.locator("#edit-reset").click()
+    assert preview(page, opened) == own
+    page.locator("#edit-neutral").click()
+    neutral = preview(page, own)
+    assert page.locator("#unit-MouthSmile_L input[type=range]").input_value() == "0"
+    page.get_by_role("button", name="Surprise", exact=True).click()
+    preview(page, neutral)
+    assert page.locator("#unit-JawOpen input[type=range]").input_value() == "0.35"
+    if keep := os.environ.get("WEB_PICTURE"):
+        page.wait_for_timeout(500)
+        page.screenshot(path=keep)
+    page.locator("#edit-save").click()
+    with page.expect_download() as download:
+        page.locator("#edit-full a[download]").first.click()
+    download.value.save_as(tmp_path / "full.png")
+    image = Image.open(tmp_path / "full.png")
+    assert image.size == (512, 512) and "Synthetic media" in image.text["Description"]
+
+
+def test_a_clip_becomes_units_over_time(page, files, tmp_path):
+    page.get_by_role("tab", name="Track").click()
+    give(page, "track-clip", files / "clip.mp4")
+    page.wait_for_selector("#track-clip video")
+    page.locator("#track-start").click()
+    with page.expect_download() as download:
+        page.locator("#track-units a[download]").first.click()
+    download.value.save_as(tmp_path / "units.csv")
+    assert read_csv(tmp_path / "units.csv").units.shape == (5, 46)
+    page.locator("#track-plot").locator("canvas, svg.marks").first.wait_for()
+
+
+def test_what_is_no_portrait_is_told_as_on_the_command_line(page, tmp_path):
+    page.get_by_role("tab", name="Edit").click()
+    path = tmp_path / "text.jpg"
+    path.write_text("This is not a picture.")
+    give(page, "edit-portrait", path)
+    assert "text.jpg: not a picture, or of a kind unknown here; save it again as .jpg or .png" in toast(page)
+
+
+def test_a_portrait_without_a_face_is_told(page, tmp_path):
+    page.get_by_role("tab", name="Edit").click()
+    Image.new("RGB", (300, 300)).save(tmp_path / "grey.png")
+    give(page, "edit-portrait", tmp_path / "grey.png")
+    assert "grey.png: no face found; use a picture with one face seen from the front" in toast(page)
+
+
+def test_what_is_no_voice_is_told(page, files, tmp_path):
+    path = tmp_path / "noise.wav"
+    path.write_bytes(b"RIFF\xff\xff\xff\xffWAVEfmt " + bytes(range(256)) * 9)
+    give(page, "speak-portrait", files / "portrait.png")
+    page.wait_for_selector("#speak-portrait img")
+    with page.expect_response(lambda response: "/upload" in response.url):
+        give(page, "speak-voice", path)
+    page.wait_for_timeout(1000)
+    page.locator("#speak-start").click()
+    assert "noise.wav: not a sound file that ffmpeg can read" in toast(page)
+
+
+def test_a_name_that_is_html_does_nothing(page, tmp_path):
+    page.get_by_role("tab", name="Edit").click()
+    path = tmp_path / "<img src=x onerror=window.broken=1>.jpg"
+    path.write_text("This is not a picture.")
+    give(page, "edit-portrait", path)
+    assert "not a picture" in toast(page)
+    assert page.evaluate("window.broken") is None
+
+
+def test_a_large_upload_is_refused(page, tmp_path, temporary):
+    page.get_by_role("tab", name="Edit").click()
+    path = tmp_path / "large.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(MAX_MB * 2**20))
+    with page.expect_response(lambda response: "/upload?" in response.url) as answer:
+        give(page, "edit-portrait", path)
+    assert answer.value.status == 413
+    assert all(p.stat().st_size <= MAX_MB * 2**20 for p in temporary.rglob("*") if p.is_file())
+
+
+@pytest.mark.parametrize(
+    ("path", "host", "status"),
+    [
+        ("/", None, 200),
+        ("/", "rebound.example", 400),  # a page of another site, whose name now points here
+        ("/gradio_api/file=/etc/passwd", None, 403),
+        (f"/gradio_api/file={VOICE}", None, 403),
+        ("/gradio_api/info", None, 200),
+    ],
+)
+def test_what_the_server_lets_out(server, path, host, status):
+    connection = http.client.HTTPConnection(re.search(r"//(.*)/", server)[1], timeout=30)
+    connection.request("GET", path, headers={"Host": host} if host else {})
+    answer = connection.getresponse()
+    body = answer.read()
+    assert answer.status == status
+    if status == 200:
+        assert "default-src 'self'" in answer.headers["content-security-policy"]
+    if path.endswith("info"):
+        assert b'"named_endpoints":{}' in body  # what the page calls is no API
