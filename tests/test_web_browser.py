@@ -13,8 +13,10 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 from PIL import Image
@@ -91,6 +93,7 @@ def files(tmp_path_factory, astronaut):
     Image.fromarray(astronaut).save(folder / "portrait.png")
     samples, rate = soundfile.read(VOICE)
     soundfile.write(folder / "voice.wav", samples[:rate], rate)
+    soundfile.write(folder / "long.wav", np.tile(samples, 4)[: 30 * rate], rate)
     with VideoWriter(folder / "clip.mp4", 512, 512, 25) as video:
         for _ in range(5):
             video.write(astronaut)
@@ -99,6 +102,16 @@ def files(tmp_path_factory, astronaut):
 
 def give(page, where, path):
     page.locator(f"#{where} input[type=file]").first.set_input_files(path)
+
+
+def ask(server, method, path, body=None, headers={}):
+    """Answer and its content, without a browser."""
+    connection = http.client.HTTPConnection(re.search(r"//(.*)/", server)[1], timeout=30)
+    connection.request(method, path, body, headers)
+    answer = connection.getresponse()
+    content = answer.read()
+    connection.close()
+    return answer, content
 
 
 def toast(page):
@@ -143,6 +156,28 @@ def test_a_portrait_and_a_voice_become_a_playing_video(page, files, tmp_path):
         page.locator("#speak-units a[download]").first.click()
     download.value.save_as(tmp_path / "units.csv")
     assert read_csv(tmp_path / "units.csv").units.shape == (25, 46)
+
+
+@pytest.mark.parametrize("way", ["button", "leaving"])
+def test_a_job_can_be_stopped_and_leaves_nothing(page, files, temporary, way):
+    give(page, "speak-portrait", files / "portrait.png")
+    with page.expect_response(lambda response: "/upload?" in response.url and response.ok):
+        give(page, "speak-voice", files / "long.wav")
+    page.wait_for_selector("#speak-portrait img")
+    page.locator("#speak-voice").get_by_text("0:30").wait_for()
+    before = set(temporary.glob("talkinghead-web-*/tmp*"))
+    page.locator("#speak-start").click()
+    page.get_by_text(re.compile(r"\d+ s left")).wait_for()
+    (job,) = set(temporary.glob("talkinghead-web-*/tmp*")) - before
+    if way == "button":
+        page.locator("#speak-stop").click()
+        assert "stopped; nothing was kept" in toast(page)
+    else:
+        page.goto("about:blank")
+    deadline = time.monotonic() + 30
+    while job.exists() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not job.exists()
 
 
 def test_the_picture_follows_a_slider(page, files, tmp_path):
@@ -218,13 +253,17 @@ def test_a_name_that_is_html_does_nothing(page, tmp_path):
     assert page.evaluate("window.broken") is None
 
 
-def test_a_large_upload_is_refused(page, tmp_path, temporary):
+def test_a_large_upload_is_refused(page, server, tmp_path, temporary):
     page.get_by_role("tab", name="Edit").click()
     path = tmp_path / "large.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(MAX_MB * 2**20))
-    with page.expect_response(lambda response: "/upload?" in response.url) as answer:
-        give(page, "edit-portrait", path)
-    assert answer.value.status == 413
+    give(page, "edit-portrait", path)
+    assert "maximum" in toast(page)
+    # The same from a visitor whose page does not check.
+    body = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
+    body += path.read_bytes() + b"\r\n--x--\r\n"
+    answer, _ = ask(server, "POST", "/gradio_api/upload", body, {"Content-Type": "multipart/form-data; boundary=x"})
+    assert answer.status == 413
     assert all(p.stat().st_size <= MAX_MB * 2**20 for p in temporary.rglob("*") if p.is_file())
 
 
@@ -239,10 +278,7 @@ def test_a_large_upload_is_refused(page, tmp_path, temporary):
     ],
 )
 def test_what_the_server_lets_out(server, path, host, status):
-    connection = http.client.HTTPConnection(re.search(r"//(.*)/", server)[1], timeout=30)
-    connection.request("GET", path, headers={"Host": host} if host else {})
-    answer = connection.getresponse()
-    body = answer.read()
+    answer, body = ask(server, "GET", path, headers={"Host": host} if host else {})
     assert answer.status == status
     if status == 200:
         assert "default-src 'self'" in answer.headers["content-security-policy"]
