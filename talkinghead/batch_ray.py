@@ -28,8 +28,8 @@ def _do(batch: Batch, job: Job) -> Result:
 
 
 def run(batch: Batch, jobs: list[Job], address: str) -> Iterator[Result]:
-    """Results as they come. `address` is Ray's: `auto`, `host:6379`, `ray://host:10001`, or `local` for a cluster of
-    this machine's own cores. Raises ModelError without Ray or a cluster there."""
+    """Results as they come. `address` is Ray's: `auto`, `host:6379`, or `local` for a cluster of this
+    machine's own cores. Raises ModelError without Ray or a cluster there."""
     try:
         import ray
     except ImportError:

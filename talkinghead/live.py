@@ -33,9 +33,11 @@ PROBE_SECONDS = 2.0  # in which the rates of video, units and sound fall togethe
 SPARE_FRAMES, SPARE_DRAWS, MAX_SPARE_SECONDS = 3, 3, 1.0
 TRIAL_DRAWS = 3
 LATE = 0.5  # frames: what would be shown later than this is left out
-# A sound card's clock is not ours, and samples may be lost. The promptest block of so many seconds tells where the
-# sound is; one further ahead than AHEAD_SECONDS does not come from a microphone and keeps our time.
-WINDOW_SECONDS, AHEAD_SECONDS = 2.0, 0.25
+# A sound card's clock is not ours, and samples may be lost. The promptest block of a window tells where the sound is:
+# late by GAP_SECONDS it was interrupted; for less, which a busy machine brings about as well, so many windows must
+# agree. What is further ahead than AHEAD_SECONDS does not come from a microphone and keeps our time.
+WINDOW_SECONDS, DRIFT_WINDOWS = 2.0, 5
+GAP_SECONDS, AHEAD_SECONDS = 0.1, 0.25
 
 
 class Live:
@@ -171,19 +173,32 @@ class SoundClock:
     def __init__(self, rate: int, tolerance: float):
         self.start: float | None = None
         self._rate, self._tolerance, self._samples = rate, tolerance, 0
+        self._lateness = [np.inf]  # the least of each window, in seconds
 
     def heard(self, samples: int, moment: float) -> None:
         """So many samples more had come at that moment."""
         self._samples += samples
         began = moment - self._samples / self._rate
         if self.start is None:
-            self.start, self._since, self._least = began, moment, np.inf
-        self._least = min(self._least, began - self.start)
+            self.start, self._since = began, moment
+        self._lateness[-1] = min(self._lateness[-1], began - self.start)
         if moment - self._since < WINDOW_SECONDS:
             return
-        if abs(self._least) > self._tolerance and self._least > -AHEAD_SECONDS:
-            self.start += self._least
-        self._since, self._least = moment, np.inf
+        self._since = moment
+        least = min(self._lateness)
+        drift = len(self._lateness) == DRIFT_WINDOWS and abs(least) > self._tolerance and least > -AHEAD_SECONDS
+        if self._lateness[-1] > GAP_SECONDS:
+            self._move(self._lateness[-1])
+        elif drift:
+            self._move(least)
+        elif len(self._lateness) == DRIFT_WINDOWS:
+            self._lateness = [np.inf]
+        else:
+            self._lateness.append(np.inf)
+
+    def _move(self, seconds: float) -> None:
+        self.start += seconds
+        self._lateness = [np.inf]
 
 
 @dataclass

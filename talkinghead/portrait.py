@@ -19,6 +19,8 @@ from talkinghead.ffmpeg import existing_file
 from talkinghead.tracker import TrackedFace
 from talkinghead.video import check_output, synthetic_notice
 
+# Kinds that hold photographs. Pillow knows more, PostScript among them, which it has Ghostscript run.
+READABLE = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000")
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 MAX_PIXELS = 100_000_000  # 11500 x 8700; a decoded picture of this size takes 300 MB
 TRACK_SIDE = 1280  # longest side, in pixels, of what the tracker is shown: it looks at 192 to 256 pixels anyway
@@ -31,14 +33,15 @@ _Search = Callable[[np.ndarray], list[TrackedFace]]
 def read_portrait(path: str | Path) -> np.ndarray:
     """The picture as RGB uint8 [H, W, 3], upright (EXIF rotation applied) and in sRGB.
 
-    Whatever Pillow reads, up to MAX_PIXELS. Transparent parts are laid over white, 16 bits are reduced to 8, and of an
-    animation the first picture counts. Raises PortraitError.
+    Any of the kinds READABLE, up to MAX_PIXELS. Transparent parts are laid over white, 16 bits are reduced to 8, and of
+    an animation the first picture counts. Raises PortraitError.
     """
     path = existing_file(Path(path), PortraitError)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's own size warning comes before our limit, and of broken EXIF
-            with Image.open(path) as file:
+            Image.init()  # all kinds are known from here on, not the commonest alone
+            with Image.open(path, formats=READABLE) as file:
                 if file.width * file.height > MAX_PIXELS:
                     raise Image.DecompressionBombError
                 return np.array(_to_rgb(ImageOps.exif_transpose(file)))

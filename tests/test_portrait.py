@@ -141,6 +141,14 @@ def test_what_cannot_be_read_is_told_in_one_line(tmp_path, what):
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
+def test_programs_are_no_pictures(tmp_path):
+    """Pillow would have Ghostscript run this one."""
+    path = tmp_path / "portrait.jpg"
+    path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\nshowpage\n")
+    with pytest.raises(PortraitError, match="not a picture, or of a kind unknown here; save it again as"):
+        read_portrait(path)
+
+
 def test_pictures_say_that_they_are_synthetic_and_replace_nothing_unasked(tmp_path):
     for suffix in (".png", ".jpg", ".webp"):
         path = tmp_path / f"out{suffix}"
