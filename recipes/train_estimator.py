@@ -40,9 +40,9 @@ from talkinghead.action_units import UNIT_NAMES
 WARM_UP = 100  # steps over which the learning rate rises from nothing
 ANGLE, ZOOM, SHIFT = 5.0, 0.07, 0.04  # standard deviations: degrees, logarithm of the scale, fraction of the side
 GAIN, TINT = 0.25, 0.12  # contrast is within 1 -+ GAIN, and each channel moves by up to TINT of [-1, 1]
-BLURRED, COMPRESSED = 0.2, 0.2  # shares of the faces
-MOST_BLUR = 1.0  # pixels
-WORST_JPEG = 40  # quality
+BLURRED, COMPRESSED = 0.3, 0.3  # shares of the faces
+MOST_BLUR = 1.5  # pixels
+WORST_JPEG = 25  # quality
 NOISE = 0.02  # standard deviation of the standard deviation of the noise, in [-1, 1]
 SHAPE = ("size", "width", "hidden")  # settings that a checkpoint cannot be read without
 

@@ -86,3 +86,9 @@ def units_from_scores(scores: dict[str, float], landmarks: np.ndarray) -> np.nda
     upper, lower = lip_opening(landmarks) / LIP_OPENING_SCALE
     units[INDEX["LipsUpperOpen"]], units[INDEX["LipsLowerOpen"]] = upper, lower
     return units.clip(0.0, 1.0)
+
+
+def lip_gap(units: np.ndarray) -> np.ndarray:
+    """The gap between the lips, in inter-ocular distances, that units [..., 46] speak of; of a change, the change."""
+    upper, lower = (units[..., INDEX[name]] for name in ("LipsUpperOpen", "LipsLowerOpen"))
+    return LIP_OPENING_SCALE[0] * upper + LIP_OPENING_SCALE[1] * lower

@@ -69,7 +69,7 @@ class Live:
         self._ear = self._new_ear()
 
     def _new_ear(self) -> Ear:
-        stream = SpeechStream(self._head.speech, self._puppet.rest, self.fps, *self._drive)
+        stream = self._puppet.stream(self._head.speech, self.fps, *self._drive)
         return Ear(stream, self.sample_rate)
 
     def push(self, samples: np.ndarray) -> list[np.ndarray]:
@@ -94,7 +94,7 @@ class Live:
 
     def draw_rest(self) -> np.ndarray:
         """The face when nobody speaks."""
-        return self.draw(self._puppet.rest)
+        return self.draw(self._puppet.lips.rest)
 
     @cached_property
     def latency(self) -> float:

@@ -14,7 +14,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from talkinghead.action_units import INDEX, UNIT_NAMES
+from talkinghead.action_units import INDEX, UNIT_NAMES, lip_gap
 
 # RAVDESS's eight, in the order of its file names.
 MOODS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
@@ -33,16 +33,13 @@ REGIONS: dict[str, tuple[str, ...]] = {
 # More of these opens the lips; more of those closes them.
 OPENING = ("JawOpen", "LipsUpperUp", "LipsLowerDown", "LipsUpperOpen", "LipsLowerOpen", "LipsFunnel")
 CLOSING = ("JawChew", "LipsUpperClose", "LipsLowerClose", "ChinLowerRaise")
-# The gap between the lips, in inter-ocular distances, is about LIP_GAP @ (LipsUpperOpen, LipsLowerOpen): it follows the
-# measured one with r = 0.99 over 18,000 frames. Of the gaps that the shipped speech model gives where a talker's lips
-# really were closed (16 held-out sentences), 95 % lie under SHUT; where they were clearly open, half lie over PARTED.
-LIP_GAP = (0.15, 0.25)
+# Of the gaps (action_units.lip_gap) that the shipped speech model gives where a talker's lips really were closed (16
+# held-out sentences), 95 % lie under SHUT; where they were clearly open, half lie over PARTED.
 SHUT, PARTED = 0.04, 0.09
-CLOSED_SMILE = 0.6  # the broadest that lips can be closed under, as of a portrait at rest (pipeline.REST_LIMITS)
+CLOSED_SMILE = 0.6  # the broadest that lips can be closed under, as of a portrait at rest (lips.REST_LIMITS)
 KEPT = 0.5  # of the opening that speech asks for, whatever the mood
 
 _OPENING, _CLOSING = ([INDEX[name] for name in names] for names in (OPENING, CLOSING))
-_LIPS = [INDEX["LipsUpperOpen"], INDEX["LipsLowerOpen"]]
 _SMILE = [INDEX["MouthSmile_L"], INDEX["MouthSmile_R"]]
 
 
@@ -96,7 +93,7 @@ def _number(text: str, name: str) -> float:
 
 def openness(units: np.ndarray, rest: np.ndarray | float = 0.0) -> float:
     """How open the lips are, 0 shut to 1 parted, under `units` [46]; `rest` are those of the same face closed."""
-    gap = float(np.dot(LIP_GAP, (units - rest)[_LIPS]))
+    gap = float(lip_gap(units - rest))
     return min(max((gap - SHUT) / (PARTED - SHUT), 0.0), 1.0)
 
 

@@ -16,15 +16,16 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from talkinghead.action_units import INDEX, UNIT_NAMES
+from talkinghead.action_units import INDEX, UNIT_NAMES, lip_opening
 from talkinghead.blink import blinks, close_lids
 from talkinghead.errors import ClipError, ModelError, UnitsError
+from talkinghead.lips import Lips, fit
 from talkinghead.moods import Mood, gain_vector
 from talkinghead.speech import SpeechStream
 from talkinghead.timing import frame_rate, frames_in
@@ -38,24 +39,22 @@ BATCH = 8  # frames decoded at once: more is no faster on a CPU
 MAX_FACES = 5
 TOLERATED_DIFFERENCE = 0.5  # seconds between the lengths of units and sound
 SILENCE = 1e-3  # -60 dB of full scale: below this peak a sound counts as silent
-# How open a mouth at rest may be. Speech moves the lips from the portrait's own expression, but one photographed with
-# an open laugh must close when nobody speaks: these are about the highest values that 9 of 10 portraits with a closed
-# mouth stay under (5,900 of the corpus), lower for smiles, which would keep the lips from meeting.
-REST_LIMITS = {
-    "JawOpen": 0.02, "LipsUpperOpen": 0.3, "LipsLowerOpen": 0.4, "LipsUpperUp": 0.2, "LipsLowerDown": 0.07,
-    "LipsFunnel": 0.02, "LipsPucker": 0.2, "MouthSmile_L": 0.6, "MouthSmile_R": 0.6,
-}  # fmt: skip
+TRIAL_SIDE = 256  # pixels of the face that lips are tried on
 
 Picture = "str | Path | np.ndarray | Puppet"
 
 
 @dataclass(frozen=True)
 class Puppet:
-    """A portrait made ready: what is drawn on, the units of its own expression, what the generator knows of it."""
+    """A portrait made ready: what is drawn on, the units of its own expression, what the generator knows of it.
+
+    `measure` draws its face under units [N, 46] and gives the gaps between the lips, [N], see lips.fit.
+    """
 
     units: np.ndarray
     renderer: Renderer
     code: Any
+    measure: Callable[[np.ndarray], np.ndarray]
 
     @property
     def width(self) -> int:
@@ -65,13 +64,14 @@ class Puppet:
     def height(self) -> int:
         return self.renderer.image.shape[0]
 
-    @property
-    def rest(self) -> np.ndarray:
-        """The portrait's own units, its mouth closed: what it looks like in the pauses of speech."""
-        rest = self.units.copy()
-        for name, limit in REST_LIMITS.items():
-            rest[INDEX[name]] = min(rest[INDEX[name]], limit)
-        return rest
+    @cached_property
+    def lips(self) -> Lips:
+        """The resting face, and how its lips part. Only speech needs it, and it takes a few trial frames."""
+        return fit(self.units, self.measure)
+
+    def stream(self, speech: Any, fps: Fraction, gain: np.ndarray, seed: int | None, mood: Mood) -> SpeechStream:
+        """What turns a voice into this portrait's units."""
+        return SpeechStream(speech, self.lips.rest, fps, gain, seed, mood, self.lips)
 
 
 class Clip:
@@ -144,7 +144,7 @@ class TalkingHead:
         gains, feeling = gain_vector(gain), Mood(mood)
         puppet = self.prepare(portrait, face=face, crop=crop, enhance=enhance)
         expected = frames_in(info.duration, fps) if info.duration is not None else None
-        stream = SpeechStream(self.speech, puppet.rest, fps, gains, seed if blink else None, feeling)
+        stream = puppet.stream(self.speech, fps, gains, seed if blink else None, feeling)
         return Clip(puppet, self._spoken(stream, sound), fps, expected, self._draw)
 
     def animate(
@@ -245,7 +245,7 @@ class TalkingHead:
         paper's contrast, denoising and sharpening (section 4.2) to the face. Raises PortraitError."""
         if isinstance(portrait, Puppet):
             return portrait
-        from talkinghead.face import alignment
+        from talkinghead.face import alignment, transform
         from talkinghead.face import crop as cut
         from talkinghead.portrait import find_face, read_portrait
         from talkinghead.render import Renderer, square
@@ -258,9 +258,12 @@ class TalkingHead:
         size = self.generator.config.size
         code = self._encode(cut(image, alignment(found.points, size), size), found)
         points = found.points
+        to_trial = alignment(points, TRIAL_SIDE)
+        trial = Renderer(cut(image, to_trial, TRIAL_SIDE), alignment(transform(to_trial, points), size), size)
         if crop:
             image, points = square(image, points)
-        return Puppet(found.units, Renderer(image, alignment(points, size), size, enhance), code)
+        renderer = Renderer(image, alignment(points, size), size, enhance)
+        return Puppet(found.units, renderer, code, partial(self._lip_gaps, code, trial))
 
     def _encode(self, face: np.ndarray, found: TrackedFace) -> Any:
         import torch
@@ -271,12 +274,20 @@ class TalkingHead:
 
     def _draw(self, puppet: Puppet, units: np.ndarray) -> Iterator[np.ndarray]:
         """Frames of one puppet under units [N, 46]."""
+        return (puppet.renderer(*maps) for maps in self._decode(puppet.code, units))
+
+    def _decode(self, code: Any, units: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
+        """Flow, mask and colour of each frame, as Renderer takes them."""
         import torch
 
         with torch.inference_mode():
-            motion = self.generator.decode(puppet.code, torch.from_numpy(units).to(self.device))
-            maps = [part.float().cpu().numpy() for part in motion]
-        return (puppet.renderer(*one) for one in zip(*maps))
+            motion = self.generator.decode(code, torch.from_numpy(units).to(self.device))
+            return zip(*(part.float().cpu().numpy() for part in motion))
+
+    def _lip_gaps(self, code: Any, trial: Renderer, units: np.ndarray) -> np.ndarray:
+        """The gap between the lips, in inter-ocular distances, of a face drawn under units [N, 46]; NaN: no face."""
+        faces = [self.tracker(trial(*maps)) for maps in self._decode(code, units)]
+        return np.array([lip_opening(found[0].points[:, :2]).sum() if found else np.nan for found in faces])
 
     @staticmethod
     def _spoken(stream: SpeechStream, sound: str | Path) -> Iterator[np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -16,8 +17,9 @@ class SpeechStream:
     """Sound at `sample_rate` in, absolute units out, in constant memory; the numbers do not depend on the pieces.
 
     `model` is an audio2au network; what it gives counts from a face at rest, is multiplied by `gain` (a number, or
-    one for each unit, [46]) and added to `rest` [46]; `mood` comes on top. `seed` draws the blinks, None leaves them
-    out. Vector k belongs to frame k of a video at `fps`.
+    one for each unit, [46]) and added to `rest` [46]; `mood` comes on top, then what `lips` (lips.Lips) makes of the
+    units for one portrait. `seed` draws the blinks, None leaves them out. Vector k belongs to frame k of a video at
+    `fps`.
     """
 
     def __init__(
@@ -28,9 +30,10 @@ class SpeechStream:
         gain: float | np.ndarray = 1.0,
         seed: int | None = 0,
         mood: Mood | None = None,
+        lips: Callable[[np.ndarray], np.ndarray] | None = None,
     ):
         self.sample_rate, self.fps, self.samples = model.sample_rate, fps, 0
-        self._rest, self._gain, self._mood = rest, gain, mood or Mood()
+        self._rest, self._gain, self._mood, self._lips = rest, gain, mood or Mood(), lips
         self._model_fps = Fraction(model.fps)
         self._stream, self._resampler = model.stream(), Resampler(self._model_fps, fps)
         self._lids = None if seed is None else blinks(fps, seed)
@@ -49,4 +52,6 @@ class SpeechStream:
     def _drive(self, excess: list[np.ndarray]) -> list[np.ndarray]:
         driven = [(self._rest + self._gain * vector).clip(0, 1).astype(np.float32) for vector in excess]
         driven = [self._mood(vector, self._rest) for vector in driven]
+        if self._lips is not None:
+            driven = [self._lips(vector) for vector in driven]
         return driven if self._lids is None else [close_lids(u, lid) for u, lid in zip(driven, self._lids)]

@@ -159,8 +159,10 @@ def test_livelink_as_the_app_writes_it(folder):
     assert rows[0][16:20] == ["JawForward", "JawRight", "JawLeft", "JawOpen"] and rows[0][-1] == "RightEyeRoll"
     assert rows[26][:2] == ["00:00:01:00.000", "61"]
     by_name = dict(zip(rows[0], rows[26]))
-    assert float(by_name["NoseSneerLeft"]) == float(by_name["NoseSneerRight"]) == pytest.approx(
-        RANDOM[25, INDEX["Sneer"]], abs=1e-4
+    assert (
+        float(by_name["NoseSneerLeft"])
+        == float(by_name["NoseSneerRight"])
+        == pytest.approx(RANDOM[25, INDEX["Sneer"]], abs=1e-4)
     )
 
 

@@ -83,7 +83,7 @@ def test_other_rates_are_resampled(head, small, rate):
     live = Live(head, small, rate=rate, blink=False)
     units = [u for part in np.array_split(heard, 31) for u in live.hear(part)] + live.hear_out()
     assert len(units) == 25
-    jaw = np.array(units)[:, pipeline.INDEX["JawOpen"]] - live._puppet.rest[pipeline.INDEX["JawOpen"]]
+    jaw = np.array(units)[:, pipeline.INDEX["JawOpen"]] - live._puppet.lips.rest[pipeline.INDEX["JawOpen"]]
     np.testing.assert_allclose(jaw, np.linspace(0, 0.8, 26)[1:], atol=0.05)  # the stub's jaw is the sound's peak
 
 

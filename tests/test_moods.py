@@ -14,12 +14,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from talkinghead import cli
-from talkinghead.action_units import INDEX, UNIT_NAMES
+from talkinghead.action_units import INDEX, LIP_OPENING_SCALE, UNIT_NAMES
 from talkinghead.moods import (
     CLOSED_SMILE,
     CLOSING,
     KEPT,
-    LIP_GAP,
     MOODS,
     OPENING,
     PARTED,
@@ -46,7 +45,7 @@ def faces(count=300, gap=None):
     rng = np.random.default_rng(0)
     units = rng.random((count, 46)).astype(np.float32)
     if gap is not None:
-        units[:, LIPS] *= (gap / (units[:, LIPS] @ LIP_GAP))[:, None]
+        units[:, LIPS] *= (gap / (units[:, LIPS] @ LIP_OPENING_SCALE))[:, None]
         assert units.max() <= 1
     return units
 
@@ -93,7 +92,7 @@ def test_a_mood_has_no_jumps(mood):
     start[LIPS], end[LIPS] = 0, 0.6
     steps = 2000
     path = np.stack([feel(start + (end - start) * np.float32(t)) for t in np.linspace(0, 1, steps)])
-    gap = 0.6 * sum(LIP_GAP) / steps
+    gap = 0.6 * sum(LIP_OPENING_SCALE) / steps
     assert np.abs(np.diff(path, axis=0)).max() < 60 * gap + 1.0 / steps
 
 
@@ -103,7 +102,7 @@ def test_lips_count_as_open_from_the_face_at_rest():
     assert openness(rest) == 1 and openness(rest, rest) == 0
     np.testing.assert_allclose(Mood("happy")(rest, rest)[OPENS], rest[OPENS])
     spoken = rest.copy()
-    spoken[LIPS[1]] += PARTED / LIP_GAP[1]
+    spoken[LIPS[1]] += PARTED / LIP_OPENING_SCALE[1]
     assert openness(spoken, rest) == pytest.approx(1)
     assert Mood("happy")(spoken, rest)[INDEX["LipsUpperUp"]] > 0.3
 

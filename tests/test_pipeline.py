@@ -15,7 +15,7 @@ import talkinghead
 from talkinghead import audio
 from talkinghead.action_units import INDEX, UNIT_NAMES
 from talkinghead.errors import ClipError, ModelError, PortraitError, SoundError, UnitsError
-from talkinghead.pipeline import BATCH, REST_LIMITS, TalkingHead, sound_seconds
+from talkinghead.pipeline import BATCH, TalkingHead, sound_seconds
 from talkinghead.unit_csv import UnitTrack
 from talkinghead.video import VideoWriter
 
@@ -50,23 +50,12 @@ def test_a_voice_gives_ceil_of_duration_times_fps_frames(head, astronaut, voice,
 def test_units_are_the_resting_face_plus_what_the_voice_adds(head, astronaut, voice):
     puppet = head.prepare(astronaut)
     units = units_of(head.speak(puppet, voice, blink=False, gain=0.5))
-    expected = np.tile(puppet.rest, (50, 1))
+    expected = np.tile(puppet.lips.rest, (50, 1))
     expected[:, JAW] += 0.5 * np.repeat(np.arange(10) / 10, 5)
     np.testing.assert_allclose(units, expected.clip(0, 1), atol=1e-6)
     faster = units_of(head.speak(puppet, voice, blink=False, gain=0.5, fps=50))
     np.testing.assert_allclose(faster[1:-1].reshape(-1, 2, 46).mean(1), (units[:-1] + units[1:]) / 2, atol=1e-5)
     assert units_of(head.speak(puppet, voice, blink=False, gain=9)).max() == 1
-
-
-def test_an_open_mouth_closes_at_rest_and_the_rest_of_the_face_stays(head, astronaut):
-    puppet = head.prepare(astronaut)
-    laughing = np.full(46, 0.9, np.float32)
-    rest = type(puppet)(laughing, puppet.renderer, puppet.code).rest
-    assert {name: rest[INDEX[name]] for name in REST_LIMITS} == pytest.approx(REST_LIMITS)
-    assert all(rest[INDEX[name]] == np.float32(0.9) for name in UNIT_NAMES if name not in REST_LIMITS)
-    assert (laughing == np.float32(0.9)).all()
-    calm = np.zeros(46, np.float32)
-    assert not type(puppet)(calm, puppet.renderer, puppet.code).rest.any()
 
 
 def test_blinks_close_both_lids_and_follow_the_seed(head, astronaut, tmp_path):
@@ -77,7 +66,7 @@ def test_blinks_close_both_lids_and_follow_the_seed(head, astronaut, tmp_path):
         for options in ({"seed": 1}, {"seed": 1}, {"seed": 2}, {"blink": False})
     )
     assert np.array_equal(one, same) and not np.array_equal(one, other)
-    assert one[:, LIDS].max() > 0.8 and (none[:, LIDS] == puppet.rest[LIDS]).all()
+    assert one[:, LIDS].max() > 0.8 and (none[:, LIDS] == puppet.lips.rest[LIDS]).all()
     assert (one[:, LIDS] >= none[:, LIDS]).all()
     # The gaze falls and the lower lid tightens with the lid, as MediaPipe sees it in people; nothing else moves.
     shut = one[:, LIDS[0]].argmax()
@@ -97,9 +86,10 @@ def test_silent_and_empty_sounds_work_with_a_warning(head, astronaut, tmp_path):
 
 def test_frames_are_made_when_asked_for(head, astronaut, voice):
     frames = iter(head.speak(astronaut, voice))
-    assert head.generator.decoded == 0
+    tried = head.generator.decoded  # to see how this face's lips behave
+    assert tried < 2 * BATCH
     next(frames)
-    assert head.generator.decoded == BATCH
+    assert head.generator.decoded == tried + BATCH
 
 
 def test_memory_does_not_grow_with_the_length(head, astronaut, monkeypatch, voice):

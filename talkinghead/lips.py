@@ -1,0 +1,87 @@
+"""Lips that meet when nobody speaks and part when somebody does, on every portrait.
+
+How far units really part the lips depends on the portrait: one photographed in a laugh keeps a gap where a calm one has
+none, and lips that were shut begin to part late. So a few trial frames of the face are drawn once, the tracker measures
+the gap in them, and from then on the resting mouth and every frame's opening are corrected by what was found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from talkinghead.action_units import INDEX, UNIT_NAMES, lip_gap
+
+# How open a mouth at rest may be. Speech moves the lips from the portrait's own expression, but one photographed with
+# an open laugh must close when nobody speaks: these are about the highest values that 9 of 10 portraits with a closed
+# mouth stay under (5,900 of the corpus), lower for smiles, which would keep the lips from meeting.
+REST_LIMITS = {
+    "JawOpen": 0.02, "LipsUpperOpen": 0.3, "LipsLowerOpen": 0.4, "LipsUpperUp": 0.2, "LipsLowerDown": 0.07,
+    "LipsFunnel": 0.02, "LipsPucker": 0.2, "MouthSmile_L": 0.6, "MouthSmile_R": 0.6,
+}  # fmt: skip
+# What a portrait may have to give up until its lips meet: first its mouth's expression, kept in these shares, and where
+# that is not enough its lips are pressed together, by these multiples of PRESS.
+KEPT = (1.0, 0.75, 0.5, 0.25, 0.0)
+PRESSED = (0.5, 1.0, 1.5)
+PRESS = {"LipsUpperClose": 0.3, "LipsLowerClose": 0.3, "ChinLowerRaise": 0.3}
+CLOSED = 0.012  # inter-ocular distances: three times the median gap of closed lips in the corpus's clips
+# How talkers open their mouths: these units at JawOpen near 0.3, less those at closed lips (3,500 frames of clips).
+PART = {"JawOpen": 0.30, "LipsUpperOpen": 0.33, "LipsLowerOpen": 0.30}
+STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)  # multiples of PART that are tried
+LEAST_RESPONSE = 0.03  # a face whose gap grows by less under all of PART cannot be corrected
+SURE = 0.05  # a wanted gap below this may be an error of closed lips, and is corrected in proportion to it
+
+_MOUTH = np.array([name.startswith(("Jaw", "Mouth", "Lips", "Chin")) for name in UNIT_NAMES])
+
+
+def _vector(named: dict[str, float]) -> np.ndarray:
+    out = np.zeros(len(UNIT_NAMES), np.float32)
+    for name, value in named.items():
+        out[INDEX[name]] = value
+    return out
+
+
+_PART, _PRESS = _vector(PART), _vector(PRESS)
+
+
+@dataclass(frozen=True)
+class Lips:
+    """One portrait's lips: its units at rest, [46], and the gap that each multiple of PART adds to that, [S]."""
+
+    rest: np.ndarray
+    gaps: np.ndarray
+
+    def __call__(self, units: np.ndarray) -> np.ndarray:
+        """The units [46] of a frame with the mouth opened further where this portrait's lips would part too little."""
+        wanted = float(lip_gap(units - self.rest))
+        if wanted <= 0 or self.gaps[-1] < LEAST_RESPONSE:
+            return units
+        given = wanted / float(lip_gap(_PART))
+        needed = float(np.interp(wanted, self.gaps, STRENGTHS))
+        more = max(0.0, needed - given) * min(1.0, wanted / SURE)
+        return (units + more * _PART).clip(0, 1)
+
+
+def fit(units: np.ndarray, measure: Callable[[np.ndarray], np.ndarray]) -> Lips:
+    """Find how the lips of a portrait behave whose own units [46] are given.
+
+    `measure` draws the portrait under units [N, 46] and gives the gap between the lips in each, [N], in inter-ocular
+    distances, NaN where it sees no face.
+    """
+    own = units.copy()
+    for name, limit in REST_LIMITS.items():
+        own[INDEX[name]] = min(own[INDEX[name]], limit)
+    bare = np.where(_MOUTH, 0, own)
+    rests = np.stack([*(bare + kept * (own - bare) for kept in KEPT), *(bare + much * _PRESS for much in PRESSED)])
+    rests = rests.clip(0, 1).astype(np.float32)
+    gaps = np.nan_to_num(measure(rests), nan=np.inf)
+    closed = np.flatnonzero(gaps <= CLOSED)
+    # One step further than needed, unless nothing is: a tracker that sees closed lips has little to go by.
+    best = (closed[0] and min(closed[0] + 1, len(rests) - 1)) if len(closed) else int(gaps.argmin())
+    rest = rests[best]
+    opened = measure(np.stack([(rest + much * _PART).clip(0, 1) for much in STRENGTHS]))
+    # A mouth that opens closes no gap, whatever the tracker says; strictly increasing, so that it can be inverted.
+    rise = np.maximum.accumulate(np.nan_to_num(opened - opened[0])) + 1e-4 * np.arange(len(STRENGTHS))
+    return Lips(rest, rise)
