@@ -4,7 +4,7 @@
 
 Prints, for the faces of DATA/SPLIT whose people do not occur in DATA/train, each unit's RMSE beside that of the
 constant predictor (the mean over DATA/train), Pearson's r and standard deviation; then the mean r over the units that
-vary and the total RMSE. A last line gives the same figures over all faces of the split: clips of a speaker who is also
+vary and the total RMSE. What counts is the mean of what it reads in a face and in its mirror image. A last line gives the same figures over all faces of the split: clips of a speaker who is also
 in the training set are easier.
 """
 
@@ -18,7 +18,7 @@ import torch
 import typer
 
 import gath
-from gath.data import Pack, to_tensor
+from gath.data import Pack, mirror_units, to_tensor
 from gath.estimator import Estimator
 from gath.metrics import VARIES, UnitScores, summarise, unit_scores
 
@@ -27,11 +27,18 @@ BATCH = 64
 
 @torch.inference_mode()
 def predict(estimator: Estimator, images: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Units [N, K] in [0, 1] of the `rows` [N] of aligned faces [..., S, S, 3] uint8 RGB."""
+    """Units [N, K] in [0, 1] of the `rows` [N] of aligned faces [..., S, S, 3] uint8 RGB.
+
+    Each is the mean of two looks, at the face and at its mirror image: what one of them gets wrong the other may not.
+    """
     device = next(estimator.parameters()).device
-    parts = np.array_split(rows, max(1, -(-len(rows) // BATCH)))
-    units = [estimator(to_tensor(images[part]).to(device, memory_format=torch.channels_last)) for part in parts]
-    return torch.cat(units).clamp(0, 1).cpu().numpy()
+    mirror = mirror_units(estimator.unit_names)
+    units = []
+    for part in np.array_split(rows, max(1, -(-len(rows) // BATCH))):
+        faces = to_tensor(images[part]).to(device, memory_format=torch.channels_last)
+        seen, mirrored = estimator(faces), estimator(faces.flip(3))
+        units.append(((seen + mirrored[:, mirror]) / 2).clamp(0, 1).float().cpu().numpy())
+    return np.concatenate(units)
 
 
 def strangers(pack: Pack, training: np.ndarray) -> np.ndarray:
