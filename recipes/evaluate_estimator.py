@@ -4,8 +4,8 @@
 
 Prints, for the faces of DATA/SPLIT whose people do not occur in DATA/train, each unit's RMSE beside that of the
 constant predictor (the mean over DATA/train), Pearson's r and standard deviation; then the mean r over the units that
-vary and the total RMSE. What counts is the mean of what it reads in a face and in its mirror image. A last line gives the same figures over all faces of the split: clips of a speaker who is also
-in the training set are easier.
+vary and the total RMSE. What counts is the mean of what it reads in a face and in its mirror image. A last line gives
+the same figures over all faces of the split: clips of a speaker who is also in the training set are easier.
 """
 
 from __future__ import annotations

@@ -249,6 +249,7 @@ class TalkingHead:
         from talkinghead.face import crop as cut
         from talkinghead.portrait import find_face, read_portrait
         from talkinghead.render import Renderer, square
+        from talkinghead.tone import MouthTone
 
         name = "the picture" if isinstance(portrait, np.ndarray) else str(portrait)
         image = portrait if isinstance(portrait, np.ndarray) else read_portrait(portrait)
@@ -256,13 +257,16 @@ class TalkingHead:
         if warning:
             warnings.warn(warning)
         size = self.generator.config.size
-        code = self._encode(cut(image, alignment(found.points, size), size), found)
         points = found.points
-        to_trial = alignment(points, TRIAL_SIDE)
-        trial = Renderer(cut(image, to_trial, TRIAL_SIDE), alignment(transform(to_trial, points), size), size)
+        to_face, to_trial = alignment(points, size), alignment(points, TRIAL_SIDE)
+        aligned = cut(image, to_face, size)
+        code = self._encode(aligned, found)
+        tone = MouthTone(aligned, transform(to_face, points[:, :2]))
+        to_face = alignment(transform(to_trial, points[:, :2]), size)
+        trial = Renderer(cut(image, to_trial, TRIAL_SIDE), to_face, size, tone=tone)
         if crop:
             image, points = square(image, points)
-        renderer = Renderer(image, alignment(points, size), size, enhance)
+        renderer = Renderer(image, alignment(points, size), size, enhance, tone)
         return Puppet(found.units, renderer, code, partial(self._lip_gaps, code, trial))
 
     def _encode(self, face: np.ndarray, found: TrackedFace) -> Any:

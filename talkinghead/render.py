@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from talkinghead.face import alignment, crop, transform
+from talkinghead.tone import MouthTone
 
 FEATHER = 0.06  # of the crop's side: motion and paint fade to nothing toward its border, so that there is no seam
 # Skin that moves by half a pixel must keep its texture. Over a whole demo the face's variance of the Laplacian falls to
@@ -30,9 +31,13 @@ class Renderer:
     pixel is the photograph's own. The face may hang over the photograph's edge, whose pixels are then repeated.
     """
 
-    def __init__(self, image: np.ndarray, matrix: np.ndarray, size: int, enhance: bool = False):
-        """`image` RGB uint8 [H, W, 3]; `matrix` [2, 3] takes its pixels to the aligned crop of `size` pixels."""
+    def __init__(
+        self, image: np.ndarray, matrix: np.ndarray, size: int, enhance: bool = False, tone: MouthTone | None = None
+    ):
+        """`image` RGB uint8 [H, W, 3]; `matrix` [2, 3] takes its pixels to the aligned crop of `size` pixels; `tone`
+        corrects what is painted."""
         self.image, self._size = np.ascontiguousarray(image), size
+        self._tone = tone
         self._to_crop = matrix.astype(np.float64)
         self._from_crop = cv2.invertAffineTransform(self._to_crop)
         # A shift by one whole side of the crop, in the photograph's pixels: turned and scaled with the face.
@@ -53,6 +58,8 @@ class Renderer:
         [3, S, S] in [-1, 1]: out(p) = (1 - mask) * photograph(p + flow(p)) + mask * colour.
         """
         frame = self.image.copy()
+        if self._tone is not None:
+            colour = self._tone(colour)
         shift = np.tensordot(self._turn, flow, 1).transpose(1, 2, 0) * self._fade[..., None]
         mask = mask[0] * self._fade
         self._warp(frame, shift, self._box((np.abs(shift) > MIN_SHIFT).any(-1)))
