@@ -22,10 +22,9 @@ REST_LIMITS = {
     "LipsFunnel": 0.02, "LipsPucker": 0.2, "MouthSmile_L": 0.6, "MouthSmile_R": 0.6,
 }  # fmt: skip
 # What a portrait may have to give up until its lips meet: first its mouth's expression, kept in these shares, and where
-# that is not enough its lips are pressed together, by these multiples of PRESS.
+# that is not enough its lips are pressed together, rolled in and the lower one raised by the chin as far as these say.
 KEPT = (1.0, 0.75, 0.5, 0.25, 0.0)
-PRESSED = (0.5, 1.0, 1.5)
-PRESS = {"LipsUpperClose": 0.3, "LipsLowerClose": 0.3, "ChinLowerRaise": 0.3}
+PRESSED = ((0.15, 0.15), (0.3, 0.3), (0.3, 0.6), (0.3, 0.9), (0.6, 1.0))
 CLOSED = 0.012  # inter-ocular distances: three times the median gap of closed lips in the corpus's clips
 # How talkers open their mouths: these units at JawOpen near 0.3, less those at closed lips (3,500 frames of clips).
 PART = {"JawOpen": 0.30, "LipsUpperOpen": 0.33, "LipsLowerOpen": 0.30}
@@ -43,14 +42,17 @@ def _vector(named: dict[str, float]) -> np.ndarray:
     return out
 
 
-_PART, _PRESS = _vector(PART), _vector(PRESS)
+_PART = _vector(PART)
+_PRESSES = [_vector({"LipsUpperClose": r, "LipsLowerClose": r, "ChinLowerRaise": c}) for r, c in PRESSED]
 
 
 @dataclass(frozen=True)
 class Lips:
-    """One portrait's lips: its units at rest, [46], and the gap that each multiple of PART adds to that, [S]."""
+    """One portrait's lips: its units at rest, [46]; the gap that is left then, NaN if nobody can tell; and the gap that
+    each multiple of PART adds to that, [S]. Gaps are in inter-ocular distances."""
 
     rest: np.ndarray
+    left: float
     gaps: np.ndarray
 
     def __call__(self, units: np.ndarray) -> np.ndarray:
@@ -74,7 +76,7 @@ def fit(units: np.ndarray, measure: Callable[[np.ndarray], np.ndarray]) -> Lips:
     for name, limit in REST_LIMITS.items():
         own[INDEX[name]] = min(own[INDEX[name]], limit)
     bare = np.where(_MOUTH, 0, own)
-    rests = np.stack([*(bare + kept * (own - bare) for kept in KEPT), *(bare + much * _PRESS for much in PRESSED)])
+    rests = np.stack([*(bare + kept * (own - bare) for kept in KEPT), *(bare + press for press in _PRESSES)])
     rests = rests.clip(0, 1).astype(np.float32)
     gaps = np.nan_to_num(measure(rests), nan=np.inf)
     closed = np.flatnonzero(gaps <= CLOSED)
@@ -84,4 +86,4 @@ def fit(units: np.ndarray, measure: Callable[[np.ndarray], np.ndarray]) -> Lips:
     opened = measure(np.stack([(rest + much * _PART).clip(0, 1) for much in STRENGTHS]))
     # A mouth that opens closes no gap, whatever the tracker says; strictly increasing, so that it can be inverted.
     rise = np.maximum.accumulate(np.nan_to_num(opened - opened[0])) + 1e-4 * np.arange(len(STRENGTHS))
-    return Lips(rest, rise)
+    return Lips(rest, float(opened[0]), rise)

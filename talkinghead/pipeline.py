@@ -40,6 +40,7 @@ MAX_FACES = 5
 TOLERATED_DIFFERENCE = 0.5  # seconds between the lengths of units and sound
 SILENCE = 1e-3  # -60 dB of full scale: below this peak a sound counts as silent
 TRIAL_SIDE = 256  # pixels of the face that lips are tried on
+AGAPE = 0.06  # inter-ocular distances between lips at rest that anybody sees
 
 Picture = "str | Path | np.ndarray | Puppet"
 
@@ -67,7 +68,10 @@ class Puppet:
     @cached_property
     def lips(self) -> Lips:
         """The resting face, and how its lips part. Only speech needs it, and it takes a few trial frames."""
-        return fit(self.units, self.measure)
+        lips = fit(self.units, self.measure)
+        if lips.left > AGAPE:
+            warnings.warn("the portrait's mouth is too open to close in the pauses; use a picture with closed lips")
+        return lips
 
     def stream(self, speech: Any, fps: Fraction, gain: np.ndarray, seed: int | None, mood: Mood) -> SpeechStream:
         """What turns a voice into this portrait's units."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from talkinghead.action_units import INDEX, SOURCES, UNIT_NAMES, lip_gap, lip_opening, units_from_scores
-from talkinghead.lips import CLOSED, KEPT, PRESS, REST_LIMITS, fit
+from talkinghead.lips import CLOSED, KEPT, PRESSED, REST_LIMITS, fit
 
 JAW, UPPER, LOWER, BROW = (INDEX[name] for name in ("JawOpen", "LipsUpperOpen", "LipsLowerOpen", "BrowsU_C"))
 SMILE = [INDEX["MouthSmile_L"], INDEX["MouthSmile_R"]]
@@ -69,13 +69,14 @@ def test_a_laugh_gives_up_its_mouth_until_the_lips_meet_and_one_step_more():
 def test_lips_that_no_calm_closes_are_pressed():
     face = Face(floor=0.02)
     rest = fit(laughing(), face).rest
-    assert not rest[SMILE].any() and rest[INDEX["LipsLowerClose"]] >= PRESS["LipsLowerClose"]
-    assert face.gap(rest) <= CLOSED
+    assert not rest[SMILE].any() and rest[INDEX["LipsLowerClose"]] == pytest.approx(PRESSED[2][0])
+    assert rest[INDEX["ChinLowerRaise"]] == pytest.approx(PRESSED[2][1]) and face.gap(rest) <= CLOSED
 
 
 def test_where_nothing_closes_the_lips_the_best_is_taken():
-    rest = fit(laughing(), Face(floor=0.2, smile=0.1)).rest
-    assert not rest[SMILE].any() and rest[INDEX["LipsLowerClose"]] == pytest.approx(1.5 * PRESS["LipsLowerClose"])
+    lips = fit(laughing(), Face(floor=0.2, smile=0.1))
+    assert not lips.rest[SMILE].any() and lips.rest[INDEX["LipsLowerClose"]] == pytest.approx(PRESSED[-1][0])
+    assert lips.left == pytest.approx(0.2 - 0.05 * PRESSED[-1][0])
 
 
 @pytest.mark.parametrize("dead, slope", [(0.0, 0.6), (0.04, 1.0), (0.06, 1.5)])
