@@ -21,10 +21,10 @@ REST_LIMITS = {
     "JawOpen": 0.02, "LipsUpperOpen": 0.3, "LipsLowerOpen": 0.4, "LipsUpperUp": 0.2, "LipsLowerDown": 0.07,
     "LipsFunnel": 0.02, "LipsPucker": 0.2, "MouthSmile_L": 0.6, "MouthSmile_R": 0.6,
 }  # fmt: skip
-# What a portrait may have to give up until its lips meet: first its mouth's expression, kept in these shares, and where
-# that is not enough its lips are pressed together, rolled in and the lower one raised by the chin as far as these say.
+# What a portrait may have to give up until its lips meet: its mouth's expression, kept in these shares. Where that is
+# not enough the mouth is drawn below zero, further closed than it was labelled open, by these multiples of PART.
 KEPT = (1.0, 0.75, 0.5, 0.25, 0.0)
-PRESSED = ((0.15, 0.15), (0.3, 0.3), (0.3, 0.6), (0.3, 0.9), (0.6, 1.0))
+BELOW = (0.25, 0.5, 0.75, 1.0)
 CLOSED = 0.012  # inter-ocular distances: three times the median gap of closed lips in the corpus's clips
 # How talkers open their mouths: these units at JawOpen near 0.3, less those at closed lips (3,500 frames of clips).
 PART = {"JawOpen": 0.30, "LipsUpperOpen": 0.33, "LipsLowerOpen": 0.30}
@@ -43,17 +43,16 @@ def _vector(named: dict[str, float]) -> np.ndarray:
 
 
 _PART = _vector(PART)
-_PRESSES = [_vector({"LipsUpperClose": r, "LipsLowerClose": r, "ChinLowerRaise": c}) for r, c in PRESSED]
 
 
 @dataclass(frozen=True)
 class Lips:
-    """One portrait's lips: its units at rest, [46]; the gap that is left then, NaN if nobody can tell; and the gap that
-    each multiple of PART adds to that, [S]. Gaps are in inter-ocular distances."""
+    """One portrait's lips. Gaps are in inter-ocular distances."""
 
-    rest: np.ndarray
-    left: float
-    gaps: np.ndarray
+    rest: np.ndarray  # units of the resting face, [46]
+    below: np.ndarray  # what is to be taken from the units of every spoken frame when it is drawn, [46]
+    left: float  # the gap that is left at rest; NaN if nobody can tell
+    gaps: np.ndarray  # what each of STRENGTHS adds to that gap
 
     def __call__(self, units: np.ndarray) -> np.ndarray:
         """The units [46] of a frame with the mouth opened further where this portrait's lips would part too little."""
@@ -69,21 +68,20 @@ class Lips:
 def fit(units: np.ndarray, measure: Callable[[np.ndarray], np.ndarray]) -> Lips:
     """Find how the lips of a portrait behave whose own units [46] are given.
 
-    `measure` draws the portrait under units [N, 46] and gives the gap between the lips in each, [N], in inter-ocular
-    distances, NaN where it sees no face.
+    `measure` draws the portrait under units [N, 46], which may be below zero, and gives the gap between the lips in
+    each, [N], in inter-ocular distances, NaN where it sees no face.
     """
     own = units.copy()
     for name, limit in REST_LIMITS.items():
         own[INDEX[name]] = min(own[INDEX[name]], limit)
-    bare = np.where(_MOUTH, 0, own)
-    rests = np.stack([*(bare + kept * (own - bare) for kept in KEPT), *(bare + press for press in _PRESSES)])
-    rests = rests.clip(0, 1).astype(np.float32)
-    gaps = np.nan_to_num(measure(rests), nan=np.inf)
+    bare = np.where(_MOUTH, 0, own).astype(np.float32)
+    tries = [(bare + kept * (own - bare), 0.0) for kept in KEPT] + [(bare, below) for below in BELOW]
+    gaps = np.nan_to_num(measure(np.stack([rest - below * _PART for rest, below in tries])), nan=np.inf)
     closed = np.flatnonzero(gaps <= CLOSED)
     # One step further than needed, unless nothing is: a tracker that sees closed lips has little to go by.
-    best = (closed[0] and min(closed[0] + 1, len(rests) - 1)) if len(closed) else int(gaps.argmin())
-    rest = rests[best]
-    opened = measure(np.stack([(rest + much * _PART).clip(0, 1) for much in STRENGTHS]))
+    best = (closed[0] and min(closed[0] + 1, len(tries) - 1)) if len(closed) else int(gaps.argmin())
+    rest, below = tries[best][0], tries[best][1] * _PART
+    opened = measure(np.stack([(rest + much * _PART).clip(0, 1) - below for much in STRENGTHS]))
     # A mouth that opens closes no gap, whatever the tracker says; strictly increasing, so that it can be inverted.
     rise = np.maximum.accumulate(np.nan_to_num(opened - opened[0])) + 1e-4 * np.arange(len(STRENGTHS))
-    return Lips(rest, float(opened[0]), rise)
+    return Lips(rest, below, float(opened[0]), rise)

@@ -149,7 +149,8 @@ class TalkingHead:
         puppet = self.prepare(portrait, face=face, crop=crop, enhance=enhance)
         expected = frames_in(info.duration, fps) if info.duration is not None else None
         stream = puppet.stream(self.speech, fps, gains, seed if blink else None, feeling)
-        return Clip(puppet, self._spoken(stream, sound), fps, expected, self._draw)
+        draw = partial(self._draw, below=puppet.lips.below)
+        return Clip(puppet, self._spoken(stream, sound), fps, expected, draw)
 
     def animate(
         self,
@@ -280,9 +281,9 @@ class TalkingHead:
         with torch.inference_mode():
             return self.generator.encode(picture.to(self.device), torch.from_numpy(found.units)[None].to(self.device))
 
-    def _draw(self, puppet: Puppet, units: np.ndarray) -> Iterator[np.ndarray]:
-        """Frames of one puppet under units [N, 46]."""
-        return (puppet.renderer(*maps) for maps in self._decode(puppet.code, units))
+    def _draw(self, puppet: Puppet, units: np.ndarray, below: np.ndarray | float = 0) -> Iterator[np.ndarray]:
+        """Frames of one puppet under units [N, 46]; `below` is that of its lips for frames of speech."""
+        return (puppet.renderer(*maps) for maps in self._decode(puppet.code, units - below))
 
     def _decode(self, code: Any, units: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
         """Flow, mask and colour of each frame, as Renderer takes them."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from talkinghead.action_units import INDEX, SOURCES, UNIT_NAMES, lip_gap, lip_opening, units_from_scores
-from talkinghead.lips import CLOSED, KEPT, PRESSED, REST_LIMITS, fit
+from talkinghead.lips import BELOW, CLOSED, KEPT, PART, REST_LIMITS, fit
 
 JAW, UPPER, LOWER, BROW = (INDEX[name] for name in ("JawOpen", "LipsUpperOpen", "LipsLowerOpen", "BrowsU_C"))
 SMILE = [INDEX["MouthSmile_L"], INDEX["MouthSmile_R"]]
@@ -29,12 +29,11 @@ class Face:
         self.drawn = 0
 
     def gap(self, units):
-        pressed = 0.05 * units[..., INDEX["LipsLowerClose"]]
-        parted = self.slope * np.maximum(lip_gap(units) - self.dead, 0)
-        return np.maximum(parted + self.smile * units[..., SMILE[0]] + self.floor - pressed, 0)
+        opening = lip_gap(units) + self.floor - self.dead
+        return self.slope * np.maximum(opening, 0) + self.smile * units[..., SMILE[0]]
 
     def __call__(self, units):
-        assert units.dtype == np.float32 and units.min() >= 0 and units.max() <= 1
+        assert units.dtype == np.float32 and -BELOW[-1] <= units.min() and units.max() <= 1
         self.drawn += len(units)
         return self.gap(units)
 
@@ -66,17 +65,19 @@ def test_a_laugh_gives_up_its_mouth_until_the_lips_meet_and_one_step_more():
     assert face.gap(rest) <= CLOSED and rest[BROW] == np.float32(0.7)
 
 
-def test_lips_that_no_calm_closes_are_pressed():
-    face = Face(floor=0.02)
-    rest = fit(laughing(), face).rest
-    assert not rest[SMILE].any() and rest[INDEX["LipsLowerClose"]] == pytest.approx(PRESSED[2][0])
-    assert rest[INDEX["ChinLowerRaise"]] == pytest.approx(PRESSED[2][1]) and face.gap(rest) <= CLOSED
+def test_lips_that_no_calm_closes_are_drawn_below_zero():
+    """A gap of 0.06 is gone at half of PART, whose gap is 0.12; three quarters are taken to be sure."""
+    face = Face(floor=0.06)
+    lips = fit(laughing(), face)
+    assert not lips.rest[SMILE].any() and lips.rest.min() >= 0
+    np.testing.assert_allclose(lips.below, BELOW[2] * vector(**PART))
+    assert face.gap(lips.rest - lips.below) <= CLOSED and lips.left == 0
 
 
 def test_where_nothing_closes_the_lips_the_best_is_taken():
-    lips = fit(laughing(), Face(floor=0.2, smile=0.1))
-    assert not lips.rest[SMILE].any() and lips.rest[INDEX["LipsLowerClose"]] == pytest.approx(PRESSED[-1][0])
-    assert lips.left == pytest.approx(0.2 - 0.05 * PRESSED[-1][0])
+    lips = fit(laughing(), Face(floor=0.3))
+    np.testing.assert_allclose(lips.below, BELOW[-1] * vector(**PART))
+    assert lips.left == pytest.approx(0.3 - BELOW[-1] * lip_gap(vector(**PART)))
 
 
 @pytest.mark.parametrize("dead, slope", [(0.0, 0.6), (0.04, 1.0), (0.06, 1.5)])
@@ -123,6 +124,6 @@ def test_the_shipped_generator_closes_and_opens_the_astronaut(astronaut, tracker
     head.tracker = tracker
     puppet = head.prepare(astronaut)
     opened = puppet.lips(puppet.lips.rest + vector(LipsUpperOpen=0.3, LipsLowerOpen=0.3, JawOpen=0.2))
-    frames = list(head.animate(puppet, np.stack([puppet.units, puppet.lips.rest, opened])))
-    own, rest, open_ = (lip_opening(tracker(frame)[0].points[:, :2]).sum() for frame in frames)
+    frames = [astronaut, *head._draw(puppet, np.stack([puppet.lips.rest, opened]), puppet.lips.below)]
+    own, rest, open_ = (lip_opening(tracker(frame)[0].points).sum() for frame in frames)
     assert own > 0.06 and rest < 0.025 and open_ - rest > 0.06
