@@ -26,6 +26,7 @@ REST_LIMITS = {
 KEPT = (1.0, 0.75, 0.5, 0.25, 0.0)
 BELOW = (0.25, 0.5, 0.75, 1.0)
 CLOSED = 0.012  # inter-ocular distances: three times the median gap of closed lips in the corpus's clips
+PHOTOGRAPHED_OPEN = 0.03  # from this gap on a portrait's lips count as open in the photograph
 # How talkers open their mouths: these units at JawOpen near 0.3, less those at closed lips (3,500 frames of clips).
 PART = {"JawOpen": 0.30, "LipsUpperOpen": 0.33, "LipsLowerOpen": 0.30}
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)  # multiples of PART that are tried
@@ -50,7 +51,8 @@ class Lips:
     """One portrait's lips. Gaps are in inter-ocular distances."""
 
     rest: np.ndarray  # units of the resting face, [46]
-    below: np.ndarray  # what is to be taken from the units of every spoken frame when it is drawn, [46]
+    below: np.ndarray  # what is to be taken from units that close the lips when they are drawn, [46]
+    own: float  # the gap that the portrait was photographed with
     left: float  # the gap that is left at rest; NaN if nobody can tell
     gaps: np.ndarray  # what each of STRENGTHS adds to that gap
 
@@ -64,6 +66,18 @@ class Lips:
         more = max(0.0, needed - given) * min(1.0, wanted / SURE)
         return (units + more * _PART).clip(0, 1)
 
+    def drawn(self, units: np.ndarray) -> np.ndarray:
+        """What to ask the generator for, that lips close which units [N, 46] close; may be below zero.
+
+        The wider the units open them, up to the gap of the photograph, the less is changed.
+        """
+        return below_zero(units, self.below, self.own)
+
+
+def below_zero(units: np.ndarray, below: np.ndarray, own: float) -> np.ndarray:
+    closing = (1 - lip_gap(units) / max(own, CLOSED)).clip(0, 1)
+    return (units - closing[..., None] * below).astype(np.float32)
+
 
 def fit(units: np.ndarray, measure: Callable[[np.ndarray], np.ndarray]) -> Lips:
     """Find how the lips of a portrait behave whose own units [46] are given.
@@ -75,13 +89,16 @@ def fit(units: np.ndarray, measure: Callable[[np.ndarray], np.ndarray]) -> Lips:
     for name, limit in REST_LIMITS.items():
         own[INDEX[name]] = min(own[INDEX[name]], limit)
     bare = np.where(_MOUTH, 0, own).astype(np.float32)
-    tries = [(bare + kept * (own - bare), 0.0) for kept in KEPT] + [(bare, below) for below in BELOW]
+    tries = [(bare + kept * (own - bare), 0.0) for kept in KEPT]
+    if lip_gap(units) > PHOTOGRAPHED_OPEN:
+        tries += [(bare, below) for below in BELOW]
     gaps = np.nan_to_num(measure(np.stack([rest - below * _PART for rest, below in tries])), nan=np.inf)
     closed = np.flatnonzero(gaps <= CLOSED)
     # One step further than needed, unless nothing is: a tracker that sees closed lips has little to go by.
     best = (closed[0] and min(closed[0] + 1, len(tries) - 1)) if len(closed) else int(gaps.argmin())
     rest, below = tries[best][0], tries[best][1] * _PART
-    opened = measure(np.stack([(rest + much * _PART).clip(0, 1) - below for much in STRENGTHS]))
+    gap = float(lip_gap(units))
+    opened = measure(below_zero(np.stack([(rest + much * _PART).clip(0, 1) for much in STRENGTHS]), below, gap))
     # A mouth that opens closes no gap, whatever the tracker says; strictly increasing, so that it can be inverted.
     rise = np.maximum.accumulate(np.nan_to_num(opened - opened[0])) + 1e-4 * np.arange(len(STRENGTHS))
-    return Lips(rest, below, float(opened[0]), rise)
+    return Lips(rest, below, gap, float(opened[0]), rise)

@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from talkinghead.action_units import INDEX, UNIT_NAMES, lip_opening
+from talkinghead.action_units import INDEX, UNIT_NAMES, lip_gap, lip_opening
 from talkinghead.blink import blinks, close_lids
 from talkinghead.errors import ClipError, ModelError, UnitsError
-from talkinghead.lips import Lips, fit
+from talkinghead.lips import PHOTOGRAPHED_OPEN, Lips, fit
 from talkinghead.moods import Mood, gain_vector
 from talkinghead.speech import SpeechStream
 from talkinghead.timing import frame_rate, frames_in
@@ -67,11 +67,12 @@ class Puppet:
 
     @cached_property
     def lips(self) -> Lips:
-        """The resting face, and how its lips part. Only speech needs it, and it takes a few trial frames."""
-        lips = fit(self.units, self.measure)
-        if lips.left > AGAPE:
-            warnings.warn("the portrait's mouth is too open to close in the pauses; use a picture with closed lips")
-        return lips
+        """The resting face, and how its lips part; takes a few trial frames."""
+        return fit(self.units, self.measure)
+
+    def drawn(self, units: np.ndarray) -> np.ndarray:
+        """What to ask the generator for when units [N, 46] are wanted, see Lips.drawn."""
+        return self.lips.drawn(units) if lip_gap(self.units) > PHOTOGRAPHED_OPEN else units
 
     def stream(self, speech: Any, fps: Fraction, gain: np.ndarray, seed: int | None, mood: Mood) -> SpeechStream:
         """What turns a voice into this portrait's units."""
@@ -148,9 +149,10 @@ class TalkingHead:
         gains, feeling = gain_vector(gain), Mood(mood)
         puppet = self.prepare(portrait, face=face, crop=crop, enhance=enhance)
         expected = frames_in(info.duration, fps) if info.duration is not None else None
+        if puppet.lips.left > AGAPE:
+            warnings.warn("the portrait's mouth is too open to close in the pauses; use a picture with closed lips")
         stream = puppet.stream(self.speech, fps, gains, seed if blink else None, feeling)
-        draw = partial(self._draw, below=puppet.lips.below)
-        return Clip(puppet, self._spoken(stream, sound), fps, expected, draw)
+        return Clip(puppet, self._spoken(stream, sound), fps, expected, self._draw)
 
     def animate(
         self,
@@ -281,9 +283,9 @@ class TalkingHead:
         with torch.inference_mode():
             return self.generator.encode(picture.to(self.device), torch.from_numpy(found.units)[None].to(self.device))
 
-    def _draw(self, puppet: Puppet, units: np.ndarray, below: np.ndarray | float = 0) -> Iterator[np.ndarray]:
-        """Frames of one puppet under units [N, 46]; `below` is that of its lips for frames of speech."""
-        return (puppet.renderer(*maps) for maps in self._decode(puppet.code, units - below))
+    def _draw(self, puppet: Puppet, units: np.ndarray) -> Iterator[np.ndarray]:
+        """Frames of one puppet under units [N, 46]."""
+        return (puppet.renderer(*maps) for maps in self._decode(puppet.code, puppet.drawn(units)))
 
     def _decode(self, code: Any, units: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
         """Flow, mask and colour of each frame, as Renderer takes them."""

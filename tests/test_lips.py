@@ -71,7 +71,16 @@ def test_lips_that_no_calm_closes_are_drawn_below_zero():
     lips = fit(laughing(), face)
     assert not lips.rest[SMILE].any() and lips.rest.min() >= 0
     np.testing.assert_allclose(lips.below, BELOW[2] * vector(**PART))
-    assert face.gap(lips.rest - lips.below) <= CLOSED and lips.left == 0
+    assert face.gap(lips.drawn(lips.rest)) <= CLOSED and lips.left == 0
+
+
+def test_units_are_drawn_below_zero_only_as_far_as_they_close_the_lips():
+    lips = fit(laughing(), Face(floor=0.06))
+    np.testing.assert_array_equal(lips.drawn(laughing()[None])[0], laughing())  # the photograph is its own portrait
+    half = 0.5 * laughing()
+    np.testing.assert_allclose(lips.drawn(half[None])[0], half - 0.5 * lips.below, atol=1e-6)
+    shut = fit(vector(BrowsU_C=1), Face(floor=0.06))  # lips photographed shut need no help, whatever the tracker says
+    assert not shut.below.any()
 
 
 def test_where_nothing_closes_the_lips_the_best_is_taken():
@@ -124,6 +133,6 @@ def test_the_shipped_generator_closes_and_opens_the_astronaut(astronaut, tracker
     head.tracker = tracker
     puppet = head.prepare(astronaut)
     opened = puppet.lips(puppet.lips.rest + vector(LipsUpperOpen=0.3, LipsLowerOpen=0.3, JawOpen=0.2))
-    frames = [astronaut, *head._draw(puppet, np.stack([puppet.lips.rest, opened]), puppet.lips.below)]
+    frames = [astronaut, *head.animate(puppet, np.stack([puppet.lips.rest, opened]))]
     own, rest, open_ = (lip_opening(tracker(frame)[0].points).sum() for frame in frames)
     assert own > 0.06 and rest < 0.025 and open_ - rest > 0.06
