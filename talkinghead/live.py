@@ -90,7 +90,7 @@ class Live:
 
     def draw(self, units: np.ndarray) -> np.ndarray:
         """The frame of units [46]."""
-        return next(self._head._draw(self._puppet, units[None]))
+        return next(self._head._draw(self._puppet, units[None], closing=True))
 
     def draw_rest(self) -> np.ndarray:
         """The face when nobody speaks."""
