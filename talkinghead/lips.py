@@ -13,13 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from talkinghead.action_units import INDEX, UNIT_NAMES, lip_gap
+from talkinghead.moods import CLOSED_SMILE
 
 # How open a mouth at rest may be. Speech moves the lips from the portrait's own expression, but one photographed with
 # an open laugh must close when nobody speaks: these are about the highest values that 9 of 10 portraits with a closed
 # mouth stay under (5,900 of the corpus), lower for smiles, which would keep the lips from meeting.
 REST_LIMITS = {
     "JawOpen": 0.02, "LipsUpperOpen": 0.3, "LipsLowerOpen": 0.4, "LipsUpperUp": 0.2, "LipsLowerDown": 0.07,
-    "LipsFunnel": 0.02, "LipsPucker": 0.2, "MouthSmile_L": 0.6, "MouthSmile_R": 0.6,
+    "LipsFunnel": 0.02, "LipsPucker": 0.2, "MouthSmile_L": CLOSED_SMILE, "MouthSmile_R": CLOSED_SMILE,
 }  # fmt: skip
 # What a portrait may have to give up until its lips meet: its mouth's expression, kept in these shares. Where that is
 # not enough the mouth is drawn below zero, further closed than it was labelled open, by these multiples of PART.
@@ -53,6 +54,7 @@ class Lips:
     rest: np.ndarray  # units of the resting face, [46]
     below: np.ndarray  # what is to be taken from units that close the lips when they are drawn, [46]
     own: float  # the gap that the portrait was photographed with
+    smile: float  # the broadest smile under which its lips are thought to meet, MouthSmile of either side
     left: float  # the gap that is left at rest; NaN if nobody can tell
     gaps: np.ndarray  # what each of STRENGTHS adds to that gap
 
@@ -98,7 +100,8 @@ def fit(units: np.ndarray, measure: Callable[[np.ndarray], np.ndarray]) -> Lips:
     best = (closed[0] and min(closed[0] + 1, len(tries) - 1)) if len(closed) else int(gaps.argmin())
     rest, below = tries[best][0], tries[best][1] * _PART
     gap = float(lip_gap(units))
+    smile = max(float(rest[INDEX[f"MouthSmile_{side}"]]) for side in "LR") if best else CLOSED_SMILE
     opened = measure(below_zero(np.stack([(rest + much * _PART).clip(0, 1) for much in STRENGTHS]), below, gap))
     # A mouth that opens closes no gap, whatever the tracker says; strictly increasing, so that it can be inverted.
     rise = np.maximum.accumulate(np.nan_to_num(opened - opened[0])) + 1e-4 * np.arange(len(STRENGTHS))
-    return Lips(rest, below, gap, float(opened[0]), rise)
+    return Lips(rest, below, gap, smile, float(opened[0]), rise)

@@ -36,7 +36,7 @@ CLOSING = ("JawChew", "LipsUpperClose", "LipsLowerClose", "ChinLowerRaise")
 # Of the gaps (action_units.lip_gap) that the shipped speech model gives where a talker's lips really were closed (16
 # held-out sentences), 95 % lie under SHUT; where they were clearly open, half lie over PARTED.
 SHUT, PARTED = 0.04, 0.09
-CLOSED_SMILE = 0.6  # the broadest that lips can be closed under, as of a portrait at rest (lips.REST_LIMITS)
+CLOSED_SMILE = 0.6  # the broadest that most lips can be closed under
 KEPT = 0.5  # of the opening that speech asks for, whatever the mood
 
 _OPENING, _CLOSING = ([INDEX[name] for name in names] for names in (OPENING, CLOSING))
@@ -106,10 +106,13 @@ class Mood:
         for name, strength in strengths.items():
             self.offset += strength * offsets()[name]
 
-    def __call__(self, spoken: np.ndarray, rest: np.ndarray | float = 0.0) -> np.ndarray:
+    def __call__(
+        self, spoken: np.ndarray, rest: np.ndarray | float = 0.0, closed_smile: float = CLOSED_SMILE
+    ) -> np.ndarray:
         """The units [46] of a frame, in [0, 1], with the mood on top of what is `spoken` [46].
 
-        `rest` [46] is the same face with its mouth closed, 0 where nobody knows: lips count as open from there.
+        `rest` [46] is the same face with its mouth closed, 0 where nobody knows: lips count as open from there;
+        `closed_smile` is the broadest smile that leaves it closed.
         """
         if not self.offset.any():
             return spoken
@@ -120,6 +123,6 @@ class Mood:
         out = spoken + offset
         out[_OPENING] = np.maximum(out[_OPENING], KEPT * spoken[_OPENING])
         # A smile may spread the lips as far as they still close, or as far as speech itself does; wholly once parted.
-        bound = np.maximum(spoken[_SMILE], CLOSED_SMILE)
+        bound = np.maximum(spoken[_SMILE], closed_smile)
         out[_SMILE] = np.minimum(out[_SMILE], bound + open_ * np.maximum(out[_SMILE] - bound, 0))
         return out.clip(0, 1).astype(np.float32)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from talkinghead.blink import blinks, close_lids
-from talkinghead.moods import Mood
+from talkinghead.lips import Lips
+from talkinghead.moods import CLOSED_SMILE, Mood
 from talkinghead.timing import Resampler, frames_in
 
 
@@ -30,7 +30,7 @@ class SpeechStream:
         gain: float | np.ndarray = 1.0,
         seed: int | None = 0,
         mood: Mood | None = None,
-        lips: Callable[[np.ndarray], np.ndarray] | None = None,
+        lips: Lips | None = None,
     ):
         self.sample_rate, self.fps, self.samples = model.sample_rate, fps, 0
         self._rest, self._gain, self._mood, self._lips = rest, gain, mood or Mood(), lips
@@ -51,7 +51,8 @@ class SpeechStream:
 
     def _drive(self, excess: list[np.ndarray]) -> list[np.ndarray]:
         driven = [(self._rest + self._gain * vector).clip(0, 1).astype(np.float32) for vector in excess]
-        driven = [self._mood(vector, self._rest) for vector in driven]
+        smile = CLOSED_SMILE if self._lips is None else self._lips.smile
+        driven = [self._mood(vector, self._rest, smile) for vector in driven]
         if self._lips is not None:
             driven = [self._lips(vector) for vector in driven]
         return driven if self._lids is None else [close_lids(u, lid) for u, lid in zip(driven, self._lids)]

@@ -5,6 +5,7 @@ import pytest
 
 from talkinghead.action_units import INDEX, SOURCES, UNIT_NAMES, lip_gap, lip_opening, units_from_scores
 from talkinghead.lips import BELOW, CLOSED, KEPT, PART, REST_LIMITS, fit
+from talkinghead.moods import CLOSED_SMILE, Mood
 
 JAW, UPPER, LOWER, BROW = (INDEX[name] for name in ("JawOpen", "LipsUpperOpen", "LipsLowerOpen", "BrowsU_C"))
 SMILE = [INDEX["MouthSmile_L"], INDEX["MouthSmile_R"]]
@@ -63,6 +64,14 @@ def test_a_laugh_gives_up_its_mouth_until_the_lips_meet_and_one_step_more():
     rest = fit(laughing(), face).rest
     assert rest[SMILE[0]] == pytest.approx(KEPT[3] * REST_LIMITS["MouthSmile_L"])
     assert face.gap(rest) <= CLOSED and rest[BROW] == np.float32(0.7)
+
+
+def test_a_mood_smiles_no_broader_than_the_lips_of_the_portrait_close_under():
+    laughs, calm = fit(laughing(), Face(dead=0.2, smile=0.03)), fit(vector(), Face())
+    assert laughs.smile == pytest.approx(laughs.rest[SMILE[0]]) and calm.smile == CLOSED_SMILE
+    happy = Mood("happy")
+    assert happy(laughs.rest, laughs.rest, laughs.smile)[SMILE].max() == pytest.approx(laughs.smile)
+    assert happy(calm.rest, calm.rest, calm.smile)[SMILE].min() > 0.3
 
 
 def test_lips_that_no_calm_closes_are_drawn_below_zero():
