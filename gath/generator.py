@@ -124,6 +124,8 @@ class Painter(nn.Module):
 class FlowGenerator(nn.Module):
     """G(x_src, e_tgt) of the paper's section 3.1, in two steps: `encode` once per portrait, `decode` per frame."""
 
+    warps = True  # frames are the portrait's own pixels, moved, and paint is the exception
+
     def __init__(self, config: FlowConfig, mean_basis: Tensor | None = None):
         """`mean_basis` [K, 2, S/2, S/2] is the average face's motion basis; the encoder adds what is personal."""
         super().__init__()

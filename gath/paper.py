@@ -77,6 +77,8 @@ class Decoder(nn.Module):
 class PaperGenerator(nn.Module):
     """G(x_src, e_tgt) of section 3.1. Batch norm uses the batch in training and running statistics after `eval()`."""
 
+    warps = False  # every pixel is painted
+
     def __init__(self, config: PaperConfig):
         """Raises ValueError if the size is no multiple of 4: two halvings could not be undone."""
         super().__init__()

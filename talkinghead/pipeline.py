@@ -264,8 +264,9 @@ class TalkingHead:
         to_face, to_trial = alignment(points, size), alignment(points, TRIAL_SIDE)
         aligned = cut(image, to_face, size)
         code = self._encode(aligned, found)
-        tone = MouthTone(aligned, transform(to_face, points[:, :2]))
-        to_face = alignment(transform(to_trial, points[:, :2]), size)
+        # A generator that paints the whole face, skin and all, is not to have it tinted.
+        tone = MouthTone(aligned, transform(to_face, points)) if self.generator.warps else None
+        to_face = alignment(transform(to_trial, points), size)
         trial = Renderer(cut(image, to_trial, TRIAL_SIDE), to_face, size, tone=tone)
         if crop:
             image, points = square(image, points)

@@ -17,6 +17,7 @@ class StubGenerator:
 
     unit_names = UNIT_NAMES
     config = SimpleNamespace(size=SIZE)
+    warps = True
 
     def __init__(self):
         self.decoded = 0  # frames so far

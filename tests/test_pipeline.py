@@ -246,3 +246,12 @@ def test_a_mouth_that_cannot_close_is_said(head, astronaut, voice, monkeypatch):
     monkeypatch.setattr("talkinghead.pipeline.AGAPE", -1.0)
     with pytest.warns(UserWarning, match="too open to close in the pauses; use a picture with closed lips"):
         head.speak(astronaut, voice)
+
+
+def test_paint_is_toned_unless_everything_is_painted(head, astronaut, monkeypatch):
+    """The stub paints red; her lips are no pure red."""
+    moved = head.edit(astronaut, {"JawOpen": 1.0})
+    monkeypatch.setattr(head.generator, "warps", False, raising=False)
+    painted = head.edit(astronaut, {"JawOpen": 1.0})
+    red = (painted == (255, 0, 0)).all(-1)
+    assert red.any() and (moved[red] != painted[red]).any()
