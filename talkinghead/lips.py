@@ -28,7 +28,7 @@ KEPT = (1.0, 0.75, 0.5, 0.25, 0.0)
 BELOW = (0.25, 0.5, 0.75, 1.0)
 CLOSED = 0.012  # inter-ocular distances: three times the median gap of closed lips in the corpus's clips
 PHOTOGRAPHED_OPEN = 0.03  # from this gap on a portrait's lips count as open in the photograph
-# How talkers open their mouths: these units at JawOpen near 0.3, less those at closed lips (3,500 frames of clips).
+# How talkers open their mouths: about these units at JawOpen near 0.3, less those at closed lips (3,500 frames).
 PART = {"JawOpen": 0.30, "LipsUpperOpen": 0.33, "LipsLowerOpen": 0.30}
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)  # multiples of PART that are tried
 LEAST_RESPONSE = 0.03  # a face whose gap grows by less under all of PART cannot be corrected
