@@ -18,11 +18,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gath.data import Batch
+from gath.mesh import INNER_LIP, OUTER_LIP
 from gath.motion import LandmarkEstimator, LandmarkMover, backward_flow, surroundings, warp
 
-# MediaPipe mesh points around the lips, in order; then the inner lip's upper points and the lower ones below them.
-OUTER_LIP = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
-INNER_LIP = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
+# MediaPipe mesh points: the inner lip's upper ones and the lower ones below them.
 INNER_UPPER = (191, 80, 81, 82, 13, 312, 311, 310, 415)
 INNER_LOWER = (95, 88, 178, 87, 14, 317, 402, 318, 324)
 OPENING = ("JawOpen", "LipsUpperOpen", "LipsLowerOpen", "LipsLowerDown", "LipsUpperUp")

@@ -18,6 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gath.data import resize
+
 
 @dataclass(frozen=True)
 class EstimatorConfig:
@@ -73,9 +75,7 @@ class Estimator(nn.Module):
 
         `picture` [B, 3, S, S] RGB in [-1, 1] is resized first if S is not the config's size; gradients pass through.
         """
-        size = (self.config.size, self.config.size)
-        if picture.shape[-2:] != size:
-            picture = F.interpolate(picture, size, mode="bilinear", align_corners=False, antialias=True)
+        picture = resize(picture, self.config.size)
         x = F.relu(self.conv1_2(F.relu(self.conv1_1(picture))))
         x = F.relu(self.conv2_2(F.relu(self.conv2_1(pool(x)))))
         return F.relu(self.conv3_2(F.relu(self.conv3_1(pool(x)))))

@@ -9,12 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gath.back_translation import INNER_LIP, OUTER_LIP
 from gath.data import Batch
 from gath.discriminator import PatchDiscriminator
 from gath.estimator import Estimator
 from gath.generator import FlowGenerator, Motion, compose
 from gath.losses import Judged, adversarial_loss, au_loss, discriminator_loss, flow_loss, weighted_l1
+from gath.mesh import INNER_LIP, OUTER_LIP
 from gath.motion import LandmarkMover, splat, surroundings
 
 # MediaPipe mesh points on the outlines of the eyelids (right, left).

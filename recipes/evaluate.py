@@ -33,6 +33,7 @@ from recipes import extras
 from recipes.config import parse
 from recipes.protocol import Pair, inter_pairs, intra_pairs, photographs, sequences
 from recipes.reading import Reader, openface, openface_units
+from recipes.runs import replace
 from recipes.synthesis import SIDE, Synthesiser, equalised, hull, on_side
 from recipes.tables import Table, join, paper_tables
 from talkinghead.action_units import UNIT_NAMES
@@ -302,9 +303,7 @@ def write(out: Path, head: str, tables: dict[str, Table]) -> str:
     text += join(t.markdown() for t in paper_tables())
     for name, table in tables.items():
         table.write_csv(out / f"{name}.csv")
-    partial = out / "tables.part"
-    partial.write_text(text)
-    partial.replace(out / "tables.md")
+    replace(out / "tables.md", lambda path: path.write_text(text))
     return text
 
 

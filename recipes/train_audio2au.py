@@ -27,6 +27,7 @@ import typer
 from audio2au.data import Mixture, Recording, above_rest, at_frames, shut_in_pauses
 from audio2au.features import FeatureConfig, features
 from audio2au.model import AudioToUnits, ModelConfig
+from recipes import runs
 from recipes.config import parse, save
 from talkinghead.action_units import INDEX, UNIT_NAMES
 from talkinghead.audio import decode
@@ -305,9 +306,7 @@ class Run:
             "step": self.step, "best": self.best, "best_state": self.best_state, "rows": self.rows,
             "recent": self.recent,
         }  # fmt: skip
-        partial = self.out / "latest.part"
-        torch.save(kept, partial)
-        partial.replace(self.out / "latest.pt")
+        runs.replace(self.out / "latest.pt", lambda path: torch.save(kept, path))
         with open(self.out / "metrics.csv", "w", newline="") as file:
             csv.writer(file).writerows([["step", "train", "val", "val_other_voices"], *self.rows])
 

@@ -11,9 +11,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-# MediaPipe mesh points on the outline of the lips and on their inner edge, in order.
-OUTER_LIP = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
-INNER_LIP = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191)
+from gath.mesh import INNER_LIP, OUTER_LIP
+
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 SHARE = 0.8  # of the hue that is the lips', where paint is as dark as they are
 TEETH = 1.25  # times the lips' luminance: from there on paint keeps its own hue

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -66,6 +69,16 @@ class StubStream:
     def finish(self, frames):
         missing = (frames - self.given) * self.model.hop - len(self.rest)
         return self.push(np.zeros(max(missing, 0), np.float32))
+
+
+def commands_of(page):
+    """The lines of the ```bash blocks of a page of docs/, as arguments of `talkinghead`; and the page itself."""
+    text = (Path(__file__).parents[1] / "docs" / page).read_text(encoding="utf-8")
+    lines = [line for block in re.findall(r"```bash\n(.*?)```", text, re.S) for line in block.splitlines()]
+    assert lines
+    commands = [shlex.split(line) for line in lines]
+    assert all(program == "talkinghead" for program, *_ in commands)
+    return [arguments for _, *arguments in commands], text
 
 
 @pytest.fixture(scope="session")

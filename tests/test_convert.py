@@ -7,7 +7,6 @@ import dataclasses
 import json
 import os
 import re
-import shlex
 import subprocess
 import sys
 import warnings
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from conftest import commands_of
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -346,15 +346,12 @@ def test_the_commands_of_the_page(folder, head, astronaut, monkeypatch):
     write_csv("start.csv", RANDOM[:12], 25)
     quietly("start.csv", "livelink.csv", "livelink")
     quietly("start.csv", "openface.csv", "openface")
-    page = (ROOT / "docs" / "convert.md").read_text(encoding="utf-8")
-    commands = [line for block in re.findall(r"```bash\n(.*?)```", page, re.S) for line in block.splitlines()]
-    assert commands
-    for command in commands:
-        program, *arguments = shlex.split(command)
+    commands, page = commands_of("convert.md")
+    for arguments in commands:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             done = CliRunner().invoke(cli.app, arguments)
-        assert program == "talkinghead" and done.exit_code == 0, (command, done.output, done.exception)
+        assert done.exit_code == 0, (arguments, done.output, done.exception)
         assert Path(arguments[arguments.index("-o") + 1]).stat().st_size
     (example,) = re.findall(r"```json\n(.*?)```", page, re.S)
     Path("example.json").write_text(example)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from gath.back_translation import INNER_LIP, OUTER_LIP, back_translate, fill_mouth
+from gath.back_translation import back_translate, fill_mouth
 from gath.data import (
     Batch,
     Pack,
@@ -32,6 +32,7 @@ from gath.losses import (
     total_variation,
     weighted_l1,
 )
+from gath.mesh import INNER_LIP, OUTER_LIP
 from gath.motion import LandmarkEstimator, LandmarkMover
 from gath.paper import PaperConfig, PaperGenerator
 from gath.paper_training import PaperWeights

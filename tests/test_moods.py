@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from conftest import commands_of
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -33,7 +32,6 @@ from talkinghead.moods import (
 from talkinghead.speech import SpeechStream
 from talkinghead.unit_csv import read_csv
 
-ROOT = Path(__file__).parents[1]
 OPENS, CLOSES = [INDEX[n] for n in OPENING], [INDEX[n] for n in CLOSING]
 LIPS = [INDEX["LipsUpperOpen"], INDEX["LipsLowerOpen"]]
 SMILE = [INDEX["MouthSmile_L"], INDEX["MouthSmile_R"]]
@@ -206,11 +204,7 @@ def test_usage_errors(folder, option):
 
 
 def test_the_commands_of_the_page(folder):
-    page = (ROOT / "docs" / "moods.md").read_text(encoding="utf-8")
-    commands = [line for block in re.findall(r"```bash\n(.*?)```", page, re.S) for line in block.splitlines()]
-    assert commands
-    for command in commands:
-        program, *arguments = shlex.split(command)
+    for arguments in commands_of("moods.md")[0]:
         done = run(*arguments)
-        assert program == "talkinghead" and done.exit_code == 0, (command, done.output, done.exception)
+        assert done.exit_code == 0, (arguments, done.output, done.exception)
         assert Path(arguments[arguments.index("-o") + 1]).stat().st_size

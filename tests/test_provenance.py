@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import json
 import re
-import shlex
 import subprocess
 import sys
 from fractions import Fraction
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from conftest import commands_of
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -24,7 +24,6 @@ from talkinghead.portrait import PICTURE_SUFFIXES, write_picture
 from talkinghead.provenance import SIGNABLE, SOURCE_TYPE, Seal, throwaway_identity
 from talkinghead.video import FORMATS, VideoWriter, synthetic_notice, version
 
-ROOT = Path(__file__).parents[1]
 NOISE = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
 
 
@@ -254,13 +253,10 @@ def test_a_signature_that_fails_leaves_nothing_and_keeps_what_was_there(folder, 
 def test_the_commands_of_the_page(folder, c2pa, identity):
     (folder / "chain.pem").write_bytes((identity / "chain.pem").read_bytes())
     (folder / "key.pem").write_bytes((identity / "key.pem").read_bytes())
-    page = (ROOT / "docs" / "provenance.md").read_text(encoding="utf-8")
-    commands = [line for block in re.findall(r"```bash\n(.*?)```", page, re.S) for line in block.splitlines()]
-    assert commands
-    for command in commands:
-        program, *arguments = shlex.split(command)
+    commands, page = commands_of("provenance.md")
+    for arguments in commands:
         done = run(*arguments)
-        assert program == "talkinghead" and done.exit_code == 0, (command, done.output, done.exception)
+        assert done.exit_code == 0, (arguments, done.output, done.exception)
         assert verify(c2pa, Path(arguments[arguments.index("-o") + 1]))[0] == "Valid"
     (example,) = re.findall(r"```python\n(.*?)```", page, re.S)
     done = subprocess.run([sys.executable, "-c", example], capture_output=True, text=True)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from talkinghead.tone import INNER_LIP, LUMINANCE, OUTER_LIP, SHARE, MouthTone
+from gath.mesh import INNER_LIP, OUTER_LIP
+from talkinghead.tone import LUMINANCE, SHARE, MouthTone
 
 SIZE = 128
 LIPS = np.array([180, 90, 80], np.uint8)
