@@ -212,7 +212,7 @@ class TalkingHead:
         wanted = np.zeros(len(UNIT_NAMES), np.float32) if neutral else puppet.units.copy()
         for name, value in (units or {}).items():
             wanted[INDEX[name]] = value
-        return next(self._draw(puppet, wanted[None], closing=neutral))
+        return next(self._draw(puppet, wanted[None], closing=True))
 
     def neutral(self, portrait: Picture, **options) -> np.ndarray:
         """The portrait without any expression, `edit` with the zero vector."""

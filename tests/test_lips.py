@@ -145,3 +145,5 @@ def test_the_shipped_generator_closes_and_opens_the_astronaut(astronaut, tracker
     frames = [astronaut, *head._draw(puppet, np.stack([puppet.lips.rest, opened]), closing=True)]
     own, rest, open_ = (lip_opening(tracker(frame)[0].points).sum() for frame in frames)
     assert own > 0.06 and rest < 0.025 and open_ - rest > 0.06
+    # However the neutral face is asked for, as on the web page's sliders.
+    np.testing.assert_array_equal(head.edit(puppet, dict.fromkeys(UNIT_NAMES, 0.0)), head.neutral(puppet))
