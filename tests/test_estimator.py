@@ -9,9 +9,11 @@ from safetensors import safe_open
 from torch.nn import functional as F
 
 import gath
+from gath.data import mirror_units, to_tensor
 from gath.estimator import Estimator, EstimatorConfig
 from gath.generator import FlowConfig, FlowGenerator
 from gath.metrics import correlation, pixel_errors, rmse, summarise, unit_scores
+from recipes.evaluate_estimator import predict
 from talkinghead.action_units import UNIT_NAMES
 
 SMALL = EstimatorConfig(UNIT_NAMES, size=40, width=8, hidden=16)
@@ -74,6 +76,15 @@ def test_pictures_of_another_size_are_resized_and_pass_gradients(estimator):
     torch.testing.assert_close(estimator(large), estimator(torch.stack([x, y, x * y])[None]), atol=5e-3, rtol=0)
     estimator.features(large).square().mean().backward()
     assert large.grad.abs().sum() > 0
+
+
+def test_prediction_knows_no_left_and_right(estimator):
+    """The mean of a face and its mirror image: that of the mirrored face is the same, sides exchanged."""
+    images = np.random.default_rng(0).integers(0, 256, (3, 40, 40, 3), np.uint8)
+    rows, mirrored = np.arange(3), np.ascontiguousarray(images[:, :, ::-1])
+    read = predict(estimator, images, rows)
+    np.testing.assert_allclose(predict(estimator, mirrored, rows), read[:, mirror_units(UNIT_NAMES)], atol=1e-5)
+    assert np.abs(read - estimator(to_tensor(images)).detach().numpy().clip(0, 1)).max() > 1e-3
 
 
 def test_saved_estimator_loads_as_the_same(estimator, faces, tmp_path):

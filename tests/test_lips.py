@@ -1,11 +1,15 @@
 """Lips that meet at rest and part as far as the voice wants, checked on faces whose lips follow a known law."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
+from conftest import StubSpeech
 
 from talkinghead.action_units import INDEX, SOURCES, UNIT_NAMES, lip_gap, lip_opening, units_from_scores
 from talkinghead.lips import BELOW, CLOSED, KEPT, PART, REST_LIMITS, fit
 from talkinghead.moods import CLOSED_SMILE, Mood
+from talkinghead.speech import SpeechStream
 
 JAW, UPPER, LOWER, BROW = (INDEX[name] for name in ("JawOpen", "LipsUpperOpen", "LipsLowerOpen", "BrowsU_C"))
 SMILE = [INDEX["MouthSmile_L"], INDEX["MouthSmile_R"]]
@@ -132,6 +136,28 @@ def test_a_face_the_tracker_loses_or_that_does_not_answer_is_not_corrected(measu
     units = vector(LipsUpperOpen=0.5, LipsLowerOpen=0.5)
     assert np.isfinite(lips.rest).all()
     np.testing.assert_array_equal(lips(units), units)
+
+
+def test_a_rest_that_the_tracker_loses_is_not_taken():
+    """Smiles over 0.2 are never found; what is found is closed."""
+    lips = fit(laughing(), lambda units: np.where(units[:, SMILE[0]] > 0.2, np.nan, 0.0))
+    assert lips.rest[SMILE[0]] <= 0.2
+
+
+def test_speech_is_corrected_for_the_portrait():
+    lips = fit(vector(BrowsU_C=0.5), Face(dead=0.06))
+
+    class Opening(StubSpeech):
+        def stream(self):
+            stream = super().stream()
+            stream.push, push = lambda samples: [vector(LipsUpperOpen=0.3) for _ in push(samples)], stream.push
+            return stream
+
+    stream = SpeechStream(Opening(), lips.rest, Fraction(25), seed=None, lips=lips)
+    frames = np.array(stream.push(np.zeros(3200, np.float32)) + stream.finish())
+    expected = lips(lips.rest + vector(LipsUpperOpen=0.3))
+    np.testing.assert_allclose(frames, np.tile(expected, (5, 1)), atol=1e-6)
+    assert expected[JAW] > 0.1
 
 
 def test_the_shipped_generator_closes_and_opens_the_astronaut(astronaut, tracker):
