@@ -3,6 +3,7 @@
     python -m recipes.measure speed PORTRAIT VOICE             # real-time factor after start-up, parts by parts
     python -m recipes.measure memory PORTRAIT VOICE --minutes 60 --fps 10
     python -m recipes.measure voices PORTRAITS VOICES OUT --scorer score.py
+    python -m recipes.measure moods PORTRAITS VOICE            # whether lips that speech closes stay so under a mood
     python -m recipes.measure live PORTRAIT VOICE --minutes 10 # sync, latency and memory of `talkinghead live`
     python -m recipes.measure batch PORTRAITS VOICES OUT       # one batch beside as many separate runs
     python -m recipes.measure edit PORTRAIT                    # from a slider of the web page to its picture
@@ -31,7 +32,8 @@ import numpy as np
 import soundfile
 import typer
 
-from recipes.web_client import WebPage
+from recipes.web_client import WebPage, in_browser
+from talkinghead.action_units import lip_opening
 from talkinghead.audio import decode
 from talkinghead.ffmpeg import executable
 from talkinghead.live import BLOCK_SECONDS, Live, Player
@@ -151,6 +153,25 @@ def voices(portraits: Path, sounds: Path, out: Path, scorer: Annotated[Path, typ
     print(f"quiet/loud median {np.median(quiet):.2f} most {quiet.max():.2f}, <= 0.35 in {np.mean(quiet <= 0.35):.0%}")
 
 
+@app.command()
+def moods(portraits: Path, voice: Path, fps: str = "12", shut: float = 0.02, still: float = 0.03) -> None:
+    """Of the frames whose lips are `shut` without a mood (their gap, in inter-ocular distances, is smaller), the share
+    whose gap is under `still` with one; every portrait of a folder, tracked again."""
+    head = TalkingHead()
+    for portrait in sorted(portraits.iterdir()):
+        puppet = head.prepare(portrait, crop=True)
+
+        def gaps(mood: str | None) -> np.ndarray:
+            clip = head.speak(puppet, voice, mood=mood, blink=False, fps=fps)
+            faces = [head.tracker(frame) for frame in clip]
+            return np.array([lip_opening(found[0].points).sum() if found else np.nan for found in faces])
+
+        closed = gaps(None) < shut
+        shares = {mood: np.mean(gaps(mood)[closed] < still) for mood in ("happy", "surprised", "disgust", "angry")}
+        print(f"{portrait.stem}: {closed.sum()} of {len(closed)} frames shut; still shut with", end=" ")
+        print(", ".join(f"{mood} {share:.0%}" for mood, share in shares.items()), flush=True)
+
+
 class PacedSource(QueuedSource):
     """A file heard as from a microphone: every block comes when its last sample has been."""
 
@@ -233,8 +254,9 @@ def batch(portraits: Path, voices: Path, out: Path, most: tuple[int, int] = (10,
 
 
 @app.command()
-def edit(portrait: Path, moves: int = 200) -> None:
-    """Milliseconds from a slider's new value to the picture's JPEG, SIDE x SIDE: in the room, and over HTTP."""
+def edit(portrait: Path, moves: int = 200, browser: str = "") -> None:
+    """Milliseconds from a slider's new value to the picture's JPEG, SIDE x SIDE: in the room, and over HTTP; to the
+    picture in the page as well if `browser` names a Chromium (needs `pip install '.[browser]'`)."""
     with tempfile.TemporaryDirectory() as folder:
         picture = Path(folder) / "portrait.png"
         write_picture(picture, portrait_of(portrait))
@@ -245,6 +267,8 @@ def edit(portrait: Path, moves: int = 200) -> None:
         with WebPage() as page:
             page.sit(picture)
             _tell_times("over HTTP", page.follow, values)
+            if browser:
+                _tell("in the page", in_browser(browser, page.address, picture))
 
 
 def _tell_times(where: str, show: Callable[[float], object], values: np.ndarray) -> None:
@@ -253,6 +277,10 @@ def _tell_times(where: str, show: Callable[[float], object], values: np.ndarray)
         start = time.perf_counter()
         show(float(value))
         times.append(1000 * (time.perf_counter() - start))
+    _tell(where, times)
+
+
+def _tell(where: str, times: list[float]) -> None:
     middle, most = np.percentile(times, [50, 95])
     print(f"slider to picture, {where}: median {middle:.0f} ms, 95 % within {most:.0f} ms")
 

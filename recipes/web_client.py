@@ -23,8 +23,8 @@ class WebPage:
 
     def __enter__(self) -> WebPage:
         self._server = subprocess.Popen(PROGRAM, stderr=subprocess.PIPE, text=True)
-        address = next(filter(None, (re.search(r"http://([^/]+)/", line) for line in self._server.stderr)))[1]
-        self._connection = http.client.HTTPConnection(address)
+        self.address = next(filter(None, (re.search(r"http://([^/]+)/", line) for line in self._server.stderr)))[1]
+        self._connection = http.client.HTTPConnection(self.address)
         self._session = secrets.token_hex(6)
         config = json.loads(self._ask("GET", "/config"))
         self._sliders = [c["id"] for c in config["components"] if c["props"].get("label") in UNIT_NAMES]
@@ -68,6 +68,39 @@ class WebPage:
         if answer.status != 200:
             raise RuntimeError(f"{path}: {answer.status} {content[:200]!r}")
         return content
+
+
+# Moves JawOpen, waits until the picture is another and whole, and pauses; milliseconds of every move.
+_FOLLOW = """async moves => {
+    const slider = document.querySelector('#unit-JawOpen input[type=range]'), times = [];
+    const picture = () => document.querySelector('#edit-preview img');
+    for (let i = 0; i < moves; i++) {
+        const before = picture().src, start = performance.now();
+        slider.value = 0.1 + 0.02 * (7 * i % 40);
+        slider.dispatchEvent(new Event('input', {bubbles: true}));
+        while (picture().src === before || !picture().complete) await new Promise(done => setTimeout(done, 2));
+        times.push(performance.now() - start);
+        await new Promise(done => setTimeout(done, 200));
+    }
+    return times;
+}"""
+
+
+def in_browser(chromium: str, address: str, portrait: Path, moves: int = 40) -> list[float]:
+    """Milliseconds from the slider to the picture in the page at `address`, as a browser's user sees it."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.goto(f"http://{address}/")
+        page.get_by_role("tab", name="Edit").click()
+        page.locator("#edit-portrait input[type=file]").first.set_input_files(portrait)
+        page.wait_for_function("document.querySelector('#edit-preview img')?.src")
+        page.wait_for_timeout(2000)  # the sliders take the portrait's own values
+        times = page.evaluate(_FOLLOW, moves)
+        browser.close()
+    return times
 
 
 def _event(text: bytes) -> dict:
