@@ -21,11 +21,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
+from talkinghead.moods import MOODS
+
 LABELS = ("emotion", "intensity", "statement", "repetition")
 MANIFEST = ("path", "kind", "set", "identity", "split", "audio", "licence")
 FIELDS = (*MANIFEST, "root", "sound", "voice", *LABELS)
 SPLITS = ("train", "val", "test")
-EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
+EMOTIONS = MOODS  # RAVDESS numbers them from 1
 # What other sets call them, in the names of their files.
 SYNONYMS = {"fear": "fearful", "disgusted": "disgust", "furious": "angry"}
 PICTURES = (".jpg", ".jpeg", ".png", ".webp")

@@ -23,12 +23,13 @@ import cv2
 import numpy as np
 
 from talkinghead.action_units import UNIT_NAMES
+from talkinghead.foreign import INTENSITIES
 
 MARGIN, ENLARGE = 0.5, 3
 CHUNK = 16  # pictures a worker gets at a time
 LANDMARKS, EMBEDDING = 478, 128
 OPENFACE = "FeatureExtraction"
-OPENFACE_UNITS = tuple(f"AU{n:02d}_r" for n in (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 45))
+OPENFACE_UNITS = tuple(f"{au}_r" for au in INTENSITIES)
 
 _tracker = None
 _identity = None

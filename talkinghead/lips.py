@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from talkinghead.action_units import INDEX, UNIT_NAMES, lip_gap
-from talkinghead.moods import CLOSED_SMILE
+from talkinghead.moods import CLOSED_SMILE, REGIONS
 
 # How open a mouth at rest may be. Speech moves the lips from the portrait's own expression, but one photographed with
 # an open laugh must close when nobody speaks: these are about the highest values that 9 of 10 portraits with a closed
@@ -34,7 +34,7 @@ STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)  # multiples of PART that are 
 LEAST_RESPONSE = 0.03  # a face whose gap grows by less under all of PART cannot be corrected
 SURE = 0.05  # a wanted gap below this may be an error of closed lips, and is corrected in proportion to it
 
-_MOUTH = np.array([name.startswith(("Jaw", "Mouth", "Lips", "Chin")) for name in UNIT_NAMES])
+_MOUTH = np.array([name.startswith(REGIONS["jaw"] + REGIONS["mouth"]) for name in UNIT_NAMES])
 
 
 def _vector(named: dict[str, float]) -> np.ndarray:
