@@ -29,14 +29,15 @@ import torch
 import gath
 from gath.data import Pack
 from gath.metrics import PixelErrors, pixel_errors, pool, rmse
-from recipes import extras
-from recipes.config import parse
-from recipes.protocol import Pair, inter_pairs, intra_pairs, photographs, sequences
-from recipes.reading import Reader, openface, openface_units
-from recipes.runs import replace
-from recipes.synthesis import SIDE, Synthesiser, equalised, hull, on_side
-from recipes.tables import Table, join, paper_tables
-from talkinghead.action_units import UNIT_NAMES
+from recipes.parts import extras
+from recipes.parts.config import parse
+from recipes.parts.material import Protocol
+from recipes.parts.protocol import Pair
+from recipes.parts.reading import Reader, openface, openface_units
+from recipes.parts.runs import replace
+from recipes.parts.synthesis import SIDE, Synthesiser, equalised, hull
+from recipes.parts.tables import Table, join, paper_tables
+from talkinghead.units.names import UNIT_NAMES
 
 MOTIONLESS, MEAN, REAL = "motionless source", "mean", "real target"
 NAMES = {"gath_dc": "GATH-DC", "gath_c": "GATH-C", "gath": "GATH", "flow": "flow"}
@@ -120,47 +121,6 @@ def load_models(config: Config) -> dict[str, torch.nn.Module]:
             raise SystemExit(f"{path}: trained with other units than this version has")
         models[name] = model
     return models
-
-
-class Protocol:
-    """The pairs of one split and everything about them that no generator changes."""
-
-    def __init__(self, config: Config, pack: Pack, names: dict[int, str], constant: np.ndarray):
-        """`constant` [46]: what the mean predicts, each unit's mean over the training set."""
-        self.pack, self.constant = pack, constant
-        self.clips = sequences(pack, config.sequences)
-        if not self.clips:
-            raise SystemExit(f"{config.data / config.split}: holds no sequences, only photographs; nothing to pair")
-        self.photos = photographs(pack, config.photos)
-        self.intra = intra_pairs(pack, self.clips, config.every, config.most)
-        self.inter = inter_pairs(pack, self.clips, self.photos, config.every, config.inter_most)
-        self.set_of = {group: names[int(pack.source[rows[0]])] for group, rows in self.clips.items()}
-        self.sets = sorted(set(self.set_of.values()))
-        self.mean_of = {
-            int(p): self._mean_picture(np.concatenate([r for r in self.clips.values() if pack.person[r[0]] == p]))
-            for p in {int(pack.person[rows[0]]) for rows in self.clips.values()}
-        }
-
-    def _mean_picture(self, rows: np.ndarray) -> np.ndarray:
-        total = sum(on_side(self.pack.images[row][None])[0].astype(float) for row in rows)
-        return (total / len(rows)).round().astype(np.uint8)
-
-    def motionless(self, pair: Pair) -> np.ndarray:
-        return np.repeat(on_side(self.pack.images[pair.source][None]), len(pair.targets), 0)
-
-    def mean(self, pair: Pair) -> np.ndarray:
-        picture = self.mean_of[int(self.pack.person[pair.targets[0]])]
-        return np.repeat(picture[None], len(pair.targets), 0)
-
-    def real(self, pair: Pair) -> np.ndarray:
-        return on_side(self.pack.images[pair.targets])
-
-    def targets(self, pairs: list[Pair]) -> np.ndarray:
-        return np.concatenate([pair.targets for pair in pairs]) if pairs else np.zeros(0, int)
-
-    def labels(self, pairs: list[Pair]) -> np.ndarray:
-        """Data set of every target."""
-        return np.repeat([self.set_of[p.group] for p in pairs], [len(p.targets) for p in pairs])
 
 
 def over_sets(values: dict[str, float]) -> dict[str, float]:

@@ -23,21 +23,10 @@ import audio2au
 from audio2au.data import Recording, coloured_noise, level_to
 from audio2au.metrics import against_tracker, by_lag, follows_energy
 from audio2au.model import AudioToUnits
-from recipes.train_audio2au import UNHEARD, read_clips, read_sound
-from talkinghead.action_units import INDEX, LIP_OPENING_SCALE, UNIT_NAMES
+from recipes.parts.speech_data import UNHEARD, opening, predictions, read_clips, read_sound
+from talkinghead.units.names import INDEX, UNIT_NAMES
 
 STD_SHOWN = 0.02  # units that move less than this in the test sentences are not printed one by one
-
-
-def opening(units: np.ndarray) -> np.ndarray:
-    """Distance of the inner lips in eye distances, [T]."""
-    return units[:, [INDEX["LipsUpperOpen"], INDEX["LipsLowerOpen"]]] @ np.float32(LIP_OPENING_SCALE)
-
-
-def predictions(model: AudioToUnits, clips: list[Recording]) -> tuple[np.ndarray, np.ndarray]:
-    """Predicted and tracked units of all clips end to end, [T, U] each."""
-    predicted = [model.predict(c.samples, len(c.units)) for c in clips]
-    return np.concatenate(predicted), np.concatenate([c.units for c in clips])
 
 
 def print_table(title: str, predicted: np.ndarray, tracked: np.ndarray, constant: np.ndarray) -> None:

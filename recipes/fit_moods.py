@@ -22,10 +22,10 @@ from pathlib import Path
 
 import numpy as np
 
-from recipes.config import parse
-from recipes.datasets import emotion_of, ravdess_take
-from talkinghead.action_units import UNIT_NAMES
-from talkinghead.moods import MOODS
+from recipes.parts.config import parse
+from recipes.parts.datasets import emotion_of, ravdess_take
+from talkinghead.units.moods import MOODS
+from talkinghead.units.names import UNIT_NAMES
 
 SMALLEST = 0.03
 NOT_MOOD = ("EyeIn", "EyeOut", "EyeUp", "EyeDown", "JawLeft", "JawRight", "MouthLeft", "MouthRight")

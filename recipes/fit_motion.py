@@ -16,7 +16,7 @@ import typer
 
 from gath.data import MAX_YAW, Pack, Sampler, mirror_points, mirror_units
 from gath.motion import LandmarkEstimator, LandmarkMover, fit_unit_map
-from talkinghead.action_units import UNIT_NAMES
+from talkinghead.units.names import UNIT_NAMES
 
 COMPONENTS = 48  # of expression displacement
 SVD_ROWS = 6000

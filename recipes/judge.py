@@ -22,10 +22,12 @@ import numpy as np
 import typer
 from tqdm import tqdm
 
-from talkinghead.action_units import INDEX
+from talkinghead.media.video import VideoWriter
 from talkinghead.pipeline import TalkingHead
-from talkinghead.unit_csv import UnitTrack, read_csv, write_csv
-from talkinghead.video import VideoWriter
+from talkinghead.units.convert import read_csv
+from talkinghead.units.names import INDEX
+from talkinghead.units.track import UnitTrack
+from talkinghead.units.unit_csv import write_csv
 
 SHARP = ("mebeauty", "webmorph", "us_congress")
 SECONDS = 10.0

@@ -32,17 +32,17 @@ import numpy as np
 import soundfile
 import typer
 
-from recipes.web_client import WebPage, in_browser
-from talkinghead.action_units import lip_opening
-from talkinghead.audio import decode
-from talkinghead.ffmpeg import executable
-from talkinghead.live import BLOCK_SECONDS, Live, Player
-from talkinghead.live_io import QueuedSource
-from talkinghead.live_server import MjpegSink
+from recipes.parts.web_client import WebPage, in_browser
+from talkinghead.media.audio import decode
+from talkinghead.media.ffmpeg import executable
+from talkinghead.media.pictures import read_portrait, write_picture
+from talkinghead.media.video import VideoWriter
 from talkinghead.pipeline import TalkingHead
-from talkinghead.portrait import read_portrait, write_picture
-from talkinghead.video import VideoWriter
-from talkinghead.web_room import Room
+from talkinghead.surfaces.live import BLOCK_SECONDS, Live, Player
+from talkinghead.surfaces.live_io import QueuedSource
+from talkinghead.surfaces.live_server import MjpegSink
+from talkinghead.surfaces.web_room import Room
+from talkinghead.units.names import lip_opening
 
 RATE = 16000
 SIDE = 512  # pixels of the picture that speed is stated for
@@ -236,7 +236,7 @@ def live(portrait: Path, voice: Path, minutes: float = 10) -> None:
 def batch(portraits: Path, voices: Path, out: Path, most: tuple[int, int] = (10, 4)) -> None:
     """Seconds of one batch, and of a separate `talkinghead speak` for each of its jobs; `--most` portraits, voices."""
     out.mkdir(parents=True)
-    program = [sys.executable, "-c", "from talkinghead.cli import main; main()"]
+    program = [sys.executable, "-c", "from talkinghead.surfaces.cli import main; main()"]
     pairs = [(p, v) for p in sorted(portraits.iterdir())[: most[0]] for v in sorted(voices.iterdir())[: most[1]]]
     jobs = out / "jobs.csv"
     with open(jobs, "w", newline="", encoding="utf-8") as file:

@@ -14,11 +14,11 @@ import numpy as np
 import typer
 
 from recipes.judge import spread
-from talkinghead.face import alignment, crop
+from talkinghead.face.align import alignment, crop
+from talkinghead.face.tracker import Tracker
+from talkinghead.media.pictures import read_portrait, write_picture
+from talkinghead.media.video import VideoReader
 from talkinghead.pipeline import TalkingHead
-from talkinghead.portrait import read_portrait, write_picture
-from talkinghead.tracker import Tracker
-from talkinghead.video import VideoReader
 
 SHEET = {
     "jaw": {"JawOpen": 0.5, "LipsLowerOpen": 0.9, "LipsUpperOpen": 0.6},

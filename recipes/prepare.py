@@ -2,12 +2,12 @@
 
     python -m recipes.prepare ROOT DATA [--layout L] [--frontal] [--workers N] [--limit N]
 
-ROOT is a data set in one of the layouts of recipes/datasets.py, told by looking at it or by `--layout`: a folder with a
-`manifest.csv` (path, kind, set, identity, split, audio, licence), RAVDESS or VidTIMIT as downloaded, or a folder of
-pictures per person. For several sets, run it once for each, with the same DATA.
+ROOT is a data set in one of the layouts of recipes/parts/datasets.py, told by looking at it or by `--layout`: a folder
+with a `manifest.csv` (path, kind, set, identity, split, audio, licence), RAVDESS or VidTIMIT as downloaded, or a folder
+of pictures per person. For several sets, run it once for each, with the same DATA.
 
 DATA receives `manifest.csv` (every row read so far; rows keep their numbers), one `tracks/<name>.npz` per clip and per
-batch of portraits, then one folder of plain arrays per split (`train`, `val`, `test`, see recipes/pack.py); with
+batch of portraits, then one folder of plain arrays per split (`train`, `val`, `test`, see recipes/parts/pack.py); with
 `--frontal` these lie in DATA/frontal, faces turned to the front and those turned too far left out. `report.json`
 counts what was read and dropped and why, `dropped.txt` names each. A track that exists is left alone, so a killed run
 goes on where it stopped, and a second run changes nothing; delete a track to have it made again. What cannot be
@@ -40,13 +40,13 @@ import numpy as np
 import typer
 from tqdm import tqdm
 
-from recipes.datasets import FIELDS, SPLITS, Dropped, Layout, Row, read, vidtimit_frames
-from recipes.pack import CROP, Packed, pack
-from talkinghead.audio import decode
+from recipes.parts.datasets import FIELDS, SPLITS, Dropped, Layout, Row, read, vidtimit_frames
+from recipes.parts.pack import CROP, Packed, pack
 from talkinghead.errors import PortraitError, SoundError
-from talkinghead.face import alignment, crop, transform
-from talkinghead.portrait import read_portrait
-from talkinghead.tracker import Tracker
+from talkinghead.face.align import alignment, crop, transform
+from talkinghead.face.tracker import Tracker
+from talkinghead.media.audio import decode
+from talkinghead.media.pictures import read_portrait
 
 PER_FILE = 200  # portraits, or sounds without a picture, in one npz
 # One speaker and thousands of like frames, or ten hours of thirty a second; every frame is tracked all the same.

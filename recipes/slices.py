@@ -16,8 +16,8 @@ from pathlib import Path
 
 import typer
 
-from recipes.datasets import portrait_split
-from talkinghead.ffmpeg import executable
+from recipes.parts.datasets import portrait_split
+from talkinghead.media.ffmpeg import executable
 
 SPEECH, SONG, SOUNDS = "Video_Speech_Actor_{0}/Actor_{0}", "Video_Song_Actor_{0}/Actor_{0}", "Audio_Speech_Actors_01-24"
 # Clip of the corpus -> RAVDESS files made of it: two takes of a train actor, one with its silent twin and its sound; a

@@ -32,10 +32,10 @@ import gath
 from gath.data import Pack, mirror_units, to_tensor
 from gath.estimator import Estimator, EstimatorConfig
 from gath.metrics import VARIES, summarise, unit_scores
-from recipes.config import parse
 from recipes.evaluate_estimator import predict, print_table, strangers, summary_line
-from recipes.runs import Log, Peers, move_average, replace
-from talkinghead.action_units import UNIT_NAMES
+from recipes.parts.config import parse
+from recipes.parts.runs import Log, Peers, move_average, replace
+from talkinghead.units.names import UNIT_NAMES
 
 WARM_UP = 100  # steps over which the learning rate rises from nothing
 ANGLE, ZOOM, SHIFT = 5.0, 0.07, 0.04  # standard deviations: degrees, logarithm of the scale, fraction of the side

@@ -11,7 +11,7 @@ Reads DATA/train, DATA/val and, for ours or back-translated pairs, DATA/motion.p
 RUN receives the resolved settings (config.json), metrics.csv, and every `sheet_every` steps a sheet of faces and a line
 in val.csv; latest.pt to resume from; weights.safetensors, the moving average of the generator; best.safetensors, the
 same when its figure in val.csv was lowest: the weighted L1 distance to the real frame on a fixed batch of validation
-pairs, as a share of the motionless source's (recipes/gath_validation.py).
+pairs, as a share of the motionless source's (recipes/parts/gath_validation.py).
 
 A run whose folder holds latest.pt goes on from it: models, optimisers, step, random state and data position come from
 the checkpoint, every setting from the command line, and those that changed are printed. With `steps` given (or
@@ -29,63 +29,19 @@ import json
 import math
 import sys
 import time
-from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 import gath
 from gath.data import Pack
-from recipes.config import parse
-from recipes.gath_systems import SYSTEMS
-from recipes.gath_validation import Validation, sheet
-from recipes.runs import Log, Peers, move_average, replace
+from recipes.parts.config import parse
+from recipes.parts.gath_config import Config
+from recipes.parts.gath_systems import SYSTEMS
+from recipes.parts.gath_validation import Validation, sheet
+from recipes.parts.runs import Log, Peers, move_average, replace
 
 LARGEST_GRADIENT = 1.0  # norm of the generator's
-
-
-@dataclass(frozen=True)
-class Config:
-    """Settings of one run; the defaults are those of `flow`."""
-
-    data: Path  # folder made by recipes.prepare and recipes.fit_motion
-    run: Path  # folder of this run
-    generator: str = "flow"  # or paper
-    max_minutes: float = 60.0  # stop cleanly, with a checkpoint, after this long
-    steps: int = 0  # stop after this many steps in all; 0: only the clock counts
-    batch: int = 16  # faces a step and process
-    clip_share: float = 0.5  # share of pairs from clips in a batch
-    back_share: float = 0.5  # share of back-translated photographs; what is left is unpaired (paper only)
-    target_mix: float = 0.027  # paper: share of the source set that is frames of the target set's people
-    least_photos: int = 1  # paper: people with fewer photographs are no sources
-    estimator: str = ""  # file of recipes.train_estimator; paper: needed, flow: adds the two terms on units
-    rate: float = 3e-4  # Adam's learning rate
-    final_rate: float = 3e-4  # reached linearly at `steps` or, without, at the end of `max_minutes`
-    beta1: float = 0.9  # Adam's momentum
-    d_beta1: float = 0.5  # that of the discriminator
-    beta2: float = 0.99
-    size: int = 128  # side of the faces, pixels; flow: as in the packs
-    width: int = 32  # channels of the first layer of generator and discriminator
-    blocks: int = 2  # residual blocks
-    painter: int = 32  # flow: channels of the painter
-    flow: float = 0.2  # flow: weight of the distance to the landmarks' own flow
-    matching: float = 0.0  # flow: weight of the distance in the discriminator's features
-    adversarial: float = 0.0  # weight of the least-squares adversary, (6); 0 leaves it out
-    classification: float = 0.0  # paper: weight of (7); 0 leaves the classifier out
-    au: float = 1.0  # weight of the AU loss, (4)
-    units: float = 1.0  # flow: weight of the squared error of the units that the estimator sees
-    reconstruction: float = 1.0  # paper: weight of (5)
-    variation: float = 1.0  # paper: weight of total variation, (8)
-    ema: float = 0.998  # decay of the generator's moving average; 0: none
-    threads: int = 2
-    bfloat16: bool = True
-    compile: bool = False  # fuse the networks with torch.compile: two minutes at the start, a third less per step
-    device: str = "cpu"
-    seed: int = 0
-    checkpoint_every: int = 250  # steps
-    sheet_every: int = 500  # steps
-    log_every: int = 50  # steps
 
 
 class Run:

@@ -16,11 +16,11 @@ __version__ = "0.1.0"
 _HOMES = {
     "TalkingHead": "talkinghead.pipeline",
     "Clip": "talkinghead.pipeline",
-    "UnitTrack": "talkinghead.unit_csv",
-    "read_csv": "talkinghead.unit_csv",
-    "write_csv": "talkinghead.unit_csv",
-    "UNIT_NAMES": "talkinghead.action_units",
-    "VideoWriter": "talkinghead.video",
+    "UnitTrack": "talkinghead.units.track",
+    "read_csv": "talkinghead.units.convert",
+    "write_csv": "talkinghead.units.unit_csv",
+    "UNIT_NAMES": "talkinghead.units.names",
+    "VideoWriter": "talkinghead.media.video",
     "TalkingHeadError": "talkinghead.errors",
 }
 __all__ = [*_HOMES, "__version__"]

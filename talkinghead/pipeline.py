@@ -22,18 +22,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from talkinghead.action_units import INDEX, UNIT_NAMES, lip_gap, lip_opening
-from talkinghead.blink import blinks, close_lids
 from talkinghead.errors import ClipError, ModelError, UnitsError
-from talkinghead.lips import PHOTOGRAPHED_OPEN, Lips, fit
-from talkinghead.moods import Mood, gain_vector
-from talkinghead.speech import SpeechStream
-from talkinghead.timing import frame_rate, frames_in
-from talkinghead.unit_csv import DEFAULT_FPS, UnitTrack, check_unit
+from talkinghead.face.lips import PHOTOGRAPHED_OPEN, Lips, fit
+from talkinghead.media.timing import frame_rate, frames_in
+from talkinghead.units.blink import blinks, close_lids
+from talkinghead.units.moods import Mood, gain_vector
+from talkinghead.units.names import INDEX, UNIT_NAMES, lip_gap, lip_opening
+from talkinghead.units.speech import SpeechStream
+from talkinghead.units.track import DEFAULT_FPS, UnitTrack, check_unit
 
 if TYPE_CHECKING:
-    from talkinghead.render import Renderer
-    from talkinghead.tracker import TrackedFace
+    from talkinghead.face.render import Renderer
+    from talkinghead.face.tracker import TrackedFace
 
 BATCH = 8  # frames decoded at once: more is no faster on a CPU
 MAX_FACES = 5
@@ -106,7 +106,7 @@ class TalkingHead:
 
     @cached_property
     def tracker(self):
-        from talkinghead.tracker import Tracker
+        from talkinghead.face.tracker import Tracker
 
         return Tracker(MAX_FACES)
 
@@ -139,7 +139,7 @@ class TalkingHead:
         and moods.parse_mood. `blink` adds blinks drawn with `seed`. For `face`, `crop` and `enhance` see
         `prepare`. The clip has ceil(seconds * fps) frames. Raises PortraitError, SoundError, ModelError, ValueError.
         """
-        from talkinghead import audio
+        from talkinghead.media import audio
 
         fps, info = frame_rate(fps), audio.probe(sound)
         gains, feeling = gain_vector(gain), Mood(mood)
@@ -224,7 +224,7 @@ class TalkingHead:
         Frames without a face are bridged linearly, with a warning. `progress`, given the frames and how many there
         will be (or None), returns an iterator over the same frames. Raises ClipError.
         """
-        from talkinghead.video import VideoReader
+        from talkinghead.media.video import VideoReader
 
         reader = VideoReader(clip)
         expected = None if reader.duration is None else round(reader.duration * reader.fps)
@@ -248,11 +248,12 @@ class TalkingHead:
         paper's contrast, denoising and sharpening (section 4.2) to the face. Raises PortraitError."""
         if isinstance(portrait, Puppet):
             return portrait
-        from talkinghead.face import alignment, transform
-        from talkinghead.face import crop as cut
-        from talkinghead.portrait import find_face, read_portrait
-        from talkinghead.render import Renderer, square
-        from talkinghead.tone import MouthTone
+        from talkinghead.face.align import alignment, transform
+        from talkinghead.face.align import crop as cut
+        from talkinghead.face.find import find_face
+        from talkinghead.face.render import Renderer, square
+        from talkinghead.face.tone import MouthTone
+        from talkinghead.media.pictures import read_portrait
 
         name = "the picture" if isinstance(portrait, np.ndarray) else str(portrait)
         image = portrait if isinstance(portrait, np.ndarray) else read_portrait(portrait)
@@ -306,7 +307,7 @@ class TalkingHead:
     @staticmethod
     def _spoken(stream: SpeechStream, sound: str | Path) -> Iterator[np.ndarray]:
         """Units [46] for every frame of the sound."""
-        from talkinghead import audio
+        from talkinghead.media import audio
 
         samples, peak = 0, 0.0
         for block in audio.decode(sound, stream.sample_rate):
@@ -351,7 +352,7 @@ class TalkingHead:
 
 def sound_seconds(sound: str | Path) -> Fraction:
     """The length of a sound, by decoding it: headers are not exact. Raises SoundError."""
-    from talkinghead import audio
+    from talkinghead.media import audio
 
     rate = audio.probe(sound).sample_rate
     return Fraction(sum(map(len, audio.decode(sound, rate))), rate)

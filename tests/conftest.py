@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from talkinghead.action_units import INDEX, UNIT_NAMES
+from talkinghead.units.names import INDEX, UNIT_NAMES
 
 SIZE = 128
 
@@ -90,7 +90,7 @@ def astronaut():
 
 @pytest.fixture(scope="session")
 def tracker():
-    from talkinghead.tracker import Tracker
+    from talkinghead.face.tracker import Tracker
 
     with Tracker(5) as tracker:
         yield tracker

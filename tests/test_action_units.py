@@ -6,9 +6,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from talkinghead.action_units import INDEX, LIP_OPENING_SCALE, SOURCES, UNIT_NAMES, lip_opening, units_from_scores
 from talkinghead.errors import OutputError, UnitsError
-from talkinghead.unit_csv import CsvWriter, UnitTrack, check_unit, read_csv, write_csv
+from talkinghead.units.convert import read_csv
+from talkinghead.units.names import INDEX, LIP_OPENING_SCALE, SOURCES, UNIT_NAMES, lip_opening, units_from_scores
+from talkinghead.units.track import UnitTrack, check_unit
+from talkinghead.units.unit_csv import CsvWriter, write_csv
 
 RANDOM = np.random.default_rng(0).random((50, 46)).astype(np.float32)
 

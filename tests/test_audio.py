@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from talkinghead import audio, ffmpeg
 from talkinghead.errors import SoundError
+from talkinghead.media import audio, ffmpeg
 
 RATE = 16000
 ASSETS = Path(audio.__file__).parent / "assets"

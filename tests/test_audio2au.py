@@ -26,7 +26,7 @@ from audio2au.data import (
 from audio2au.features import DEPTH, FeatureConfig, FeatureStream, Normaliser, features, frame_count, mel_filters
 from audio2au.metrics import against_tracker, correlation, follows_energy
 from audio2au.model import WEIGHTS, AudioToUnits, ModelConfig
-from talkinghead.action_units import INDEX, LIP_OPENING_SCALE, UNIT_NAMES
+from talkinghead.units.names import INDEX, LIP_OPENING_SCALE, UNIT_NAMES
 
 CORPUS = Path(__file__).parents[1].parent / "shared" / "corpus"
 RATE = 16000

@@ -17,11 +17,11 @@ import pytest
 import soundfile
 from PIL import Image
 
-from talkinghead import cli
-from talkinghead.batch import FAILED, KEPT, MADE, OPTIONS, Batch, read_jobs
 from talkinghead.errors import JobsError
-from talkinghead.unit_csv import write_csv
-from talkinghead.video import VideoReader
+from talkinghead.media.video import VideoReader
+from talkinghead.surfaces import cli
+from talkinghead.surfaces.batch import FAILED, KEPT, MADE, OPTIONS, Batch, read_jobs
+from talkinghead.units.unit_csv import write_csv
 
 ROOT = Path(__file__).parents[1]
 HEADER = "portrait,audio,au,output"
@@ -241,7 +241,7 @@ def untrained(tmp_path_factory):
     """Weights of a generator that never moves anything, for runs in processes of their own."""
     import gath
     from gath.generator import FlowConfig, FlowGenerator
-    from talkinghead.action_units import UNIT_NAMES
+    from talkinghead.units.names import UNIT_NAMES
 
     path = tmp_path_factory.mktemp("weights") / "flow.safetensors"
     gath.save(FlowGenerator(FlowConfig(UNIT_NAMES, width=8, blocks=1, painter=8, features=8)), path)
@@ -265,7 +265,7 @@ def long_jobs(count, seconds=3):
 
 
 def test_a_killed_batch_goes_on_and_redoes_nothing_that_is_whole(folder, untrained):
-    program = [sys.executable, "-c", "from talkinghead.cli import main; main()"]
+    program = [sys.executable, "-c", "from talkinghead.surfaces.cli import main; main()"]
     arguments = [*program, "batch", str(long_jobs(4)), "--out", "out", "--generator", str(untrained)]
     process = subprocess.Popen(arguments, env=environment())
     try:
@@ -298,7 +298,7 @@ def cluster(monkeypatch):
 
 
 def test_a_ray_worker_killed_half_way_costs_no_job(folder, cluster, untrained):
-    from talkinghead import batch_ray
+    from talkinghead.surfaces import batch_ray
 
     nodes, (victim, _) = cluster
     jobs, batch = read_jobs(long_jobs(6)), Batch("out", untrained)

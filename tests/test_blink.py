@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from talkinghead.blink import SHORTEST_INTERVAL, blinks, events
+from talkinghead.units.blink import SHORTEST_INTERVAL, blinks, events
 
 
 def curve(fps: Fraction | float, seconds: float, seed: int) -> np.ndarray:

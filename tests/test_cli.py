@@ -15,14 +15,15 @@ import pytest
 import soundfile
 from PIL import Image
 
-from talkinghead import cli
-from talkinghead.action_units import UNIT_NAMES
-from talkinghead.ffmpeg import executable
-from talkinghead.unit_csv import read_csv, write_csv
-from talkinghead.video import VideoReader
+from talkinghead.media.ffmpeg import executable
+from talkinghead.media.video import VideoReader
+from talkinghead.surfaces import cli
+from talkinghead.units.convert import read_csv
+from talkinghead.units.names import UNIT_NAMES
+from talkinghead.units.unit_csv import write_csv
 
 ROOT = Path(__file__).parents[1]
-COMMAND = [sys.executable, "-c", "from talkinghead.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from talkinghead.surfaces.cli import main; main()"]
 
 
 @pytest.fixture

@@ -20,12 +20,12 @@ from conftest import commands_of
 from PIL import Image
 from typer.testing import CliRunner
 
-from talkinghead import cli
-from talkinghead.action_units import INDEX, UNIT_NAMES
-from talkinghead.convert import OPENFACE_UNITS, UNIT_SCORES, convert, timecode
 from talkinghead.errors import OutputError, UnitsError
-from talkinghead.foreign import ANGLES, BLENDSHAPES, INTENSITIES, MEDIAPIPE_SCORES, kind_of, read_table
-from talkinghead.unit_csv import read_csv, write_csv
+from talkinghead.surfaces import cli
+from talkinghead.units.convert import OPENFACE_UNITS, UNIT_SCORES, convert, read_csv, timecode
+from talkinghead.units.foreign import ANGLES, BLENDSHAPES, INTENSITIES, MEDIAPIPE_SCORES, kind_of, read_table
+from talkinghead.units.names import INDEX, UNIT_NAMES
+from talkinghead.units.unit_csv import write_csv
 
 ROOT = Path(__file__).parents[1]
 RANDOM = np.random.default_rng(0).random((50, 46)).astype(np.float32)
@@ -330,7 +330,7 @@ def test_our_own_files_with_names_that_others_share_stay_ours(folder):
 
 def test_what_is_lost_is_one_line_on_stderr(folder):
     write_csv("au.csv", RANDOM, 25)
-    command = [sys.executable, "-c", "from talkinghead.cli import main; main()"]
+    command = [sys.executable, "-c", "from talkinghead.surfaces.cli import main; main()"]
     done = subprocess.run(
         [*command, "convert", "au.csv", "-o", "out.csv", "--to", "arkit"], capture_output=True, text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from recipes.datasets import (
+from recipes.parts.datasets import (
     EMOTIONS,
     FIELDS,
     Layout,

@@ -13,12 +13,13 @@ import torch
 from gath.data import Pack
 from gath.generator import Motion
 from gath.metrics import PixelErrors, jitter, pixel_errors, pool, unit_response
-from recipes import evaluate, reading, synthesis
-from recipes.extras import sharpness
-from recipes.protocol import inter_pairs, intra_pairs, photographs, sequences, sources
-from recipes.tables import Table, paper_tables
-from talkinghead.action_units import INDEX, UNIT_NAMES
-from talkinghead.face import alignment, crop, transform
+from recipes import evaluate
+from recipes.parts import reading, synthesis
+from recipes.parts.extras import sharpness
+from recipes.parts.protocol import inter_pairs, intra_pairs, photographs, sequences, sources
+from recipes.parts.tables import Table, paper_tables
+from talkinghead.face.align import alignment, crop, transform
+from talkinghead.units.names import INDEX, UNIT_NAMES
 
 K, FRAMES, SIZE = len(UNIT_NAMES), 10, synthesis.SIDE
 JAW = INDEX["JawOpen"]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from skimage.transform import SimilarityTransform
 
-from talkinghead.face import ALIGN_POINTS, TEMPLATE, alignment, crop, transform
+from talkinghead.face.align import ALIGN_POINTS, TEMPLATE, alignment, crop, transform
 
 
 def test_alignment_is_the_least_squares_similarity(astronaut_face):

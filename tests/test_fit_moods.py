@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from recipes import fit_moods
-from talkinghead.action_units import INDEX, UNIT_NAMES
-from talkinghead.moods import MOODS
+from talkinghead.units.moods import MOODS
+from talkinghead.units.names import INDEX, UNIT_NAMES
 
 MEAD_WORDS = {"fearful": "fear", "disgust": "disgusted"}
 TRUE = {mood: np.zeros(46) for mood in MOODS}

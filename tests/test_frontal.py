@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from recipes.frontal import MAX_PITCH, MAX_YAW, frontal_landmarks, frontalise, is_frontal_enough, rotation, warp
-from talkinghead.face import alignment, crop, transform
+from recipes.parts.frontal import MAX_PITCH, MAX_YAW, frontal_landmarks, frontalise, is_frontal_enough, rotation, warp
+from talkinghead.face.align import alignment, crop, transform
 
 SIZE = 192
 

@@ -40,14 +40,16 @@ def python(*arguments):
     ).stdout
 
 
-@pytest.mark.parametrize("module", ["talkinghead", "talkinghead.cli", "talkinghead.pipeline", "audio2au", "gath"])
+@pytest.mark.parametrize(
+    "module", ["talkinghead", "talkinghead.surfaces.cli", "talkinghead.pipeline", "audio2au", "gath"]
+)
 def test_importing_loads_nothing_heavy(module):
     loaded = python("-c", f"import sys, {module}; print(*(m for m in {HEAVY} if m in sys.modules))")
     assert loaded.split() == []
 
 
 @pytest.mark.parametrize(
-    "arguments", [("-c", "import talkinghead"), ("-c", "from talkinghead.cli import main; main()", "--help")]
+    "arguments", [("-c", "import talkinghead"), ("-c", "from talkinghead.surfaces.cli import main; main()", "--help")]
 )
 def test_answers_in_under_half_a_second(arguments):
     best = float("inf")

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from conftest import StubSpeech
 
-from talkinghead.action_units import INDEX, SOURCES, UNIT_NAMES, lip_gap, lip_opening, units_from_scores
-from talkinghead.lips import BELOW, CLOSED, KEPT, PART, REST_LIMITS, fit
-from talkinghead.moods import CLOSED_SMILE, Mood
-from talkinghead.speech import SpeechStream
+from talkinghead.face.lips import BELOW, CLOSED, KEPT, PART, REST_LIMITS, fit
+from talkinghead.units.moods import CLOSED_SMILE, Mood
+from talkinghead.units.names import INDEX, SOURCES, UNIT_NAMES, lip_gap, lip_opening, units_from_scores
+from talkinghead.units.speech import SpeechStream
 
 JAW, UPPER, LOWER, BROW = (INDEX[name] for name in ("JawOpen", "LipsUpperOpen", "LipsLowerOpen", "BrowsU_C"))
 SMILE = [INDEX["MouthSmile_L"], INDEX["MouthSmile_R"]]

@@ -15,9 +15,9 @@ import soundfile
 import talkinghead as package
 from talkinghead import pipeline
 from talkinghead.errors import OutputError, SoundError
-from talkinghead.live import AHEAD_SECONDS, LATE, Clock, Live, Player, Report, SoundClock
-from talkinghead.live_io import Microphone, PcmSource, PipeSink, WindowSink
-from talkinghead.live_server import MjpegSink
+from talkinghead.surfaces.live import AHEAD_SECONDS, LATE, Clock, Live, Player, Report, SoundClock
+from talkinghead.surfaces.live_io import Microphone, PcmSource, PipeSink, WindowSink
+from talkinghead.surfaces.live_server import MjpegSink
 
 RATE = 16000
 
@@ -376,7 +376,7 @@ def command(head, monkeypatch, small, tmp_path, speech):
     """`talkinghead live` on a second of sound: its frames and what it says."""
     from PIL import Image
 
-    from talkinghead import cli
+    from talkinghead.surfaces import cli
 
     Image.fromarray(small).save(tmp_path / "portrait.png")
     monkeypatch.setattr(cli, "_talking_head", lambda *_: head)
@@ -408,7 +408,7 @@ def test_the_commands_of_the_page(command, small, monkeypatch, tmp_path):
     """Sound from standard input ends by itself; a microphone is stopped by Ctrl-C, after three frames."""
     from PIL import Image
 
-    from talkinghead import cli
+    from talkinghead.surfaces import cli
 
     Image.fromarray(small).save(tmp_path / "portrait.jpg")
     monkeypatch.chdir(tmp_path)

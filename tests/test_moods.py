@@ -12,9 +12,9 @@ from conftest import commands_of
 from PIL import Image
 from typer.testing import CliRunner
 
-from talkinghead import cli
-from talkinghead.action_units import INDEX, LIP_OPENING_SCALE, UNIT_NAMES
-from talkinghead.moods import (
+from talkinghead.surfaces import cli
+from talkinghead.units.convert import read_csv
+from talkinghead.units.moods import (
     CLOSED_SMILE,
     CLOSING,
     KEPT,
@@ -29,8 +29,8 @@ from talkinghead.moods import (
     openness,
     parse_mood,
 )
-from talkinghead.speech import SpeechStream
-from talkinghead.unit_csv import read_csv
+from talkinghead.units.names import INDEX, LIP_OPENING_SCALE, UNIT_NAMES
+from talkinghead.units.speech import SpeechStream
 
 OPENS, CLOSES = [INDEX[n] for n in OPENING], [INDEX[n] for n in CLOSING]
 LIPS = [INDEX["LipsUpperOpen"], INDEX["LipsLowerOpen"]]

@@ -12,12 +12,12 @@ import soundfile
 from conftest import StubGenerator, StubSpeech
 
 import talkinghead
-from talkinghead import audio
-from talkinghead.action_units import INDEX, UNIT_NAMES
 from talkinghead.errors import ClipError, ModelError, PortraitError, SoundError, UnitsError
+from talkinghead.media import audio
+from talkinghead.media.video import VideoWriter
 from talkinghead.pipeline import BATCH, TalkingHead, sound_seconds
-from talkinghead.unit_csv import UnitTrack
-from talkinghead.video import VideoWriter
+from talkinghead.units.names import INDEX, UNIT_NAMES
+from talkinghead.units.track import UnitTrack
 
 JAW, LIDS = INDEX["JawOpen"], [INDEX["EyeBlink_L"], INDEX["EyeBlink_R"]]
 

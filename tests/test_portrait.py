@@ -10,8 +10,9 @@ import pytest
 from PIL import Image, ImageCms
 
 from talkinghead.errors import OutputError, PortraitError
-from talkinghead.portrait import MAX_YAW, MIN_FACE, find_face, read_portrait, write_picture
-from talkinghead.tracker import TrackedFace
+from talkinghead.face.find import MAX_YAW, MIN_FACE, find_face
+from talkinghead.face.tracker import TrackedFace
+from talkinghead.media.pictures import read_portrait, write_picture
 
 QUADRANTS = np.zeros((40, 60, 3), np.uint8)  # top left red, top right green, bottom left blue, bottom right white
 QUADRANTS[:20, :30] = 255, 0, 0

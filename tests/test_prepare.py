@@ -17,10 +17,11 @@ import skimage.data
 
 from gath.data import Pack
 from recipes import prepare, slices
-from recipes.frontal import MAX_YAW
-from recipes.train_audio2au import Config, read_clips
-from talkinghead.face import ALIGN_POINTS, TEMPLATE
-from talkinghead.video import VideoWriter
+from recipes.parts.frontal import MAX_YAW
+from recipes.parts.speech_data import read_clips
+from recipes.train_audio2au import Config
+from talkinghead.face.align import ALIGN_POINTS, TEMPLATE
+from talkinghead.media.video import VideoWriter
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "corpus"

@@ -17,12 +17,12 @@ from conftest import commands_of
 from PIL import Image
 from typer.testing import CliRunner
 
-from talkinghead import cli
 from talkinghead.errors import SigningError
-from talkinghead.ffmpeg import executable
-from talkinghead.portrait import PICTURE_SUFFIXES, write_picture
-from talkinghead.provenance import SIGNABLE, SOURCE_TYPE, Seal, throwaway_identity
-from talkinghead.video import FORMATS, VideoWriter, synthetic_notice, version
+from talkinghead.media.ffmpeg import executable
+from talkinghead.media.pictures import PICTURE_SUFFIXES, write_picture
+from talkinghead.media.provenance import SIGNABLE, SOURCE_TYPE, Seal, throwaway_identity
+from talkinghead.media.video import FORMATS, VideoWriter, synthetic_notice, version
+from talkinghead.surfaces import cli
 
 NOISE = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
 

@@ -8,8 +8,8 @@ import pytest
 from conftest import SIZE
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from talkinghead.face import alignment, transform
-from talkinghead.render import Renderer, square
+from talkinghead.face.align import alignment, transform
+from talkinghead.face.render import Renderer, square
 
 NO_COLOUR = np.zeros((3, SIZE, SIZE), np.float32)
 NO_MASK = np.zeros((1, SIZE, SIZE), np.float32)

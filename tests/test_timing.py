@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from talkinghead.timing import Resampler, frame_rate, frames_in
+from talkinghead.media.timing import Resampler, frame_rate, frames_in
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gath.mesh import INNER_LIP, OUTER_LIP
-from talkinghead.tone import LUMINANCE, SHARE, MouthTone
+from talkinghead.face.tone import LUMINANCE, SHARE, MouthTone
 
 SIZE = 128
 LIPS = np.array([180, 90, 80], np.uint8)

@@ -17,8 +17,9 @@ from safetensors import safe_open
 
 import audio2au
 from recipes import train_audio2au
-from recipes.train_audio2au import Config, Objective, main, parse, read_clips
-from talkinghead.action_units import INDEX, UNIT_NAMES
+from recipes.parts.speech_data import read_clips
+from recipes.train_audio2au import Config, Objective, main, parse
+from talkinghead.units.names import INDEX, UNIT_NAMES
 
 ROOT = Path(__file__).parents[1]
 TINY = ["hidden=8", "layers=2", "batch=2", "frames=25", "steps=12", "warmup=2", "validate_every=3", "save_every=4"]

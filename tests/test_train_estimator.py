@@ -14,7 +14,7 @@ import gath
 from gath.data import Pack
 from recipes import evaluate_estimator, train_estimator
 from recipes.train_estimator import Config, Faces, rate_at, squared_loss
-from talkinghead.action_units import INDEX, UNIT_NAMES
+from talkinghead.units.names import INDEX, UNIT_NAMES
 
 SIDE = 40
 TINY = ["size=32", "width=8", "hidden=32", "batch=8", "threads=1", "bfloat16=false", "rate=0.002", "max_minutes=10"]

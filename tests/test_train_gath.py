@@ -19,9 +19,9 @@ from gath.estimator import Estimator, EstimatorConfig
 from gath.motion import LandmarkEstimator, LandmarkMover
 from gath.paper import PaperGenerator
 from recipes import train_gath
-from recipes.config import parse
-from recipes.runs import move_average
-from talkinghead.action_units import UNIT_NAMES
+from recipes.parts.config import parse
+from recipes.parts.runs import move_average
+from talkinghead.units.names import UNIT_NAMES
 
 CONFIGS = Path(train_gath.__file__).parent / "configs"
 TINY = ["size=32", "width=8", "painter=8", "batch=4", "max_minutes=10", "threads=1", "bfloat16=false"]

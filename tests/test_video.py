@@ -18,9 +18,9 @@ import pytest
 import skimage.data
 import soundfile
 
-from talkinghead import ffmpeg, video
 from talkinghead.errors import ClipError, OutputError
-from talkinghead.video import VideoReader, VideoWriter, check_output
+from talkinghead.media import ffmpeg, video
+from talkinghead.media.video import VideoReader, VideoWriter, check_output
 
 PAL, NTSC = Fraction(25), Fraction(30000, 1001)
 RATES = [Fraction(24), PAL, NTSC, Fraction(30), Fraction(50), Fraction(60)]
@@ -278,7 +278,7 @@ def test_signals_leave_nothing_behind(tmp_path, sound, number):
         import signal, sys
         from fractions import Fraction
         import numpy as np
-        from talkinghead.video import VideoWriter
+        from talkinghead.media.video import VideoWriter
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         with VideoWriter(sys.argv[1], 64, 48, Fraction(25), sys.argv[2]) as writer:
             print(writer._ffmpeg.process.pid, flush=True)

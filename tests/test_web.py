@@ -21,16 +21,17 @@ import pytest
 import soundfile
 from PIL import Image
 
-from talkinghead import cli, web_room
-from talkinghead.action_units import INDEX, UNIT_NAMES
 from talkinghead.errors import ClipError, OutputError, PortraitError, SoundError, TalkingHeadError
-from talkinghead.ffmpeg import executable
-from talkinghead.unit_csv import read_csv, write_csv
-from talkinghead.video import VideoReader, VideoWriter
-from talkinghead.web_room import PRESETS, PREVIEW_SIDE, Limits, Look, OptionError, Room, expressions, group
+from talkinghead.media.ffmpeg import executable
+from talkinghead.media.video import VideoReader, VideoWriter
+from talkinghead.surfaces import cli, web_room
+from talkinghead.surfaces.web_room import PRESETS, PREVIEW_SIDE, Limits, Look, OptionError, Room, expressions, group
+from talkinghead.units.convert import read_csv
+from talkinghead.units.names import INDEX, UNIT_NAMES
+from talkinghead.units.unit_csv import write_csv
 
 ROOT = Path(__file__).parents[1]
-COMMAND = [sys.executable, "-c", "from talkinghead.cli import main; main()", "web"]
+COMMAND = [sys.executable, "-c", "from talkinghead.surfaces.cli import main; main()", "web"]
 NAME = "upload"  # what a visitor calls every file below, before its suffix
 
 
@@ -382,7 +383,7 @@ def test_a_header_that_hides_the_length_is_found_out(room, uploads, monkeypatch)
 @pytest.fixture
 def page():
     pytest.importorskip("gradio", reason="needs pip install '.[web]'")
-    from talkinghead import web_page
+    from talkinghead.surfaces import web_page
 
     return web_page
 
@@ -440,7 +441,7 @@ def test_a_taken_port_is_one_line():
 def test_the_commands_of_the_docs_are_understood(monkeypatch):
     blocks = re.findall(r"^```bash\n(.*?)^```", (ROOT / "docs" / "web.md").read_text(encoding="utf-8"), re.M | re.S)
     served = []
-    monkeypatch.setattr("talkinghead.web.serve", lambda head, *arguments: served.append(arguments))
+    monkeypatch.setattr("talkinghead.surfaces.web.serve", lambda head, *arguments: served.append(arguments))
     for line in "".join(blocks).splitlines():
         monkeypatch.setattr(sys, "argv", shlex.split(line, comments=True))
         cli.app(standalone_mode=False)
@@ -454,7 +455,7 @@ def test_the_commands_of_the_docs_are_understood(monkeypatch):
 
 def test_without_gradio_it_says_how_to_get_it(monkeypatch):
     from talkinghead.errors import ModelError
-    from talkinghead.web import serve
+    from talkinghead.surfaces.web import serve
 
     monkeypatch.setitem(sys.modules, "gradio", None)
     with pytest.raises(ModelError, match=r"pip install 'talkinghead\[web\]'"):

@@ -21,8 +21,8 @@ import pytest
 import soundfile
 from PIL import Image
 
-from talkinghead.unit_csv import read_csv
-from talkinghead.video import VideoWriter
+from talkinghead.media.video import VideoWriter
+from talkinghead.units.convert import read_csv
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs pip install '.[browser]'")
 pytest.importorskip("gradio", reason="needs pip install '.[web]'")
@@ -33,7 +33,7 @@ if not CHROMIUM:
 PATIENCE = 120_000  # ms, for jobs on a busy machine
 MAX_MB = 2
 VOICE = Path(__file__).parents[1] / "talkinghead" / "assets" / "demo_voice.flac"
-COMMAND = [sys.executable, "-c", "from talkinghead.cli import main; main()", "web", "--port", "0"]
+COMMAND = [sys.executable, "-c", "from talkinghead.surfaces.cli import main; main()", "web", "--port", "0"]
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""What the stages of training and evaluation share; nobody runs these."""

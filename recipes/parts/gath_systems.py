@@ -1,0 +1,164 @@
+"""What each of the two generators is trained with: networks, batches and losses, for recipes.train_gath."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+import gath
+from gath.back_translation import back_translate
+from gath.data import Batch, Pack, Sampler, Unpaired, UnpairedSampler, resize, with_pairs
+from gath.discriminator import DiscriminatorClassifier, PatchDiscriminator
+from gath.estimator import Estimator
+from gath.generator import FlowConfig, FlowGenerator
+from gath.motion import LandmarkEstimator, LandmarkMover, splat
+from gath.paper import PaperConfig, PaperGenerator
+from gath.paper_training import PaperWeights, discriminator_losses, generator_losses
+from gath.training import Shown, Weights
+from gath.training import discriminator_losses as flow_discriminator_losses
+from gath.training import generator_losses as flow_generator_losses
+from talkinghead.units.names import INDEX, UNIT_NAMES
+
+if TYPE_CHECKING:
+    from recipes.parts.gath_config import Config
+    from recipes.parts.runs import Peers
+
+
+def mean_basis(mover: LandmarkMover, size: int) -> Tensor:
+    """The average face's backward flow per unit, [K, 2, size, size]: where every portrait's basis starts."""
+    points = mover.mean.view(1, -1, 2)
+    return torch.cat([splat(points, -step[None], size) for step in mover.unit_map])
+
+
+def load_motion(path: Path) -> tuple[LandmarkMover, LandmarkEstimator]:
+    """What recipes.fit_motion left, ready for inference."""
+    state = torch.load(path, map_location="cpu")
+    mover = LandmarkMover(state["mover"]["unit_map"], state["mover"]["components"])
+    units, points = state["mover"]["unit_map"].shape[:2]
+    estimator = LandmarkEstimator(points, units)
+    mover.load_state_dict(state["mover"])
+    estimator.load_state_dict(state["estimator"])
+    return mover.eval().requires_grad_(False), estimator.eval().requires_grad_(False)
+
+
+def load_estimator(config: Config) -> Estimator:
+    estimator = gath.load_estimator(config.estimator, config.device)
+    if estimator.unit_names != UNIT_NAMES:
+        raise SystemExit(f"{config.estimator}: knows other units than this version")
+    return estimator
+
+
+class System:
+    """A generator with its moving average, its opponents (None without any), and what to do with a batch."""
+
+    generator: nn.Module
+    average: nn.Module
+    discriminator: nn.Module | None
+
+    def __init__(self, config: Config, peers: Peers):
+        self.config = config
+        self.autocast = torch.autocast(config.device, torch.bfloat16, enabled=config.bfloat16)
+        pack, share = Pack(config.data / "train"), config.clip_share + config.back_share
+        self.pairs = Sampler(
+            pack, UNIT_NAMES, config.seed, config.back_share / share if share else 0.0, peers.rank, peers.count
+        )
+        self.mover = self.landmark_estimator = None
+        if config.generator == "flow" or config.back_share:
+            self.mover, self.landmark_estimator = load_motion(config.data / "motion.pt")
+
+    def place(self, *models: nn.Module | None) -> None:
+        for model in models:
+            if model is not None:
+                model.to(self.config.device, memory_format=torch.channels_last)
+
+    def draw_pairs(self, size: int) -> Batch:
+        """Clip pairs and back-translated photographs."""
+        batch = self.pairs.draw(size)
+        batch = Batch(*(x.to(self.config.device) for x in vars(batch).values()))
+        return back_translate(batch, self.mover, self.landmark_estimator, INDEX) if self.mover else batch
+
+
+class FlowSystem(System):
+    """Ours: pairs only, the landmarks' own flow as a teacher, patches judged where the face is."""
+
+    def __init__(self, config: Config, peers: Peers):
+        if abs(config.clip_share + config.back_share - 1) > 1e-6:
+            raise SystemExit("generator=flow learns from pairs alone: clip_share and back_share must add up to 1")
+        super().__init__(config, peers)
+        shape = FlowConfig(UNIT_NAMES, config.size, config.width, config.blocks, painter=config.painter)
+        self.generator = FlowGenerator(shape, mean_basis(self.mover, shape.size // 2))
+        self.average = FlowGenerator(shape)
+        self.discriminator = PatchDiscriminator(config.width)
+        self.estimator = load_estimator(config) if config.estimator else None
+        self.weights = Weights(1.0, config.flow, config.adversarial, config.matching, config.au, config.units)
+        self.place(self.mover, self.landmark_estimator, self.generator, self.average, self.discriminator)
+        if config.compile:
+            self.generator.encoder.compile()
+            self.generator.painter.compile()
+
+    def draw(self) -> Batch:
+        return self.draw_pairs(self.config.batch)
+
+    def generator_losses(self, batch: Batch) -> tuple[dict[str, Tensor], list[Shown]]:
+        return flow_generator_losses(
+            self.generator, self.mover, self.discriminator, batch, self.weights, self.autocast, self.estimator
+        )
+
+    def discriminator_losses(self, batch: Batch, made: list[Shown]) -> dict[str, Tensor]:
+        if not self.weights.adversary:
+            return {}
+        return {"discriminator": flow_discriminator_losses(self.discriminator, batch, made, self.autocast)}
+
+
+class PaperSystem(System):
+    """The paper's: unpaired faces and the AU loss; pairs are an extra."""
+
+    def __init__(self, config: Config, peers: Peers):
+        if not config.estimator:
+            raise SystemExit("generator=paper needs estimator=FILE, made by recipes.train_estimator: the AU loss (4)")
+        super().__init__(config, peers)
+        self.estimator = load_estimator(config)
+        try:
+            self.sampler = UnpairedSampler(self.pairs, config.target_mix, config.least_photos)
+        except ValueError as error:
+            raise SystemExit(f"{config.data / 'train'}: {error}; lower least_photos") from error
+        shape = PaperConfig(UNIT_NAMES, config.size, config.width, config.blocks)
+        self.generator, self.average = PaperGenerator(shape), PaperGenerator(shape).eval()
+        self.weights = PaperWeights(
+            config.au, config.reconstruction, config.adversarial, config.classification, config.variation
+        )
+        identities = self.sampler.identities if config.classification else 0
+        self.discriminator = (
+            DiscriminatorClassifier(config.width, identities, config.size) if self.weights.players else None
+        )
+        self.place(self.mover, self.landmark_estimator, self.generator, self.average, self.discriminator)
+        if config.compile:
+            for model in self.generator.encoder, self.generator.decoder, self.estimator, self.discriminator:
+                if model is not None:
+                    model.compile()
+
+    def draw(self) -> Unpaired:
+        c = self.config
+        paired = round(c.batch * (c.clip_share + c.back_share))
+        batch = self.sampler.draw(c.batch - paired, c.batch)
+        batch = Unpaired(*(x.to(c.device) for x in vars(batch).values()))
+        if paired:
+            batch = with_pairs(batch, self.draw_pairs(paired))
+        for name in "source", "target", "real":
+            small = resize(getattr(batch, name), c.size)
+            setattr(batch, name, small.contiguous(memory_format=torch.channels_last))
+        return batch
+
+    def generator_losses(self, batch: Unpaired) -> tuple[dict[str, Tensor], Tensor]:
+        return generator_losses(self.generator, self.estimator, self.discriminator, batch, self.weights, self.autocast)
+
+    def discriminator_losses(self, batch: Unpaired, made: Tensor) -> dict[str, Tensor]:
+        if self.discriminator is None:
+            return {}
+        return discriminator_losses(self.discriminator, batch, made, self.weights, self.autocast)
+
+
+SYSTEMS = {"flow": FlowSystem, "paper": PaperSystem}

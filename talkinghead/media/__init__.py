@@ -1,0 +1,1 @@
+"""Sound and pictures in and out: decoding, encoding, clocks, provenance. Knows nothing of faces."""

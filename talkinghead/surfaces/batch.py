@@ -1,0 +1,314 @@
+"""Many videos from one list: each portrait encoded once, failures reported, and a killed run goes on where it was.
+
+    portrait,audio,au,output,seed
+    anna.jpg,hello.wav,,anna/hello.mp4,1
+    anna.jpg,,smile.csv,anna/smile.mp4,
+
+A row is one video. `portrait`, `audio` and `au` are files, relative to the folder of the list; `audio` or `au` may be
+blank. `output` lies in the batch's folder. Further columns are options of `speak` (OPTIONS); blank is the default.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import secrets
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from talkinghead.errors import JobsError, OutputError, TalkingHeadError
+from talkinghead.media.ffmpeg import existing_file
+from talkinghead.media.timing import frame_rate
+from talkinghead.media.video import FORMATS, VideoWriter, check_output
+from talkinghead.units.convert import read_csv
+from talkinghead.units.moods import gain_vector, parse_mood
+
+if TYPE_CHECKING:
+    from talkinghead.pipeline import Puppet, TalkingHead
+
+REPORT = "report.csv"
+RECORDS = ".records"  # folder of one small file per finished output: what it was made from, and which file it is
+MADE, KEPT, FAILED = "made", "kept", "failed"
+TRUTH = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+
+
+def _natural(low: int) -> Callable[[str], int]:
+    def convert(text: str) -> int:
+        if not text.isdecimal() or int(text) < low:
+            raise ValueError(f"{text!r} is not a whole number from {low}")
+        return int(text)
+
+    return convert
+
+
+def _truth(text: str) -> bool:
+    if text.lower() not in TRUTH:
+        raise ValueError(f"{text!r} is neither yes nor no")
+    return TRUTH[text.lower()]
+
+
+def _text(check: Callable[[str], Any]) -> Callable[[str], str]:
+    def convert(text: str) -> str:
+        check(text)
+        return text
+
+    return convert
+
+
+FILES = ("portrait", "audio", "au")
+PREPARATION = {"face": _natural(1), "crop": _truth, "enhance": _truth}
+OPTIONS = {
+    "fps": _text(frame_rate),
+    "gain": _text(gain_vector),
+    "mood": _text(parse_mood),
+    "blink": _truth,
+    "seed": _natural(0),
+    **PREPARATION,
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One row: absolute paths, `output` relative to the batch's folder, options that are not the default."""
+
+    portrait: str
+    audio: str | None
+    au: str | None
+    output: str
+    options: dict[str, Any]
+
+    @property
+    def look(self) -> tuple:
+        """What the encoded portrait depends on."""
+        return self.portrait, *(self.options.get(name) for name in PREPARATION)
+
+
+@dataclass(frozen=True)
+class Result:
+    """A line of the report: `status` is one of MADE, KEPT, FAILED; `message` says why, or warns."""
+
+    output: str
+    status: str
+    message: str = ""
+    seconds: float = 0.0
+
+
+def read_jobs(path: str | Path) -> list[Job]:
+    """The jobs of a list, those of one portrait together. Files need not exist: that is for the report.
+
+    Raises JobsError, in one line that names row (from 1, the header) and column.
+    """
+    path = existing_file(Path(path), JobsError)
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            jobs = list(_parse(path, csv.reader(file)))
+    except (UnicodeDecodeError, csv.Error):
+        raise JobsError(f"{path}: not a CSV file; save it as CSV in UTF-8") from None
+    if not jobs:
+        raise JobsError(f"{path}: there is no job below the header; add a row per video")
+    looks = {look: number for number, look in reversed(list(enumerate(job.look for job in jobs)))}
+    return sorted(jobs, key=lambda job: looks[job.look])
+
+
+def _parse(path: Path, rows: Iterator[list[str]]) -> Iterator[Job]:
+    header = [name.strip() for name in next(rows, [])]
+    known = (*FILES, "output", *OPTIONS)
+    for name in header:
+        if name not in known or header.count(name) > 1:
+            what = "twice there" if name in known else f"unknown; the columns are {', '.join(known)}"
+            raise JobsError(f"{path}: row 1: column {name!r} is {what}")
+    for name in ("portrait", "output"):
+        if name not in header:
+            raise JobsError(f"{path}: row 1: there is no column {name}; add one")
+    outputs: dict[str, int] = {}
+    for number, row in enumerate(rows, 2):
+        if not any(cell.strip() for cell in row):
+            continue
+        if len(row) != len(header):
+            raise JobsError(f"{path}: row {number} has {len(row)} columns, the header {len(header)}")
+        job = _job(path, number, {name: cell.strip() for name, cell in zip(header, row)})
+        if job.output in outputs:
+            raise JobsError(
+                f"{path}: row {number}, column output: {job.output} is that of row {outputs[job.output]} as well;"
+                " give each its own"
+            )
+        outputs[job.output] = number
+        yield job
+
+
+def _job(path: Path, number: int, cells: dict[str, str]) -> Job:
+    def wrong(column: str, what: object) -> JobsError:
+        return JobsError(f"{path}: row {number}, column {column}: {what}")
+
+    if not cells["portrait"]:
+        raise wrong("portrait", "empty; name a picture")
+    if not (cells.get("audio") or cells.get("au")):
+        raise wrong("audio", "empty, and so is au; name a sound, or a CSV of action units")
+    output = PurePosixPath(os.path.normpath(cells["output"] or ".").replace(os.sep, "/"))
+    if output.suffix.lower() not in FORMATS:
+        raise wrong("output", f"{cells['output']!r} must end in one of {', '.join(FORMATS)}")
+    if output.is_absolute() or Path(output).is_absolute() or output.parts[0] == "..":
+        raise wrong("output", f"{cells['output']!r} must lie in the folder of --out; name it relative to that")
+    options = {}
+    for name in OPTIONS.keys() & cells.keys():
+        try:
+            if cells[name]:
+                options[name] = OPTIONS[name](cells[name])
+        except ValueError as error:
+            raise wrong(name, error) from None
+    folder = path.resolve().parent
+    files = (str(folder / cells[name]) if cells.get(name) else None for name in FILES)
+    return Job(*files, str(output), dict(sorted(options.items())))
+
+
+class Batch:
+    """The folder that jobs write to, what is already done there, and how to do the rest. One at a time in a folder.
+
+    `weights` is the generator's file, or None for the one that ships. `force` makes every job again, and replaces
+    files that no batch made. An object of this class can be sent to another process.
+    """
+
+    def __init__(self, out: str | Path, weights: str | Path | None = None, device: str = "cpu", force: bool = False):
+        self.out, self.device, self.force = Path(out).absolute(), device, force
+        self.weights = None if weights is None else str(Path(weights).absolute())
+
+    def open(self, jobs: list[Job]) -> None:
+        """Create the folder, and remove what killed runs left half done. Raises OutputError."""
+        try:
+            (self.out / RECORDS).mkdir(parents=True, exist_ok=True)
+            self.sweep(jobs)
+            for job in jobs if self.force else ():
+                self._record_path(job).unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(f"{self.out}: cannot be written ({error.strerror}); choose another folder") from None
+
+    def sweep(self, jobs: list[Job]) -> None:
+        """Remove temporary files; nothing may be running."""
+        for folder in {self.out / RECORDS, *((self.out / job.output).parent for job in jobs)}:
+            for left in folder.glob(".talkinghead-*"):
+                left.unlink(missing_ok=True)
+
+    def head(self) -> TalkingHead:
+        """With its models loaded, because without them every job would fail. Raises ModelError."""
+        from talkinghead.pipeline import TalkingHead
+
+        head = TalkingHead(self.weights, device=self.device)
+        head.generator, head.speech
+        return head
+
+    def is_done(self, job: Job) -> bool:
+        """Whether the output is there, whole, and what this job would make today."""
+        return self._record(job).get("made_from") == self._fingerprint(job) and self._is_ours(job)
+
+    def _is_ours(self, job: Job) -> bool:
+        """Whether the file at the output's place is the one that a batch put there."""
+        return self._record(job).get("file") == _stamp(self.out / job.output) is not None
+
+    def _record_path(self, job: Job) -> Path:
+        return self.out / RECORDS / f"{hashlib.sha256(job.output.encode()).hexdigest()[:24]}.json"
+
+    def _record(self, job: Job) -> dict:
+        try:
+            return json.loads(self._record_path(job).read_text())
+        except (OSError, ValueError):
+            return {}
+
+    def _fingerprint(self, job: Job) -> str:
+        """Changes with the row, and with the size or time of any file it is made from."""
+        files = [_stamp(path) for path in (job.portrait, job.audio, job.au, self.weights) if path]
+        return hashlib.sha256(json.dumps([asdict(job), self.weights, files], sort_keys=True).encode()).hexdigest()
+
+    def do(self, job: Job, head: TalkingHead, puppets: Puppets) -> Result:
+        """One job, whatever comes of it; what is done already is kept."""
+        if self.is_done(job):
+            return Result(job.output, KEPT)
+        start, status = time.monotonic(), MADE
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            try:
+                self._make(job, head, puppets)
+                message = "; ".join(str(w.message) for w in caught if "talkinghead" in Path(w.filename).parts)
+            except TalkingHeadError as error:
+                status, message = FAILED, str(error)
+            except Exception as error:  # one job's surprise must not cost the others
+                status, message = FAILED, f"{type(error).__name__}: {error}"
+        return Result(job.output, status, " ".join(message.split()), round(time.monotonic() - start, 2))
+
+    def _make(self, job: Job, head: TalkingHead, puppets: Puppets) -> None:
+        target = self.out / job.output
+        target.parent.mkdir(parents=True, exist_ok=True)
+        check_output(target, force=self.force or self._is_ours(job))
+        made_from = self._fingerprint(job)  # before the files are read: if one changes meanwhile, the job is redone
+        options = {name: value for name, value in job.options.items() if name not in PREPARATION}
+        if job.au:
+            track = read_csv(job.au, frame_rate(options.get("fps", 25)))
+            clip = head.animate(puppets(job), track, sound=job.audio, **options)
+        else:
+            clip = head.speak(puppets(job), job.audio, **options)
+        finished = target.with_name(f".talkinghead-{secrets.token_hex(6)}{target.suffix}")
+        try:
+            with VideoWriter(finished, clip.width, clip.height, clip.fps, job.audio) as video:
+                for frame in clip:
+                    video.write(frame)
+            # The record comes first and says which file it speaks of, so that at no moment a kill loses whole work.
+            record = self._record_path(job)
+            partial = record.with_name(f".talkinghead-{secrets.token_hex(6)}.json")
+            partial.write_text(json.dumps({"output": job.output, "made_from": made_from, "file": _stamp(finished)}))
+            os.replace(partial, record)
+            os.replace(finished, target)
+        finally:
+            finished.unlink(missing_ok=True)
+
+    def run(self, jobs: Iterable[Job]) -> Iterator[Result]:
+        """Every job in turn, in this process; nothing loads if all are done."""
+        head: TalkingHead | None = None
+        for job in jobs:
+            if self.is_done(job):
+                yield Result(job.output, KEPT)
+                continue
+            if head is None:
+                head = self.head()
+                puppets = Puppets(head)
+            yield self.do(job, head, puppets)
+
+
+class Puppets:
+    """The portrait of a job made ready; the last one is kept, as jobs of one portrait come together."""
+
+    def __init__(self, head: TalkingHead):
+        self._head, self._look, self._puppet = head, None, None
+
+    def __call__(self, job: Job) -> Puppet:
+        if job.look != self._look:
+            options = {name: job.options[name] for name in PREPARATION.keys() & job.options.keys()}
+            self._puppet, self._look = self._head.prepare(job.portrait, **options), job.look
+        return self._puppet
+
+
+def report(results: Iterable[Result], out: Path) -> Iterator[Result]:
+    """The same results, each written to the report as it comes. Raises OutputError."""
+    try:
+        with open(out / REPORT, "w", newline="", encoding="utf-8") as file:
+            rows = csv.writer(file)
+            rows.writerow(["output", "status", "message", "seconds"])
+            for result in results:
+                rows.writerow([result.output, result.status, result.message, f"{result.seconds:.2f}"])
+                file.flush()
+                yield result
+    except OSError as error:
+        raise OutputError(f"{out / REPORT}: cannot be written ({error.strerror})") from None
+
+
+def _stamp(path: str | Path) -> list[int] | None:
+    """What tells one file from another at the same place: size and time of change; None if there is none."""
+    try:
+        about = os.stat(path)
+    except OSError:
+        return None
+    return [about.st_size, about.st_mtime_ns]

@@ -1,0 +1,358 @@
+"""What the web page does, without the page: one TalkingHead for all visitors, within limits, in a folder of its own.
+
+    room = Room(TalkingHead(), folder)
+    made = room.speak("portrait.jpg", "speech.wav")            # Made(path=..., units=...), files in `folder`
+    sitting = room.sit("portrait.jpg")
+    jpeg = room.preview(sitting, sitting.own | {"JawOpen": 0.5})
+
+Everything a visitor sends is a file on this machine; names of files are only ever shown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import tempfile
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from talkinghead.errors import ClipError, PortraitError, SoundError, TalkingHeadError
+from talkinghead.media.ffmpeg import existing_file
+from talkinghead.media.timing import frame_rate
+from talkinghead.units.convert import read_csv
+from talkinghead.units.moods import MOODS, Mood, gain_vector, parse_mood
+from talkinghead.units.names import UNIT_NAMES
+from talkinghead.units.track import UnitTrack
+from talkinghead.units.unit_csv import CsvWriter, write_csv
+
+if TYPE_CHECKING:
+    from talkinghead.pipeline import Puppet, TalkingHead
+
+# The beginnings of the names of each group's units; together they cover all 46, none twice.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "Eyes": ("Eye",),
+    "Brows": ("Brows",),
+    "Jaw": ("Jaw",),
+    "Mouth": ("Mouth",),
+    "Lips": ("Lips",),
+    "Cheeks, nose and chin": ("Puff", "Sneer", "Chin"),
+}
+# Expressions by the units they set; the others keep the portrait's own values.
+PRESETS: dict[str, dict[str, float]] = {
+    "Smile": {"MouthSmile_L": 0.8, "MouthSmile_R": 0.8, "EyeSquint_L": 0.4, "EyeSquint_R": 0.4},
+    "Ah": {"JawOpen": 0.5, "LipsUpperOpen": 0.6, "LipsLowerOpen": 0.9},
+    "Oo": {"LipsPucker": 0.9, "LipsFunnel": 0.3, "JawOpen": 0.05},
+    "Surprise": {
+        "BrowsU_C": 0.9, "BrowsU_L": 0.9, "BrowsU_R": 0.9, "EyeOpen_L": 0.6, "EyeOpen_R": 0.6, "JawOpen": 0.35,
+        "LipsUpperOpen": 0.4, "LipsLowerOpen": 0.6,
+    },
+    "Frown": {"BrowsD_L": 0.9, "BrowsD_R": 0.9, "MouthFrown_L": 0.6, "MouthFrown_R": 0.6},
+    "Eyes closed": {"EyeBlink_L": 0.9, "EyeBlink_R": 0.9},
+    "Wink": {"EyeBlink_L": 0.9, "MouthSmile_L": 0.5},
+}  # fmt: skip
+MAX_SIDE = 4096  # pixels, of videos and pictures; larger portraits are reduced. Hardware decoders take no more
+PREVIEW_SIDE = 1024  # pixels, of the picture that follows the sliders
+KEPT_PORTRAITS = 6  # made ready and held in memory, at most about 200 MB each
+TELL_SECONDS = 0.5  # between two reports of progress
+LISTS = (b"#extm3u", b"ffconcat", b"<")  # how they begin
+JOB = "talkinghead"  # what files made for a visitor are called
+
+Tell = Callable[[int, "int | None", "float | None"], None]  # frames done, frames in all, seconds left
+
+
+class OptionError(TalkingHeadError):
+    """An option's value cannot be used."""
+
+
+class Stopped(TalkingHeadError):
+    """Whoever asked for it wants it no more."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one visitor may send and ask for: seconds of sound or clip, pixels of a clip's frame."""
+
+    seconds: float = 600
+    clip_pixels: int = 3840 * 2160
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a portrait is prepared, see TalkingHead.prepare."""
+
+    face: int | None = None
+    crop: bool = False
+    enhance: bool = False
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """A portrait under the sliders: its file, what is in it, how it is prepared, and its own expression."""
+
+    path: Path
+    digest: str
+    look: Look
+    own: dict[str, float] = field(hash=False, compare=False, default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A finished file, and the CSV of its units."""
+
+    path: Path
+    units: Path
+
+
+class Room:
+    """One TalkingHead behind a lock, so that threads may share it: a job holds it for a few frames at a time, and a
+    slider is answered between them. Errors are TalkingHeadErrors, see `plain` for their text."""
+
+    def __init__(self, head: TalkingHead, folder: str | Path, limits: Limits = Limits(), tracking=None):
+        """`tracking` is the TalkingHead that clips are tracked with, which a job holds to its end; None makes one."""
+        from talkinghead.pipeline import TalkingHead
+
+        self.head, self.folder, self.limits = head, Path(folder), limits
+        self.tracking = tracking or TalkingHead()
+        self._lock, self._tracking_lock = threading.Lock(), threading.Lock()
+        self._puppets: OrderedDict[tuple, Puppet] = OrderedDict()
+        self._here = re.compile(re.escape(str(self.folder)) + r"/(?:[\w-]+/)?")
+
+    def load(self) -> None:
+        """Load the models now, so that the first visitor need not wait. Raises ModelError."""
+        for name in ("generator", "speech", "tracker"):
+            getattr(self.head, name)
+
+    def plain(self, text: object) -> str:
+        """An error or a warning as the command line words it, naming files as their owner does."""
+        return self._here.sub("", str(text))
+
+    def speak(
+        self,
+        portrait: str | Path | None,
+        voice: str | Path | None = None,
+        au: str | Path | None = None,
+        *,
+        look: Look = Look(),
+        fps: str = "25",
+        gain: str = "1",
+        mood: str | dict[str, float] | None = None,
+        blink: bool | None = None,
+        seed: int = 0,
+        sign: bool = False,
+        tell: Tell | None = None,
+    ) -> Made:
+        """The video of `talkinghead speak`, and its units. Raises what that does, OptionError for its usage errors,
+        SoundError beyond the limit, and whatever `tell` raises; then nothing is left."""
+        if not portrait:
+            raise PortraitError("there is no portrait; give a picture of one face")
+        if not (voice or au):
+            raise SoundError("there is no voice; give a sound file, or action units")
+        try:
+            rate, mood = frame_rate(fps), parse_mood(mood)
+            gain_vector(gain)
+        except ValueError as error:
+            raise OptionError(str(error)) from None
+        options = {"fps": rate, "gain": gain, "mood": mood, "seed": seed}
+        track = read_csv(au, rate) if au else None
+        if voice:
+            self._check_voice(voice)
+        elif track.duration > self.limits.seconds:
+            raise OptionError(self._too_long(au))
+        with self._job() as folder:
+            made = Made(folder / f"{JOB}.mp4", folder / f"{JOB}.csv")
+            puppet = self._puppet(self._sitting(portrait, look), MAX_SIDE)
+            with self._lock:
+                if au:
+                    clip = self.head.animate(puppet, track, sound=voice, blink=bool(blink), **options)
+                else:
+                    clip = self.head.speak(puppet, voice, blink=blink is not False, **options)
+            self._film(clip, made, voice, sign, tell)
+        return made
+
+    def sit(self, portrait: str | Path | None, look: Look = Look()) -> Sitting:
+        """Make a portrait ready for `preview` and `picture`. Raises PortraitError."""
+        if not portrait:
+            raise PortraitError("there is no portrait; give a picture of one face")
+        sitting = self._sitting(portrait, look)
+        own = self._puppet(sitting, PREVIEW_SIDE).units
+        return Sitting(sitting.path, sitting.digest, look, dict(zip(UNIT_NAMES, map(float, own))))
+
+    def preview(self, sitting: Sitting, units: dict[str, float]) -> bytes:
+        """JPEG of the portrait, reduced to PREVIEW_SIDE, under `units`; those not named are its own."""
+        from talkinghead.media.pictures import write_picture
+
+        image = self._edit(sitting, PREVIEW_SIDE, units)
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+            path = Path(folder) / f"{JOB}.jpg"
+            write_picture(path, image)
+            return path.read_bytes()
+
+    def picture(self, sitting: Sitting, units: dict[str, float], sign: bool = False) -> Path:
+        """PNG of the portrait at its own size (MAX_SIDE at most) under `units`; those not named are its own."""
+        from talkinghead.media.pictures import write_picture
+
+        with self._job() as folder:
+            path = folder / f"{JOB}.png"
+            write_picture(path, self._edit(sitting, MAX_SIDE, units), seal=_seal(path, sign))
+        return path
+
+    def track(self, clip: str | Path | None, tell: Tell | None = None) -> tuple[UnitTrack, Fraction, Path]:
+        """The units of a clip, its frame rate, and the CSV of `talkinghead track`. Raises ClipError, also beyond the
+        limits, and whatever `tell` raises."""
+        from talkinghead.media.video import VideoReader
+
+        if not clip:
+            raise ClipError("there is no clip; give a video of one face")
+        _refuse_list(clip, ClipError)
+        reader = VideoReader(clip)
+        if reader.width * reader.height > self.limits.clip_pixels:
+            raise ClipError(f"{clip}: {reader.width}x{reader.height} is too large here; make it smaller first")
+        most = round(self.limits.seconds * reader.fps)
+
+        def counted(frames: Iterable, total: int | None) -> Iterator:
+            return _counted(frames, total, tell, most, ClipError(self._too_long(clip)))
+
+        with self._job() as folder, self._tracking_lock:
+            found, fps = self.tracking.track(clip, progress=counted)
+            table = folder / f"{JOB}.csv"
+            write_csv(table, found.units, fps)
+        return found, fps, table
+
+    def _film(self, clip, made: Made, voice: str | Path | None, sign: bool, tell: Tell | None) -> None:
+        from talkinghead.media.video import VideoWriter
+
+        most = round(self.limits.seconds * clip.fps)
+        seal = _seal(made.path, sign)
+        with (
+            CsvWriter(made.units, clip.fps) as csv,
+            VideoWriter(made.path, clip.width, clip.height, clip.fps, voice, seal=seal) as video,
+        ):
+            frames = _counted(self._in_turn(clip), clip.frames, tell, most, SoundError(self._too_long(voice)))
+            for units, frame in frames:
+                video.write(frame)
+                csv.write(units)
+
+    def _in_turn(self, clip) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Units and frame, one after another; the lock is free between them."""
+        frames = iter(clip)
+        while True:
+            with self._lock:
+                frame = next(frames, None)
+            if frame is None:
+                return
+            yield clip.units, frame
+
+    def _edit(self, sitting: Sitting, side: int, units: dict[str, float]) -> np.ndarray:
+        puppet = self._puppet(sitting, side)
+        with self._lock:
+            return self.head.edit(puppet, units)
+
+    def _sitting(self, portrait: str | Path, look: Look) -> Sitting:
+        path = existing_file(Path(portrait), PortraitError)
+        with open(path, "rb") as file:
+            return Sitting(path, hashlib.file_digest(file, "sha256").hexdigest(), look)
+
+    def _puppet(self, sitting: Sitting, side: int) -> Puppet:
+        """The portrait made ready at `side` pixels at most: encoded once, whoever asks and how often."""
+        key = sitting.digest, sitting.look, side
+        with self._lock:
+            if key not in self._puppets:
+                look = sitting.look
+                picture = _at_most(sitting.path, side)
+                self._puppets[key] = self.head.prepare(picture, face=look.face, crop=look.crop, enhance=look.enhance)
+            self._puppets.move_to_end(key)
+            while len(self._puppets) > KEPT_PORTRAITS:
+                self._puppets.popitem(last=False)
+            return self._puppets[key]
+
+    def _check_voice(self, voice: str | Path) -> None:
+        from talkinghead.media.audio import probe
+
+        _refuse_list(voice, SoundError)
+        duration = probe(voice).duration
+        if duration is not None and duration > self.limits.seconds:  # a header that lies is found out in the making
+            raise SoundError(self._too_long(voice))
+
+    def _too_long(self, path: str | Path | None) -> str:
+        return f"{path}: is longer than {self.limits.seconds:g} seconds, the limit here; cut it"
+
+    @contextmanager
+    def _job(self) -> Iterator[Path]:
+        """A new folder for finished files, gone if the block fails."""
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        try:
+            yield folder
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+
+def group(name: str) -> list[str]:
+    """The units of one of GROUPS."""
+    return [unit for unit in UNIT_NAMES if unit.startswith(GROUPS[name])]
+
+
+def expressions(own: dict[str, float]) -> dict[str, dict[str, float]]:
+    """PRESETS, and the moods, as values for all units of a portrait whose own they are given."""
+    units = np.array([own[name] for name in UNIT_NAMES], np.float32)
+    moods = {mood.capitalize(): Mood(mood)(units) for mood in MOODS if mood != "neutral"}
+    tables = {name: dict(zip(UNIT_NAMES, map(float, vector))) for name, vector in moods.items()}
+    return {**{name: own | units for name, units in PRESETS.items()}, **tables}
+
+
+def liveliest(track: UnitTrack, count: int = 6) -> list[str]:
+    """The units that vary most over a clip, most first."""
+    return [UNIT_NAMES[i] for i in np.argsort(-track.units.std(0), kind="stable")[:count]]
+
+
+def _at_most(path: Path, side: int) -> Path | np.ndarray:
+    """The file itself, which errors then name, or its picture reduced where it is larger than `side` pixels."""
+    from talkinghead.media.pictures import read_portrait
+
+    image = read_portrait(path)
+    scale = side / max(image.shape[:2])
+    if scale >= 1:
+        return path
+    import cv2
+
+    size = [max(1, round(scale * length)) for length in image.shape[1::-1]]
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+def _refuse_list(path: str | Path, error: type[TalkingHeadError]) -> None:
+    """ffmpeg plays lists (HLS, DASH, concat) of files anywhere on this machine, which are not the visitor's to read."""
+    with open(existing_file(Path(path), error), "rb") as file:
+        if file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(LISTS):
+            raise error(f"{path}: is a text that may name other files; give the recording itself")
+
+
+def _counted(frames: Iterable, total: int | None, tell: Tell | None, most: int, error: Exception) -> Iterator:
+    """The same frames, `tell` called now and then; raises `error` after `most` of them."""
+    start = told = time.monotonic()
+    for done, frame in enumerate(frames, 1):
+        if done > most:
+            raise error
+        yield frame
+        now = time.monotonic()
+        if tell and now - told >= TELL_SECONDS:
+            told = now
+            tell(done, total, (now - start) / done * (total - done) if total and total >= done else None)
+
+
+def _seal(path: Path, wanted: bool):
+    if not wanted:
+        return None
+    from talkinghead.media.provenance import Seal, check_signable
+
+    check_signable(path)
+    return Seal(None, None)

@@ -1,0 +1,61 @@
+"""Action units over time, and the checks that every reader of unit files shares: names and numbers in, errors out."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from talkinghead.errors import UnitsError
+from talkinghead.units.names import INDEX, UNIT_NAMES
+
+DEFAULT_FPS = 25
+CLOCKS = ("time", "frame")
+
+
+@dataclass(frozen=True)
+class UnitTrack:
+    """Action units over time: `times` [T] float64 seconds, increasing; `units` [T, 46] float32, each in [0, 1]."""
+
+    times: np.ndarray
+    units: np.ndarray
+
+    @property
+    def duration(self) -> float:
+        """Seconds from zero to the end of the last row, which lasts as long as rows commonly do."""
+        step = float(np.median(np.diff(self.times))) if len(self.times) > 1 else 1 / DEFAULT_FPS
+        return float(self.times[-1]) + step
+
+    def at(self, times: np.ndarray) -> np.ndarray:
+        """Units [N, 46] float32 at `times` [N] in seconds, interpolated linearly; beyond the ends they stand still."""
+        times = np.asarray(times, np.float64)
+        after = np.searchsorted(self.times, times).clip(1, max(len(self.times) - 1, 1))
+        before, after = after - 1, np.minimum(after, len(self.times) - 1)
+        span = np.maximum(self.times[after] - self.times[before], 1e-12)
+        weight = ((times - self.times[before]) / span).clip(0, 1)[..., None]
+        return ((1 - weight) * self.units[before] + weight * self.units[after]).astype(np.float32)
+
+
+def check_unit(name: str) -> str:
+    """`name` if it is one of the 46; otherwise UnitsError with the one that looks most like it."""
+    if name in INDEX:
+        return name
+    lower = {known.lower(): known for known in UNIT_NAMES}
+    close = difflib.get_close_matches(name.lower(), lower, 1, 0.5)
+    hint = f"did you mean {lower[close[0]]}?" if close else "`talkinghead aus` lists them"
+    raise UnitsError(f"there is no action unit {name!r}; {hint}")
+
+
+def cell_number(path: Path, row: int, column: str, cell: str) -> float:
+    """The finite number that a cell holds. Raises UnitsError naming row (from 1, the header) and column."""
+    try:
+        value = float(cell)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        what = f"{cell.strip()!r} is not a number" if cell.strip() else "empty"
+        raise UnitsError(f"{path}: row {row}, column {column}: {what}; every row needs a number there")
+    return value
