@@ -19,7 +19,7 @@ from talkinghead.errors import SoundError
 from talkinghead.media import audio, ffmpeg
 
 RATE = 16000
-ASSETS = Path(audio.__file__).parent / "assets"
+ASSETS = Path(audio.__file__).parents[1] / "assets"
 
 
 def sine(rate: int, seconds: float = 1.37, amplitude: float = 0.4) -> np.ndarray:
@@ -221,10 +221,10 @@ def test_ffmpeg_ends_when_the_listener_leaves(tmp_path, started):
 
 def test_an_unfinished_iterator_does_not_disturb_the_exit(tmp_path):
     soundfile.write(tmp_path / "a.wav", np.zeros(60 * 44100), 44100)
-    code = "import sys; from talkinghead import audio; blocks = audio.decode(sys.argv[1], 16000, 0.1); next(blocks)"
+    code = "import sys; from talkinghead.media import audio; blocks = audio.decode(sys.argv[1], 16000, 0.1); next(blocks)"
     run = subprocess.run(
         [sys.executable, "-c", code, tmp_path / "a.wav"],
-        cwd=Path(audio.__file__).parents[1],
+        cwd=Path(audio.__file__).parents[2],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         timeout=60,

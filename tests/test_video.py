@@ -287,7 +287,7 @@ def test_signals_leave_nothing_behind(tmp_path, sound, number):
     """
     run = subprocess.Popen(
         [sys.executable, "-c", code, tmp_path / "a.mp4", sound],
-        cwd=Path(video.__file__).parents[1],
+        cwd=Path(video.__file__).parents[2],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
