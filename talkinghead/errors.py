@@ -35,3 +35,11 @@ class ModelError(TalkingHeadError):
 
 class JobsError(TalkingHeadError):
     """The list of a batch's jobs is malformed."""
+
+
+class OptionError(TalkingHeadError, ValueError):
+    """The value of an option cannot be used; `option` is its name."""
+
+    def __init__(self, option: str, message: str):
+        super().__init__(message)
+        self.option = option

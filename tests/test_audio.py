@@ -221,7 +221,9 @@ def test_ffmpeg_ends_when_the_listener_leaves(tmp_path, started):
 
 def test_an_unfinished_iterator_does_not_disturb_the_exit(tmp_path):
     soundfile.write(tmp_path / "a.wav", np.zeros(60 * 44100), 44100)
-    code = "import sys; from talkinghead.media import audio; blocks = audio.decode(sys.argv[1], 16000, 0.1); next(blocks)"
+    code = (
+        "import sys; from talkinghead.media import audio; blocks = audio.decode(sys.argv[1], 16000, 0.1); next(blocks)"
+    )
     run = subprocess.run(
         [sys.executable, "-c", code, tmp_path / "a.wav"],
         cwd=Path(audio.__file__).parents[2],

@@ -18,6 +18,8 @@ from PIL import Image
 from talkinghead.media.ffmpeg import executable
 from talkinghead.media.video import VideoReader
 from talkinghead.surfaces import cli
+from talkinghead.surfaces.cli_options import Models
+from talkinghead.surfaces.running import progress
 from talkinghead.units.convert import read_csv
 from talkinghead.units.names import UNIT_NAMES
 from talkinghead.units.unit_csv import write_csv
@@ -39,7 +41,7 @@ def folder(tmp_path, astronaut, monkeypatch):
 @pytest.fixture
 def talkinghead(folder, head, monkeypatch, capsys):
     """Run the command with stub models; returns exit status, stdout and stderr."""
-    monkeypatch.setattr(cli, "_talking_head", lambda *_, **__: head)
+    monkeypatch.setattr(Models, "head", lambda self: head)
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["talkinghead", *map(str, arguments)])
@@ -201,7 +203,7 @@ class Terminal(io.StringIO):
 def test_progress_is_for_terminals_alone(monkeypatch):
     for stream, shown in (Terminal(), True), (io.StringIO(), False):
         monkeypatch.setattr(sys, "stderr", stream)
-        assert list(cli._progress(range(5), 5)) == [0, 1, 2, 3, 4]
+        assert list(progress(range(5), 5)) == [0, 1, 2, 3, 4]
         assert ("5" in stream.getvalue() and "frame/s" in stream.getvalue()) == shown
 
 

@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 
 from talkinghead.errors import OutputError, UnitsError
 from talkinghead.surfaces import cli
+from talkinghead.surfaces.cli_options import Models
 from talkinghead.units.convert import OPENFACE_UNITS, UNIT_SCORES, convert, read_csv, timecode
 from talkinghead.units.foreign import ANGLES, BLENDSHAPES, INTENSITIES, MEDIAPIPE_SCORES, kind_of, read_table
 from talkinghead.units.names import INDEX, UNIT_NAMES
@@ -340,7 +341,7 @@ def test_what_is_lost_is_one_line_on_stderr(folder):
 
 
 def test_the_commands_of_the_page(folder, head, astronaut, monkeypatch):
-    monkeypatch.setattr(cli, "_talking_head", lambda *_, **__: head)
+    monkeypatch.setattr(Models, "head", lambda self: head)
     Image.fromarray(astronaut).save("portrait.jpg")
     soundfile.write("speech.wav", 0.3 * np.sin(np.arange(8000)), 16000)
     write_csv("start.csv", RANDOM[:12], 25)

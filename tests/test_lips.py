@@ -168,7 +168,7 @@ def test_the_shipped_generator_closes_and_opens_the_astronaut(astronaut, tracker
     head.tracker = tracker
     puppet = head.prepare(astronaut)
     opened = puppet.lips(puppet.lips.rest + vector(LipsUpperOpen=0.3, LipsLowerOpen=0.3, JawOpen=0.2))
-    frames = [astronaut, *head._draw(puppet, np.stack([puppet.lips.rest, opened]), closing=True)]
+    frames = [astronaut, *puppet.draw(np.stack([puppet.lips.rest, opened]), closing=True)]
     own, rest, open_ = (lip_opening(tracker(frame)[0].points).sum() for frame in frames)
     assert own > 0.06 and rest < 0.025 and open_ - rest > 0.06
     # However the neutral face is asked for, as on the web page's sliders.

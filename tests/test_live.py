@@ -377,9 +377,10 @@ def command(head, monkeypatch, small, tmp_path, speech):
     from PIL import Image
 
     from talkinghead.surfaces import cli
+    from talkinghead.surfaces.cli_options import Models
 
     Image.fromarray(small).save(tmp_path / "portrait.png")
-    monkeypatch.setattr(cli, "_talking_head", lambda *_: head)
+    monkeypatch.setattr(Models, "head", lambda self: head)
 
     def run(*arguments, portrait=str(tmp_path / "portrait.png")):
         out, err = Stream(), io.StringIO()
@@ -408,7 +409,7 @@ def test_the_commands_of_the_page(command, small, monkeypatch, tmp_path):
     """Sound from standard input ends by itself; a microphone is stopped by Ctrl-C, after three frames."""
     from PIL import Image
 
-    from talkinghead.surfaces import cli
+    from talkinghead.surfaces import running
 
     Image.fromarray(small).save(tmp_path / "portrait.jpg")
     monkeypatch.chdir(tmp_path)
@@ -418,7 +419,7 @@ def test_the_commands_of_the_page(command, small, monkeypatch, tmp_path):
     def show(self, number, payload):
         shown.append(number)
         if len(shown) % 3 == 0:
-            raise cli._Stopped(2)
+            raise running.Stopped(2)
 
     for sink in WindowSink, MjpegSink:
         monkeypatch.setattr(sink, "show", show)

@@ -13,6 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from talkinghead.surfaces import cli
+from talkinghead.surfaces.cli_options import Models
 from talkinghead.units.convert import read_csv
 from talkinghead.units.moods import (
     CLOSED_SMILE,
@@ -173,7 +174,7 @@ def test_a_stream_needs_no_look_ahead_and_silence_stays_closed(head):
 @pytest.fixture
 def folder(tmp_path, head, astronaut, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "_talking_head", lambda *_, **__: head)
+    monkeypatch.setattr(Models, "head", lambda self: head)
     Image.fromarray(astronaut).save("portrait.jpg")
     soundfile.write("speech.wav", 0.3 * np.sin(np.arange(8000)), 16000)
     (tmp_path / "au.csv").write_text("time,JawOpen,BrowsU_C\n" + "".join(f"{i / 25},0.5,0.25\n" for i in range(5)))

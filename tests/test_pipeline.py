@@ -15,7 +15,7 @@ import talkinghead
 from talkinghead.errors import ClipError, ModelError, PortraitError, SoundError, UnitsError
 from talkinghead.media import audio
 from talkinghead.media.video import VideoWriter
-from talkinghead.pipeline import BATCH, TalkingHead, sound_seconds
+from talkinghead.pipeline import BATCH, TalkingHead
 from talkinghead.units.names import INDEX, UNIT_NAMES
 from talkinghead.units.track import UnitTrack
 
@@ -125,7 +125,7 @@ def test_units_play_as_long_as_the_sound(head, astronaut, voice):
     with pytest.warns(UserWarning, match="units last 0.4 s and .*voice.wav 2.0 s; the video is as long as the sound"):
         clip = head.animate(astronaut, units, sound=voice)
     assert clip.frames == 50 and (units_of(clip) == 0.25).all()
-    assert sound_seconds(voice) == 2
+    assert audio.seconds(voice) == 2
 
 
 @pytest.mark.parametrize("bad", [np.full((3, 46), 1.5), np.full((3, 46), np.nan), [np.zeros(45)]])

@@ -23,6 +23,7 @@ from talkinghead.media.pictures import PICTURE_SUFFIXES, write_picture
 from talkinghead.media.provenance import SIGNABLE, SOURCE_TYPE, Seal, throwaway_identity
 from talkinghead.media.video import FORMATS, VideoWriter, synthetic_notice, version
 from talkinghead.surfaces import cli
+from talkinghead.surfaces.cli_options import Models
 
 NOISE = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
 
@@ -217,7 +218,7 @@ def test_what_cannot_sign_is_refused_at_once(identity, kind, message):
 @pytest.fixture
 def folder(tmp_path, head, astronaut, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "_talking_head", lambda *_, **__: head)
+    monkeypatch.setattr(Models, "head", lambda self: head)
     Image.fromarray(astronaut).save("portrait.jpg")
     soundfile.write("speech.wav", 0.3 * np.sin(np.arange(4000)), 16000)
     return tmp_path

@@ -21,13 +21,16 @@ import pytest
 import soundfile
 from PIL import Image
 
-from talkinghead.errors import ClipError, OutputError, PortraitError, SoundError, TalkingHeadError
+from talkinghead.errors import ClipError, OptionError, OutputError, PortraitError, SoundError, TalkingHeadError
 from talkinghead.media.ffmpeg import executable
 from talkinghead.media.video import VideoReader, VideoWriter
+from talkinghead.options import PortraitOptions
 from talkinghead.surfaces import cli, web_room
-from talkinghead.surfaces.web_room import PRESETS, PREVIEW_SIDE, Limits, Look, OptionError, Room, expressions, group
+from talkinghead.surfaces.web_expressions import GROUPS, PRESETS, expressions, group, liveliest
+from talkinghead.surfaces.web_room import PREVIEW_SIDE, Limits, Room
 from talkinghead.units.convert import read_csv
 from talkinghead.units.names import INDEX, UNIT_NAMES
+from talkinghead.units.track import UnitTrack
 from talkinghead.units.unit_csv import write_csv
 
 ROOT = Path(__file__).parents[1]
@@ -64,7 +67,7 @@ def left(room, uploads):
 
 
 def test_groups_hold_every_unit_once_and_presets_are_units():
-    assert sorted(sum(map(group, web_room.GROUPS), [])) == sorted(UNIT_NAMES)
+    assert sorted(sum(map(group, GROUPS), [])) == sorted(UNIT_NAMES)
     for units in PRESETS.values():
         assert set(units) <= set(UNIT_NAMES) and all(0 < value <= 1 for value in units.values())
 
@@ -127,7 +130,7 @@ def test_portraits_are_encoded_once_and_few_are_kept(room, uploads, head, monkey
     assert len(seen) == 1
     monkeypatch.setattr(web_room, "KEPT_PORTRAITS", 2)
     for crop, enhance in ((True, False), (False, True), (True, True)):
-        room.sit(uploads / "portrait.png", Look(crop=crop, enhance=enhance))
+        room.sit(uploads / "portrait.png", PortraitOptions(crop=crop, enhance=enhance))
     assert len(seen) == 4 and len(room._puppets) == 2
     room.preview(sitting, sitting.own)  # made ready again
     assert len(seen) == 5
@@ -185,7 +188,7 @@ def test_track_is_the_command(room, uploads, head):
 def test_liveliest_units_come_first():
     units = np.zeros((10, 46), np.float32)
     units[::2, INDEX["JawOpen"]], units[::2, INDEX["Puff"]] = 1, 0.5
-    assert web_room.liveliest(web_room.UnitTrack(np.arange(10.0), units), 2) == ["JawOpen", "Puff"]
+    assert liveliest(UnitTrack(np.arange(10.0), units), 2) == ["JawOpen", "Puff"]
 
 
 # What visitors may send.
@@ -415,7 +418,7 @@ def test_errors_are_the_command_lines_and_harmless_as_html(page, room, uploads):
 
 
 def test_lines_are_thinned(page):
-    track = web_room.UnitTrack(np.arange(5000) / 25, np.random.default_rng(0).random((5000, 46), np.float32))
+    track = UnitTrack(np.arange(5000) / 25, np.random.default_rng(0).random((5000, 46), np.float32))
     frame = page.lines(track, ["JawOpen", "Puff"])
     assert len(frame) == 2 * page.PLOT_POINTS
     row = frame[frame.unit == "Puff"].iloc[100]

@@ -7,6 +7,7 @@ import struct
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
@@ -101,3 +102,9 @@ def decode(path: str | Path, sample_rate: int, block_seconds: float = 10.0) -> I
         if ffmpeg.complaints:
             where = seconds if damaged_at is None else damaged_at
             warnings.warn(f"{path}: damaged some time after second {where:.0f}; went on as players do", stacklevel=2)
+
+
+def seconds(path: str | Path) -> Fraction:
+    """The length of a sound, by decoding it: headers are not exact. Raises SoundError."""
+    rate = probe(path).sample_rate
+    return Fraction(sum(map(len, decode(path, rate))), rate)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
+DEFAULT_FPS = 25
 MAX_FPS = 240
 # What these decimals stand for in video: 29.97 is short for 30000/1001.
 NTSC = {Fraction(text): Fraction(n, 1001) for text, n in (

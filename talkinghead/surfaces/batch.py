@@ -17,17 +17,17 @@ import os
 import secrets
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from talkinghead.errors import JobsError, OutputError, TalkingHeadError
 from talkinghead.media.ffmpeg import existing_file
-from talkinghead.media.timing import frame_rate
 from talkinghead.media.video import FORMATS, VideoWriter, check_output
+from talkinghead.options import FrameOptions, PortraitOptions, described
 from talkinghead.units.convert import read_csv
-from talkinghead.units.moods import gain_vector, parse_mood
 
 if TYPE_CHECKING:
     from talkinghead.pipeline import Puppet, TalkingHead
@@ -35,42 +35,8 @@ if TYPE_CHECKING:
 REPORT = "report.csv"
 RECORDS = ".records"  # folder of one small file per finished output: what it was made from, and which file it is
 MADE, KEPT, FAILED = "made", "kept", "failed"
-TRUTH = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
-
-
-def _natural(low: int) -> Callable[[str], int]:
-    def convert(text: str) -> int:
-        if not text.isdecimal() or int(text) < low:
-            raise ValueError(f"{text!r} is not a whole number from {low}")
-        return int(text)
-
-    return convert
-
-
-def _truth(text: str) -> bool:
-    if text.lower() not in TRUTH:
-        raise ValueError(f"{text!r} is neither yes nor no")
-    return TRUTH[text.lower()]
-
-
-def _text(check: Callable[[str], Any]) -> Callable[[str], str]:
-    def convert(text: str) -> str:
-        check(text)
-        return text
-
-    return convert
-
-
 FILES = ("portrait", "audio", "au")
-PREPARATION = {"face": _natural(1), "crop": _truth, "enhance": _truth}
-OPTIONS = {
-    "fps": _text(frame_rate),
-    "gain": _text(gain_vector),
-    "mood": _text(parse_mood),
-    "blink": _truth,
-    "seed": _natural(0),
-    **PREPARATION,
-}
+OPTIONS = described(FrameOptions)
 
 
 @dataclass(frozen=True)
@@ -83,10 +49,15 @@ class Job:
     output: str
     options: dict[str, Any]
 
+    @cached_property
+    def frames(self) -> FrameOptions:
+        """All options."""
+        return FrameOptions(**self.options)
+
     @property
-    def look(self) -> tuple:
+    def look(self) -> tuple[str, PortraitOptions]:
         """What the encoded portrait depends on."""
-        return self.portrait, *(self.options.get(name) for name in PREPARATION)
+        return self.portrait, self.frames.look
 
 
 @dataclass(frozen=True)
@@ -159,7 +130,7 @@ def _job(path: Path, number: int, cells: dict[str, str]) -> Job:
     for name in OPTIONS.keys() & cells.keys():
         try:
             if cells[name]:
-                options[name] = OPTIONS[name](cells[name])
+                options[name] = OPTIONS[name].parse(cells[name])
         except ValueError as error:
             raise wrong(name, error) from None
     folder = path.resolve().parent
@@ -245,12 +216,10 @@ class Batch:
         target.parent.mkdir(parents=True, exist_ok=True)
         check_output(target, force=self.force or self._is_ours(job))
         made_from = self._fingerprint(job)  # before the files are read: if one changes meanwhile, the job is redone
-        options = {name: value for name, value in job.options.items() if name not in PREPARATION}
         if job.au:
-            track = read_csv(job.au, frame_rate(options.get("fps", 25)))
-            clip = head.animate(puppets(job), track, sound=job.audio, **options)
+            clip = head.animate(puppets(job), read_csv(job.au, job.frames.rate), job.frames, sound=job.audio)
         else:
-            clip = head.speak(puppets(job), job.audio, **options)
+            clip = head.speak(puppets(job), job.audio, job.frames)
         finished = target.with_name(f".talkinghead-{secrets.token_hex(6)}{target.suffix}")
         try:
             with VideoWriter(finished, clip.width, clip.height, clip.fps, job.audio) as video:
@@ -286,8 +255,7 @@ class Puppets:
 
     def __call__(self, job: Job) -> Puppet:
         if job.look != self._look:
-            options = {name: job.options[name] for name in PREPARATION.keys() & job.options.keys()}
-            self._puppet, self._look = self._head.prepare(job.portrait, **options), job.look
+            self._puppet, self._look = self._head.prepare(job.portrait, job.frames.look), job.look
         return self._puppet
 
 

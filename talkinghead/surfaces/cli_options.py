@@ -1,16 +1,76 @@
-"""Options that several commands share, and how their values are checked before anything loads."""
+"""How dataclasses of options become options of the command line: a command that takes one gets each of its fields.
+
+def speak(portrait: PortraitArg, options: FrameOptions, force: ForceOption = False): ...
+app.command()(spread(speak))        # --face, --crop, --gain ... with help, defaults and checks of talkinghead.options
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from talkinghead.errors import OptionError
 from talkinghead.media.timing import frame_rate
+from talkinghead.options import About, described, option
+
+if TYPE_CHECKING:
+    from talkinghead.media.provenance import Seal
+    from talkinghead.pipeline import TalkingHead
+
+PortraitArg = Annotated[Path, typer.Argument(help="Picture of one face seen from the front.")]
+OutputOption = Annotated[Path, typer.Option("--output", "-o", help="File to write: .mp4, .mov, .webm or .gif.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Models:
+    """Which weights, and where they run."""
+
+    generator: Path | None = option(None, "Weights of another generator.", Path)
+    device: str = option("cpu", "Where the generator runs: cpu, cuda, mps.")
+
+    def head(self) -> TalkingHead:
+        """Raises ModelError when a model is first needed."""
+        from talkinghead.pipeline import TalkingHead
+
+        return TalkingHead(self.generator, device=self.device)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signing:
+    """Whether results carry a signed manifest, and whose."""
+
+    sign: bool = option(False, "Add a signed C2PA manifest: docs/provenance.md.", bool)
+    sign_cert: Path | None = option(None, "PEM certificates to sign with. Default: one for tests.", Path)
+    sign_key: Path | None = option(None, "The private key of --sign-cert, PEM.", Path)
+
+    def __post_init__(self) -> None:
+        if (self.sign_cert is None) != (self.sign_key is None):
+            raise OptionError("sign_cert", "a certificate and its key belong together")
+
+    @property
+    def wanted(self) -> bool:
+        return self.sign or self.sign_cert is not None
+
+    def seal(self, *outputs: Path | str) -> Seal | None:
+        """What signs files named like `outputs`, None if nobody asked for it. Raises SigningError."""
+        if not self.wanted:
+            return None
+        from talkinghead.media.provenance import Seal, check_signable
+
+        for output in outputs:
+            check_signable(output)
+        return Seal(self.sign_cert, self.sign_key)
 
 
 def check_fps(text: str | None) -> str | None:
+    """For options of a frame rate that stand alone."""
     try:
         text is None or frame_rate(text)
     except ValueError as error:
@@ -18,39 +78,47 @@ def check_fps(text: str | None) -> str | None:
     return text
 
 
-def _gain(text: str) -> str:
-    from talkinghead.units.moods import gain_vector
+def spread(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with every parameter that is a dataclass of options spread out into its fields.
 
-    try:
-        gain_vector(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-    return text
+    What a field's check or the dataclass itself refuses is a usage error that names the option.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    groups: dict[str, type] = {}
+    parameters: list[inspect.Parameter] = []
+    for parameter in inspect.signature(command).parameters.values():
+        hint = hints[parameter.name]
+        if dataclasses.is_dataclass(hint):
+            groups[parameter.name] = hint
+            defaults = {field.name: field.default for field in dataclasses.fields(hint)}
+            parameters += [_parameter(name, about, defaults[name]) for name, about in described(hint).items()]
+        else:
+            parameters.append(parameter.replace(annotation=hint, kind=inspect.Parameter.KEYWORD_ONLY))
+
+    def run(**given: Any) -> None:
+        for name, kind in groups.items():
+            values = {field: given.pop(field) for field in described(kind)}
+            try:
+                given[name] = kind(**values)
+            except OptionError as error:
+                hint = f"--{error.option.replace('_', '-')}"
+                raise typer.BadParameter(str(error), param_hint=hint) from None
+        command(**given)
+
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
 
 
-def _mood(text: str | None) -> str | None:
-    from talkinghead.units.moods import parse_mood
-
-    try:
-        parse_mood(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-    return text
-
-
-PortraitArg = Annotated[Path, typer.Argument(help="Picture of one face seen from the front.")]
-OutputOption = Annotated[Path, typer.Option("--output", "-o", help="File to write: .mp4, .mov, .webm or .gif.")]
-FpsOption = Annotated[str, typer.Option(callback=check_fps, help="Frames a second: 25, 29.97, 30000/1001.")]
-FaceOption = Annotated[int | None, typer.Option(min=1, help="Which face, from 1, the largest.")]
-CropOption = Annotated[bool, typer.Option("--crop", help="Keep the aligned face square only.")]
-EnhanceOption = Annotated[bool, typer.Option("--enhance", help="More contrast, less noise, sharper: the face only.")]
-GeneratorOption = Annotated[Path | None, typer.Option(help="Weights of another generator.")]
-DeviceOption = Annotated[str, typer.Option(help="Where the generator runs: cpu, cuda, mps.")]
-ForceOption = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
-GainOption = Annotated[
-    str, typer.Option(callback=_gain, help="Multiplies the motion: 1.2, or by region, mouth=1.2,brows=0.5.")
-]
-MoodOption = Annotated[str | None, typer.Option(callback=_mood, help="happy, sad:0.5, ...: docs/moods.md.")]
-SignOption = Annotated[bool, typer.Option("--sign", help="Add a signed C2PA manifest: docs/provenance.md.")]
-SignCertOption = Annotated[Path | None, typer.Option(help="PEM certificates to sign with. Default: one for tests.")]
-SignKeyOption = Annotated[Path | None, typer.Option(help="The private key of --sign-cert, PEM.")]
+def _parameter(name: str, about: About, default: Any) -> inspect.Parameter:
+    flag = f"--{name.replace('_', '-')}"
+    if about.kind is bool:
+        names = (flag,) if default is False else (f"{flag}/--no-{name.replace('_', '-')}",)
+    else:
+        names = (flag,)
+        if about.kind is str and default is not None:
+            default = f"{default:g}" if isinstance(default, int | float) else str(default)
+    told = typer.Option(*names, help=about.help, min=about.least, max=about.most)
+    kind = about.kind if default is not None else about.kind | None
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, told])

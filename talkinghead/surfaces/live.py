@@ -20,9 +20,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from talkinghead.media.timing import frame_rate
-from talkinghead.pipeline import DEFAULT_FPS, Picture, TalkingHead
-from talkinghead.units.moods import Mood, gain_vector
+from talkinghead.options import FrameOptions
+from talkinghead.pipeline import Picture, TalkingHead
 from talkinghead.units.speech import SpeechStream
 
 BLOCK_SECONDS = 0.02  # of sound taken at once
@@ -43,7 +42,7 @@ GAP_SECONDS, AHEAD_SECONDS = 0.1, 0.25
 class Live:
     """One portrait and one unending sound; `rate` is the sound's samples a second (default: those of the speech model).
 
-    The other options are those of `TalkingHead.speak`, and so are the errors. What is pushed at the model's own rate
+    The options are those of `TalkingHead.speak`, and so are the errors. What is pushed at the model's own rate
     gives the frames that `speak` gives for a file of the same samples, however it is cut into pieces; at other rates
     the sound is resampled. (`speak` decodes eight frames at once, for which torch may round a few pixels otherwise.)
     """
@@ -52,18 +51,15 @@ class Live:
         self,
         head: TalkingHead,
         portrait: Picture,
+        options: FrameOptions | None = None,
         *,
         rate: int | None = None,
-        fps=DEFAULT_FPS,
-        gain: float | str | dict[str, float] = 1.0,
-        mood: str | dict[str, float] | None = None,
-        blink: bool = True,
-        seed: int = 0,
-        **preparation,
+        **changes: Any,
     ):
-        self.fps, self._head = frame_rate(fps), head
-        self._drive = gain_vector(gain), seed if blink else None, Mood(mood)
-        self._puppet = head.prepare(portrait, **preparation)
+        options = FrameOptions.of(options, changes)
+        self.fps, self._head = options.rate, head
+        self._drive = options.gains, None if options.blink is False else options.seed, options.feeling
+        self._puppet = head.prepare(portrait, options.look)
         self.width, self.height = self._puppet.width, self._puppet.height
         self.sample_rate = rate or head.speech.sample_rate
         self._ear = self._new_ear()
@@ -90,7 +86,7 @@ class Live:
 
     def draw(self, units: np.ndarray) -> np.ndarray:
         """The frame of units [46]."""
-        return next(self._head._draw(self._puppet, units[None], closing=True))
+        return next(self._puppet.draw(units[None], closing=True))
 
     def draw_rest(self) -> np.ndarray:
         """The face when nobody speaks."""

@@ -16,7 +16,9 @@ import pandas as pd
 from gradio_client.utils import is_http_url_like
 
 from talkinghead.errors import TalkingHeadError
-from talkinghead.surfaces.web_room import GROUPS, Look, Room, Sitting, Stopped, expressions, group, liveliest
+from talkinghead.options import FrameOptions, PortraitOptions
+from talkinghead.surfaces.web_expressions import GROUPS, expressions, group, liveliest
+from talkinghead.surfaces.web_room import Room, Sitting, Stopped
 from talkinghead.units.moods import MAX_STRENGTH, MOODS
 from talkinghead.units.names import SOURCES, UNIT_NAMES
 from talkinghead.units.track import UnitTrack
@@ -117,11 +119,11 @@ def _speak_tab(room: Room, visits: Visits) -> None:
         request: gr.Request, progress=gr.Progress(),
     ):  # fmt: skip
         with _plainly(room), visits.job(request, progress) as tell:
-            made = room.speak(
-                portrait, voice, au, look=Look(face or None, crop, enhance), fps=fps, gain=gain or "1",
-                mood=None if mood == "none" else {mood: strength}, blink=BLINKS[blink], seed=int(seed or 0), sign=sign,
-                tell=tell,
+            options = FrameOptions(
+                face=face or None, crop=crop, enhance=enhance, fps=fps, gain=gain or "1",
+                mood=None if mood == "none" else {mood: strength}, blink=BLINKS[blink], seed=int(seed or 0),
             )  # fmt: skip
+            made = room.speak(portrait, voice, au, options, sign=sign, tell=tell)
         return str(made.path), str(made.units)
 
     inputs = [portrait, voice, au, mood, strength, gain, fps, blink, seed, sign, *look]
@@ -161,7 +163,7 @@ def _edit_tab(room: Room) -> None:
         if portrait is None:
             return [None, None, *shown(None, None)]
         with _plainly(room):
-            new = room.sit(portrait, Look(face or None, crop, enhance))
+            new = room.sit(portrait, PortraitOptions(face=face or None, crop=crop, enhance=enhance))
         return [new, None, *shown(new, new.own)]
 
     def follow(sitting, *values):

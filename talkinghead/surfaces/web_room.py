@@ -22,15 +22,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from talkinghead.errors import ClipError, PortraitError, SoundError, TalkingHeadError
+from talkinghead.errors import ClipError, PortraitError, SoundError, TalkingHeadError, UnitsError
 from talkinghead.media.ffmpeg import existing_file
-from talkinghead.media.timing import frame_rate
+from talkinghead.options import FrameOptions, PortraitOptions
 from talkinghead.units.convert import read_csv
-from talkinghead.units.moods import MOODS, Mood, gain_vector, parse_mood
 from talkinghead.units.names import UNIT_NAMES
 from talkinghead.units.track import UnitTrack
 from talkinghead.units.unit_csv import CsvWriter, write_csv
@@ -38,28 +37,6 @@ from talkinghead.units.unit_csv import CsvWriter, write_csv
 if TYPE_CHECKING:
     from talkinghead.pipeline import Puppet, TalkingHead
 
-# The beginnings of the names of each group's units; together they cover all 46, none twice.
-GROUPS: dict[str, tuple[str, ...]] = {
-    "Eyes": ("Eye",),
-    "Brows": ("Brows",),
-    "Jaw": ("Jaw",),
-    "Mouth": ("Mouth",),
-    "Lips": ("Lips",),
-    "Cheeks, nose and chin": ("Puff", "Sneer", "Chin"),
-}
-# Expressions by the units they set; the others keep the portrait's own values.
-PRESETS: dict[str, dict[str, float]] = {
-    "Smile": {"MouthSmile_L": 0.8, "MouthSmile_R": 0.8, "EyeSquint_L": 0.4, "EyeSquint_R": 0.4},
-    "Ah": {"JawOpen": 0.5, "LipsUpperOpen": 0.6, "LipsLowerOpen": 0.9},
-    "Oo": {"LipsPucker": 0.9, "LipsFunnel": 0.3, "JawOpen": 0.05},
-    "Surprise": {
-        "BrowsU_C": 0.9, "BrowsU_L": 0.9, "BrowsU_R": 0.9, "EyeOpen_L": 0.6, "EyeOpen_R": 0.6, "JawOpen": 0.35,
-        "LipsUpperOpen": 0.4, "LipsLowerOpen": 0.6,
-    },
-    "Frown": {"BrowsD_L": 0.9, "BrowsD_R": 0.9, "MouthFrown_L": 0.6, "MouthFrown_R": 0.6},
-    "Eyes closed": {"EyeBlink_L": 0.9, "EyeBlink_R": 0.9},
-    "Wink": {"EyeBlink_L": 0.9, "MouthSmile_L": 0.5},
-}  # fmt: skip
 MAX_SIDE = 4096  # pixels, of videos and pictures; larger portraits are reduced. Hardware decoders take no more
 PREVIEW_SIDE = 1024  # pixels, of the picture that follows the sliders
 KEPT_PORTRAITS = 6  # made ready and held in memory, at most about 200 MB each
@@ -68,10 +45,6 @@ LISTS = (b"#extm3u", b"ffconcat", b"<")  # how they begin
 JOB = "talkinghead"  # what files made for a visitor are called
 
 Tell = Callable[[int, "int | None", "float | None"], None]  # frames done, frames in all, seconds left
-
-
-class OptionError(TalkingHeadError):
-    """An option's value cannot be used."""
 
 
 class Stopped(TalkingHeadError):
@@ -87,21 +60,12 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Look:
-    """How a portrait is prepared, see TalkingHead.prepare."""
-
-    face: int | None = None
-    crop: bool = False
-    enhance: bool = False
-
-
-@dataclass(frozen=True)
 class Sitting:
     """A portrait under the sliders: its file, what is in it, how it is prepared, and its own expression."""
 
     path: Path
     digest: str
-    look: Look
+    look: PortraitOptions
     own: dict[str, float] = field(hash=False, compare=False, default_factory=dict)
 
 
@@ -141,45 +105,36 @@ class Room:
         portrait: str | Path | None,
         voice: str | Path | None = None,
         au: str | Path | None = None,
+        options: FrameOptions | None = None,
         *,
-        look: Look = Look(),
-        fps: str = "25",
-        gain: str = "1",
-        mood: str | dict[str, float] | None = None,
-        blink: bool | None = None,
-        seed: int = 0,
         sign: bool = False,
         tell: Tell | None = None,
+        **changes: Any,
     ) -> Made:
-        """The video of `talkinghead speak`, and its units. Raises what that does, OptionError for its usage errors,
-        SoundError beyond the limit, and whatever `tell` raises; then nothing is left."""
+        """The video of `talkinghead speak`, and its units. Raises what that does, also SoundError and
+        UnitsError beyond the limit, and whatever `tell` raises; then nothing is left."""
         if not portrait:
             raise PortraitError("there is no portrait; give a picture of one face")
         if not (voice or au):
             raise SoundError("there is no voice; give a sound file, or action units")
-        try:
-            rate, mood = frame_rate(fps), parse_mood(mood)
-            gain_vector(gain)
-        except ValueError as error:
-            raise OptionError(str(error)) from None
-        options = {"fps": rate, "gain": gain, "mood": mood, "seed": seed}
-        track = read_csv(au, rate) if au else None
+        options = FrameOptions.of(options, changes)
+        track = read_csv(au, options.rate) if au else None
         if voice:
             self._check_voice(voice)
         elif track.duration > self.limits.seconds:
-            raise OptionError(self._too_long(au))
+            raise UnitsError(self._too_long(au))
         with self._job() as folder:
             made = Made(folder / f"{JOB}.mp4", folder / f"{JOB}.csv")
-            puppet = self._puppet(self._sitting(portrait, look), MAX_SIDE)
+            puppet = self._puppet(self._sitting(portrait, options.look), MAX_SIDE)
             with self._lock:
                 if au:
-                    clip = self.head.animate(puppet, track, sound=voice, blink=bool(blink), **options)
+                    clip = self.head.animate(puppet, track, options, sound=voice)
                 else:
-                    clip = self.head.speak(puppet, voice, blink=blink is not False, **options)
+                    clip = self.head.speak(puppet, voice, options)
             self._film(clip, made, voice, sign, tell)
         return made
 
-    def sit(self, portrait: str | Path | None, look: Look = Look()) -> Sitting:
+    def sit(self, portrait: str | Path | None, look: PortraitOptions = PortraitOptions()) -> Sitting:
         """Make a portrait ready for `preview` and `picture`. Raises PortraitError."""
         if not portrait:
             raise PortraitError("there is no portrait; give a picture of one face")
@@ -257,7 +212,7 @@ class Room:
         with self._lock:
             return self.head.edit(puppet, units)
 
-    def _sitting(self, portrait: str | Path, look: Look) -> Sitting:
+    def _sitting(self, portrait: str | Path, look: PortraitOptions) -> Sitting:
         path = existing_file(Path(portrait), PortraitError)
         with open(path, "rb") as file:
             return Sitting(path, hashlib.file_digest(file, "sha256").hexdigest(), look)
@@ -267,9 +222,7 @@ class Room:
         key = sitting.digest, sitting.look, side
         with self._lock:
             if key not in self._puppets:
-                look = sitting.look
-                picture = _at_most(sitting.path, side)
-                self._puppets[key] = self.head.prepare(picture, face=look.face, crop=look.crop, enhance=look.enhance)
+                self._puppets[key] = self.head.prepare(_at_most(sitting.path, side), sitting.look)
             self._puppets.move_to_end(key)
             while len(self._puppets) > KEPT_PORTRAITS:
                 self._puppets.popitem(last=False)
@@ -295,24 +248,6 @@ class Room:
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-
-
-def group(name: str) -> list[str]:
-    """The units of one of GROUPS."""
-    return [unit for unit in UNIT_NAMES if unit.startswith(GROUPS[name])]
-
-
-def expressions(own: dict[str, float]) -> dict[str, dict[str, float]]:
-    """PRESETS, and the moods, as values for all units of a portrait whose own they are given."""
-    units = np.array([own[name] for name in UNIT_NAMES], np.float32)
-    moods = {mood.capitalize(): Mood(mood)(units) for mood in MOODS if mood != "neutral"}
-    tables = {name: dict(zip(UNIT_NAMES, map(float, vector))) for name, vector in moods.items()}
-    return {**{name: own | units for name, units in PRESETS.items()}, **tables}
-
-
-def liveliest(track: UnitTrack, count: int = 6) -> list[str]:
-    """The units that vary most over a clip, most first."""
-    return [UNIT_NAMES[i] for i in np.argsort(-track.units.std(0), kind="stable")[:count]]
 
 
 def _at_most(path: Path, side: int) -> Path | np.ndarray:

@@ -19,6 +19,7 @@ import numpy as np
 
 from talkinghead.errors import OutputError, UnitsError
 from talkinghead.media.ffmpeg import existing_file
+from talkinghead.media.timing import DEFAULT_FPS
 from talkinghead.media.video import check_output
 from talkinghead.units.foreign import (
     ANGLES,
@@ -37,7 +38,7 @@ from talkinghead.units.foreign import (
     read_table,
 )
 from talkinghead.units.names import INDEX, SOURCES, UNIT_NAMES
-from talkinghead.units.track import DEFAULT_FPS, UnitTrack
+from talkinghead.units.track import UnitTrack
 from talkinghead.units.unit_csv import read_own
 
 OURS = "ours"

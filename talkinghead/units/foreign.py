@@ -23,8 +23,9 @@ from typing import Any
 import numpy as np
 
 from talkinghead.errors import UnitsError
+from talkinghead.media.timing import DEFAULT_FPS
 from talkinghead.units.names import INDEX
-from talkinghead.units.track import DEFAULT_FPS, cell_number
+from talkinghead.units.track import cell_number
 
 ARKIT, LIVELINK, OPENFACE, MEDIAPIPE = "arkit", "livelink", "openface", "mediapipe"
 _EYE = ("eyeBlink", "eyeLookDown", "eyeLookIn", "eyeLookOut", "eyeLookUp", "eyeSquint", "eyeWide")

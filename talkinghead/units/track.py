@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from talkinghead.errors import UnitsError
+from talkinghead.media.timing import DEFAULT_FPS
 from talkinghead.units.names import INDEX, UNIT_NAMES
 
-DEFAULT_FPS = 25
 CLOCKS = ("time", "frame")
 
 

@@ -23,9 +23,10 @@ import numpy as np
 
 from talkinghead.errors import OutputError, UnitsError
 from talkinghead.media.ffmpeg import existing_file
+from talkinghead.media.timing import DEFAULT_FPS
 from talkinghead.media.video import check_output
 from talkinghead.units.names import INDEX, UNIT_NAMES
-from talkinghead.units.track import CLOCKS, DEFAULT_FPS, UnitTrack, cell_number, check_unit
+from talkinghead.units.track import CLOCKS, UnitTrack, cell_number, check_unit
 
 
 def read_own(path: str | Path, fps: Fraction | float = DEFAULT_FPS) -> UnitTrack:

@@ -1,0 +1,119 @@
+"""A portrait made ready: a picture in, and from then on units in and frames out.
+
+The generator looks at the face once, a few trial frames tell how its lips part, and every frame is drawn from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from talkinghead.face.lips import PHOTOGRAPHED_OPEN, Lips, fit
+from talkinghead.units.moods import Mood
+from talkinghead.units.names import lip_gap, lip_opening
+from talkinghead.units.speech import SpeechStream
+
+if TYPE_CHECKING:
+    from talkinghead.face.render import Renderer
+    from talkinghead.face.tracker import TrackedFace, Tracker
+
+TRIAL_SIDE = 256  # pixels of the face that lips are tried on
+Decode = Callable[[np.ndarray], Iterator[tuple[np.ndarray, ...]]]
+
+
+@dataclass(frozen=True)
+class Puppet:
+    """What is drawn on, and how: `units` [46] are those of the portrait's own expression.
+
+    `decode` gives flow, mask and colour of each frame for units [N, 46], as Renderer takes them; `measure` draws the
+    face under units [N, 46] and gives the gaps between the lips, [N], see lips.fit.
+    """
+
+    units: np.ndarray
+    renderer: Renderer
+    decode: Decode
+    measure: Callable[[np.ndarray], np.ndarray]
+
+    @property
+    def width(self) -> int:
+        return self.renderer.image.shape[1]
+
+    @property
+    def height(self) -> int:
+        return self.renderer.image.shape[0]
+
+    @cached_property
+    def lips(self) -> Lips:
+        """The resting face, and how its lips part; takes a few trial frames."""
+        return fit(self.units, self.measure)
+
+    def stream(self, speech: Any, fps: Fraction, gain: np.ndarray, seed: int | None, mood: Mood) -> SpeechStream:
+        """What turns a voice into this portrait's units."""
+        return SpeechStream(speech, self.lips.rest, fps, gain, seed, mood, self.lips)
+
+    def draw(self, units: np.ndarray, closing: bool = False) -> Iterator[np.ndarray]:
+        """Frames, RGB uint8 [height, width, 3], under units [N, 46]; with `closing`, lips that they close do close, see
+        Lips.drawn.
+
+        Tracked units are drawn as they are: correcting them made faces follow their driver less well (unit gain on the
+        validation split 0.514 instead of 0.532).
+        """
+        if closing and lip_gap(self.units) > PHOTOGRAPHED_OPEN:
+            units = self.lips.drawn(units)
+        return (self.renderer(*maps) for maps in self.decode(units))
+
+
+def make_puppet(
+    image: np.ndarray,
+    found: TrackedFace,
+    generator: Any,
+    tracker: Tracker,
+    device: str = "cpu",
+    crop: bool = False,
+    enhance: bool = False,
+) -> Puppet:
+    """The face `found` in RGB uint8 [H, W, 3], made ready. For `crop` and `enhance` see TalkingHead.prepare."""
+    from talkinghead.face.align import alignment, transform
+    from talkinghead.face.align import crop as cut
+    from talkinghead.face.render import Renderer, square
+    from talkinghead.face.tone import MouthTone
+
+    size, points = generator.config.size, found.points
+    to_face, to_trial = alignment(points, size), alignment(points, TRIAL_SIDE)
+    aligned = cut(image, to_face, size)
+    decode = partial(_decode, generator, device, _encode(generator, device, aligned, found.units))
+    # A generator that paints the whole face, skin and all, is not to have it tinted.
+    tone = MouthTone(aligned, transform(to_face, points)) if generator.warps else None
+    to_face = alignment(transform(to_trial, points), size)
+    trial = Renderer(cut(image, to_trial, TRIAL_SIDE), to_face, size, tone=tone)
+    if crop:
+        image, points = square(image, points)
+    renderer = Renderer(image, alignment(points, size), size, enhance, tone)
+    return Puppet(found.units, renderer, decode, partial(lip_gaps, decode, trial, tracker))
+
+
+def _encode(generator: Any, device: str, face: np.ndarray, units: np.ndarray) -> Any:
+    import torch
+
+    picture = torch.from_numpy(face).permute(2, 0, 1)[None].float() / 127.5 - 1
+    with torch.inference_mode():
+        return generator.encode(picture.to(device), torch.from_numpy(units)[None].to(device))
+
+
+def _decode(generator: Any, device: str, code: Any, units: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
+    import torch
+
+    with torch.inference_mode():
+        motion = generator.decode(code, torch.from_numpy(units).to(device))
+        return zip(*(part.float().cpu().numpy() for part in motion))
+
+
+def lip_gaps(decode: Decode, trial: Renderer, tracker: Tracker, units: np.ndarray) -> np.ndarray:
+    """The gap between the lips, in inter-ocular distances, of a face drawn under units [N, 46]; NaN: no face."""
+    faces = [tracker(trial(*maps)) for maps in decode(units)]
+    return np.array([lip_opening(found[0].points[:, :2]).sum() if found else np.nan for found in faces])

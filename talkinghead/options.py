@@ -1,0 +1,148 @@
+"""What can be asked of a video besides portrait and voice: each option once, with its help, its default and its check.
+
+Takes values as the API gives them, or as text; gives two frozen dataclasses that the API, the command line, the page,
+`live` and `batch` share. A field added here is a keyword of `TalkingHead.speak`, an option of the commands that take
+these options, and a column of a batch's list.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Self
+
+from talkinghead.errors import OptionError
+from talkinghead.media.timing import DEFAULT_FPS, frame_rate
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from talkinghead.units.moods import Mood
+
+TRUTH = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+
+
+@dataclass(frozen=True)
+class About:
+    """What surfaces know of an option: its `help`, the `kind` of its value as text (bool, int, float, str or Path), the
+    least and most of a number, and a `check` that raises ValueError in one line."""
+
+    help: str
+    kind: type = str
+    least: float | None = None
+    most: float | None = None
+    check: Callable[[Any], object] | None = None
+
+    def verify(self, value: Any) -> None:
+        """Raises ValueError in one line; None is always allowed."""
+        if value is None:
+            return
+        if self.check:
+            self.check(value)
+        if self.least is not None and value < self.least or self.most is not None and value > self.most:
+            raise ValueError(f"{value} is not {self._range}")
+
+    def parse(self, text: str) -> Any:
+        """The value that a cell of a table holds. Raises ValueError in one line."""
+        if self.kind is bool:
+            if text.lower() not in TRUTH:
+                raise ValueError(f"{text!r} is neither yes nor no")
+            return TRUTH[text.lower()]
+        try:
+            value = self.kind(text)
+            self.verify(value)
+        except ValueError:
+            if self.kind in (int, float):
+                raise ValueError(f"{text!r} is not {self._range}") from None
+            raise
+        return value
+
+    @property
+    def _range(self) -> str:
+        low = "" if self.least is None else f" from {self.least:g}"
+        high = "" if self.most is None else f" to {self.most:g}"
+        return ("a whole number" if self.kind is int else "a number") + low + high
+
+
+def option(default: Any, help: str, kind: type = str, **about: Any) -> Any:
+    """A dataclass field with its About."""
+    return dataclasses.field(default=default, metadata={"about": About(help, kind, **about)})
+
+
+def described(cls: type) -> dict[str, About]:
+    """The options of a dataclass, in order, by name."""
+    return {field.name: field.metadata["about"] for field in dataclasses.fields(cls) if "about" in field.metadata}
+
+
+def _gain(value: float | str | dict[str, float]) -> object:
+    from talkinghead.units.moods import gain_vector
+
+    return gain_vector(value)
+
+
+def _mood(value: str | dict[str, float] | None) -> object:
+    from talkinghead.units.moods import parse_mood
+
+    return parse_mood(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PortraitOptions:
+    """How a portrait is made ready; hashable. Raises OptionError."""
+
+    face: int | None = option(None, "Which face, from 1, the largest.", int, least=1)
+    crop: bool = option(False, "Keep the aligned face square only.", bool)
+    enhance: bool = option(False, "More contrast, less noise, sharper: the face only.", bool)
+
+    def __post_init__(self) -> None:
+        for name, about in described(type(self)).items():
+            try:
+                about.verify(getattr(self, name))
+            except ValueError as error:
+                raise OptionError(name, str(error)) from None
+
+    @classmethod
+    def of(cls, options: Self | None, changes: Mapping[str, Any]) -> Self:
+        """`options`, or the defaults, with some changed by name. Raises OptionError, and TypeError for a name that is
+        none."""
+        return dataclasses.replace(options or cls(), **changes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameOptions(PortraitOptions):
+    """How a portrait moves. `gain` and `mood` are text or numbers by name, see units.moods; `blink` None adds blinks
+    to a voice and none to given units. Raises OptionError."""
+
+    fps: str | float | Fraction = option(DEFAULT_FPS, "Frames a second: 25, 29.97, 30000/1001.", check=frame_rate)
+    gain: float | str | dict[str, float] = option(
+        1.0, "Multiplies the motion: 1.2, or by region, mouth=1.2,brows=0.5.", check=_gain
+    )
+    mood: str | dict[str, float] | None = option(None, "happy, sad:0.5, ...: docs/moods.md.", check=_mood)
+    blink: bool | None = option(None, "Add blinks. Default: to a voice, not to given units.", bool)
+    seed: int = option(0, "Of the blinks.", int, least=0)
+
+    @property
+    def rate(self) -> Fraction:
+        """The exact frame rate."""
+        return frame_rate(self.fps)
+
+    @property
+    def gains(self) -> np.ndarray:
+        """What multiplies each unit, [46]."""
+        from talkinghead.units.moods import gain_vector
+
+        return gain_vector(self.gain)
+
+    @property
+    def feeling(self) -> Mood:
+        """What colours every frame."""
+        from talkinghead.units.moods import Mood
+
+        return Mood(self.mood)
+
+    @property
+    def look(self) -> PortraitOptions:
+        """Those that a portrait is made ready by, which frames of one portrait share."""
+        return PortraitOptions(**{name: getattr(self, name) for name in described(PortraitOptions)})

@@ -1,0 +1,67 @@
+"""The commands that write a video: portrait, voice or units in, a finished file out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from talkinghead.options import FrameOptions
+from talkinghead.surfaces.cli_options import ForceOption, Models, OutputOption, PortraitArg, Signing
+from talkinghead.surfaces.running import check_outputs, film
+
+
+def speak(
+    portrait: PortraitArg,
+    speech: Annotated[Path | None, typer.Argument(help="Anything with a voice in it that ffmpeg decodes.")] = None,
+    *,
+    output: OutputOption,
+    au: Annotated[Path | None, typer.Option(help="CSV of action units to use instead of the voice.")] = None,
+    audio: Annotated[Path | None, typer.Option(help="The sound, with --au.")] = None,
+    save_au: Annotated[Path | None, typer.Option(help="Write the action units of every frame to this CSV.")] = None,
+    options: FrameOptions,
+    models: Models,
+    signing: Signing,
+    force: ForceOption = False,
+) -> None:
+    """Make a portrait speak.
+
+    talkinghead speak portrait.jpg speech.wav -o out.mp4
+    """
+    if speech and audio:
+        raise typer.BadParameter("the sound is given twice; leave one out", param_hint="--audio")
+    sound = speech or audio
+    if not (sound or au):
+        raise typer.BadParameter("give a sound file, or action units with --au", param_hint="speech")
+    check_outputs(output, save_au, force)
+    seal = signing.seal(output)
+    head = models.head()
+    if au:
+        from talkinghead.units.convert import read_csv
+
+        clip = head.animate(portrait, read_csv(au, options.rate), options, sound=sound)
+    else:
+        clip = head.speak(portrait, sound, options)
+    film(clip, output, sound, save_au, force, seal)
+
+
+def demo(
+    *,
+    output: OutputOption = Path("demo.mp4"),
+    signing: Signing,
+    force: ForceOption = False,
+) -> None:
+    """Make a public-domain portrait speak, to see that everything works.
+
+    talkinghead demo -o demo.mp4
+    """
+    check_outputs(output, None, force)
+    seal = signing.seal(output)
+    from importlib.resources import as_file, files
+
+    import skimage.data
+
+    with as_file(files("talkinghead") / "assets" / "demo_voice.flac") as voice:
+        film(Models().head().speak(skimage.data.astronaut(), voice), output, voice, None, force, seal)
+    print(f"{output} is written; play it")

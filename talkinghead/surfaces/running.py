@@ -1,0 +1,67 @@
+"""What commands share while they run: the bar of progress, the end by a signal, a clip written to its files."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import warnings
+from collections.abc import Iterable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from talkinghead.media.provenance import Seal
+    from talkinghead.pipeline import Clip
+
+WIDELY_PLAYED = 4096  # pixels a side, the most that hardware decoders of H.264 take
+
+
+class Stopped(BaseException):
+    """A signal asked the program to end; unlike SystemExit it says which."""
+
+
+def stop_on_signals() -> None:
+    """SIGINT and SIGTERM raise Stopped from here on."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
+
+
+def _stop(number: int, _: object) -> None:
+    signal.signal(number, signal.SIG_IGN)  # cleaning up takes a moment and must not be cut short
+    raise Stopped(number)
+
+
+def progress(frames: Iterable, total: int | None, unit: str = "frame") -> Iterable:
+    """The same frames (or other things), with a bar and the time left on a terminal."""
+    from tqdm import tqdm
+
+    return tqdm(frames, total=total, unit=unit, leave=False, disable=not sys.stderr.isatty())
+
+
+def check_outputs(video: Path, csv: Path | None, force: bool) -> None:
+    """Raises OutputError unless a video, and a CSV of its units, can be written there."""
+    from talkinghead.media.video import check_output
+
+    check_output(video, force)
+    if csv:
+        check_output(csv, force, (".csv",))
+
+
+def film(
+    clip: Clip, output: Path, sound: Path | None, save_au: Path | None, force: bool, seal: Seal | None = None
+) -> None:
+    """Write a clip to a video, with its sound, and its units to a CSV if that is wanted. Raises OutputError."""
+    from talkinghead.media.video import VideoWriter
+    from talkinghead.units.unit_csv import CsvWriter
+
+    if max(clip.width, clip.height) > WIDELY_PLAYED:
+        warnings.warn(
+            f"{output}: {clip.width}x{clip.height} is more than many players show; --crop gives the face alone"
+        )
+    record = CsvWriter(save_au, clip.fps, force) if save_au else nullcontext()
+    with record as csv, VideoWriter(output, clip.width, clip.height, clip.fps, sound, force, seal) as video:
+        for frame in progress(clip, clip.frames):
+            video.write(frame)
+            if csv:
+                csv.write(clip.units)
