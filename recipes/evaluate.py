@@ -19,7 +19,6 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -31,6 +30,7 @@ from gath.data import Pack
 from gath.metrics import PixelErrors, pixel_errors, pool, rmse
 from recipes.parts import extras
 from recipes.parts.config import parse
+from recipes.parts.evaluate_config import Config
 from recipes.parts.material import Protocol
 from recipes.parts.protocol import Pair
 from recipes.parts.reading import Reader, openface, openface_units
@@ -46,32 +46,6 @@ LEAST = dict.fromkeys(("every", "most", "inter_most", "sequences", "sweep", "gli
 LEAST |= dict.fromkeys(("photos", "identities", "workers"), 0)
 
 Frames = Callable[[Pair], np.ndarray]
-
-
-@dataclass(frozen=True)
-class Config:
-    """Settings of one evaluation."""
-
-    data: Path  # folder made by recipes.prepare
-    out: Path  # folder of the tables
-    split: str = "test"
-    gath_dc: str = ""  # weights of the paper's generator, trained without discriminator and classifier
-    gath_c: str = ""  # trained without classifier
-    gath: str = ""  # trained with both
-    flow: str = "shipped"  # weights of the flow generator, or none
-    corpus: str = ""  # folder with the corpus's manifest.csv: its clips with sound judge audio2au as well
-    every: int = 4  # targets are every n-th frame of a sequence
-    most: int = 32  # but no more than so many for one intra-class pair
-    inter_most: int = 2  # and so many for one inter-class pair
-    sequences: int = 12  # at most so many of one person; the paper has 13 of each
-    photos: int = 6  # photographs that are inter-class sources as well
-    sweep: int = 2  # portraits whose every single unit is asked for
-    glides: int = 1  # sequences driven frame by frame, for jitter
-    identities: int = 32  # faces of each kind whose identity is compared: dlib takes 0.1 s a face
-    workers: int = 2  # processes that track
-    threads: int = 2  # of the generators
-    bfloat16: bool = False  # generators compute in bfloat16: faster, and by rounding not quite what they say
-    force: bool = False  # write over tables.md
 
 
 def set_names(config: Config, pack: Pack) -> dict[int, str]:

@@ -22,6 +22,7 @@ import numpy as np
 import typer
 from tqdm import tqdm
 
+from recipes.parts.manifest import Row, rows_of, spread
 from talkinghead.media.video import VideoWriter
 from talkinghead.pipeline import TalkingHead
 from talkinghead.units.convert import read_csv
@@ -39,18 +40,12 @@ FIGURES = {
 }  # fmt: skip
 
 
-def spread(rows: list[dict], count: int) -> list[dict]:
-    return [rows[i] for i in np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)]
-
-
-def choose(corpus: Path, split: str, count: int) -> tuple[list[dict], list[dict]]:
+def choose(corpus: Path, split: str, count: int) -> tuple[list[Row], list[Row]]:
     """Portraits and driving clips of a split, the same on every run."""
-    with open(corpus / "manifest.csv", newline="") as file:
-        rows = [r for r in csv.DictReader(file) if r["split"] == split]
-    photos = [r for r in rows if r["kind"] == "portrait"]
+    photos = rows_of(corpus, split, "portrait")
     portraits = spread([r for r in photos if r["set"] == "lfw"], count)
     portraits += spread([r for r in photos if r["set"] in SHARP], count)
-    clips = [r for r in rows if r["kind"] == "clip"]
+    clips = rows_of(corpus, split, "clip")
     grid, strong = ([r for r in clips if (r["set"] == "grid") == g] for g in (True, False))
     return portraits, spread(grid, 2) + strong[-1:]
 

@@ -6,14 +6,13 @@ python -m recipes.pictures sheet CORPUS OUT.png [--set us_congress] [--split tes
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import cv2
 import numpy as np
 import typer
 
-from recipes.judge import spread
+from recipes.parts.manifest import rows_of, spread
 from talkinghead.face.align import alignment, crop
 from talkinghead.face.tracker import Tracker
 from talkinghead.media.pictures import read_portrait, write_picture
@@ -53,8 +52,7 @@ def sheet(
     count: int = 10,
 ) -> None:
     """One row a portrait: the photograph, then each of SHEET's units on top of its own, aligned faces only."""
-    with open(corpus / "manifest.csv", newline="") as file:
-        rows = [r for r in csv.DictReader(file) if r["kind"] == "portrait" and r["set"] == set and r["split"] == split]
+    rows = [row for row in rows_of(corpus, split, "portrait") if row["set"] == set]
     head = TalkingHead(generator=generator)
     lines = []
     for row in spread(rows, count):

@@ -32,8 +32,8 @@ import gath
 from gath.data import Pack, mirror_units, to_tensor
 from gath.estimator import Estimator, EstimatorConfig
 from gath.metrics import VARIES, summarise, unit_scores
-from recipes.evaluate_estimator import predict, print_table, strangers, summary_line
 from recipes.parts.config import parse
+from recipes.parts.estimator_scores import predict, print_table, strangers, summary_line
 from recipes.parts.runs import Log, Peers, move_average, replace
 from talkinghead.units.names import UNIT_NAMES
 

@@ -9,10 +9,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import soundfile
+from PIL import Image
 
 from talkinghead.units.names import INDEX, UNIT_NAMES
 
 SIZE = 128
+RATE = 16000  # of `speech`
 
 
 class StubGenerator:
@@ -71,6 +74,17 @@ class StubStream:
         return self.push(np.zeros(max(missing, 0), np.float32))
 
 
+class FakeClock:
+    def __init__(self):
+        self.time = 100.0
+
+    def now(self):
+        return self.time
+
+    def sleep_until(self, moment):
+        self.time = max(self.time, moment)
+
+
 def commands_of(page):
     """The lines of the ```bash blocks of a page of docs/, as arguments of `talkinghead`; and the page itself."""
     text = (Path(__file__).parents[1] / "docs" / page).read_text(encoding="utf-8")
@@ -111,3 +125,45 @@ def head(tracker, monkeypatch):
     head.tracker = tracker
     monkeypatch.setattr(puppet, "lip_gaps", lambda decode, trial, tracker, units: np.zeros(len(units)))
     return head
+
+
+@pytest.fixture(scope="session")
+def small(astronaut):
+    return np.ascontiguousarray(astronaut[:256, 96:352])
+
+
+@pytest.fixture(scope="session")
+def speech():
+    """A second and a bit of noise that swells, in steps that 16 bits hold."""
+    noise = np.random.default_rng(0).uniform(-1, 1, 17003) * np.linspace(0.1, 0.9, 17003)
+    return (noise * 32767).round().astype(np.int16)
+
+
+def left(room, uploads):
+    return sorted(str(p.relative_to(room.folder)) for p in room.folder.rglob("*") if uploads not in (p, *p.parents))
+
+
+@pytest.fixture
+def room(head, tmp_path):
+    from talkinghead.surfaces.web_room import Limits, Room
+
+    folder = tmp_path / "room"
+    folder.mkdir()
+    return Room(head, folder, Limits(seconds=10, clip_pixels=1000 * 1000), tracking=head)
+
+
+@pytest.fixture
+def uploads(room, astronaut):
+    """A visitor's good files, where Gradio puts them."""
+    from talkinghead.media.video import VideoWriter
+    from talkinghead.units.unit_csv import write_csv
+
+    folder = room.folder / ("0a" * 32)
+    folder.mkdir()
+    Image.fromarray(astronaut).save(folder / "portrait.png")
+    soundfile.write(folder / "voice.wav", 0.3 * np.sin(np.arange(16000)), 16000)
+    write_csv(folder / "au.csv", np.full((25, 46), 0.125, np.float32), 25)
+    with VideoWriter(folder / "clip.mp4", 512, 512, 25) as video:
+        for _ in range(5):
+            video.write(astronaut)
+    return folder

@@ -13,7 +13,7 @@ from gath.data import mirror_units, to_tensor
 from gath.estimator import Estimator, EstimatorConfig
 from gath.generator import FlowConfig, FlowGenerator
 from gath.metrics import correlation, pixel_errors, rmse, summarise, unit_scores
-from recipes.evaluate_estimator import predict
+from recipes.parts.estimator_scores import predict
 from talkinghead.units.names import UNIT_NAMES
 
 SMALL = EstimatorConfig(UNIT_NAMES, size=40, width=8, hidden=16)

@@ -1,4 +1,4 @@
-"""Videos out, looked at by ffmpeg, OpenCV and a reading of the file's own boxes; clips in, against known pictures."""
+"""Videos out, looked at by ffmpeg, OpenCV and a reading of the file's own boxes."""
 
 from __future__ import annotations
 
@@ -17,53 +17,15 @@ import numpy as np
 import pytest
 import skimage.data
 import soundfile
+from videos import NTSC, PAL, RATES, ask, noise, opencv_frames, pictures, write
 
-from talkinghead.errors import ClipError, OutputError
+from talkinghead.errors import OutputError
 from talkinghead.media import ffmpeg, video
 from talkinghead.media.video import VideoReader, VideoWriter, check_output
-
-PAL, NTSC = Fraction(25), Fraction(30000, 1001)
-RATES = [Fraction(24), PAL, NTSC, Fraction(30), Fraction(50), Fraction(60)]
-
-
-def ask(*arguments: str | Path) -> subprocess.CompletedProcess:
-    return subprocess.run([ffmpeg.executable(), "-hide_banner", *map(str, arguments)], capture_output=True, timeout=60)
-
-
-def pictures(count: int, height: int = 48, width: int = 64) -> list[np.ndarray]:
-    """Smooth colours in which a square walks, so that every frame is known from all others."""
-    y, x = np.mgrid[:height, :width]
-    base = np.stack([40 + 2 * x % 160, 60 + 2 * y % 120, 200 - x], -1).astype(np.uint8)
-    frames = []
-    for k in range(count):
-        frame = base.copy()
-        frame[10:26, 2 * (k % 20) : 2 * (k % 20) + 12] = (230, 220, 30)
-        frames.append(frame)
-    return frames
-
-
-def write(path: Path, frames: list[np.ndarray], fps: Fraction = PAL, **options) -> Path:
-    height, width = frames[0].shape[:2]
-    with VideoWriter(path, width, height, fps, **options) as writer:
-        for frame in frames:
-            writer.write(frame)
-    return path
-
-
-def noise(path: Path, seconds: float, rate: int = 44100, channels: int = 1) -> Path:
-    soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, (round(seconds * rate), channels)), rate)
-    return path
 
 
 def sound_seconds(path: Path) -> float:
     return len(ask("-loglevel", "error", "-i", path, "-map", "0:a:0", "-ac", "1", "-f", "s16le", "-").stdout) / 96000
-
-
-def opencv_frames(path: Path) -> list[np.ndarray]:
-    capture, frames = cv2.VideoCapture(str(path)), []
-    while (read := capture.read())[0]:
-        frames.append(read[1][..., ::-1])
-    return frames
 
 
 def boxes(path: Path) -> list[str]:
@@ -340,69 +302,3 @@ def test_frames_of_another_kind_and_no_frames_at_all(tmp_path):
         with VideoWriter(tmp_path / "a.mp4", 64, 48, PAL):
             pass
     assert list(tmp_path.iterdir()) == []
-
-
-# --- clips ---
-
-
-@pytest.mark.parametrize("fps", [Fraction(24), NTSC, Fraction(60)])
-def test_a_clip_comes_back(tmp_path, fps):
-    frames = pictures(30)
-    clip = VideoReader(write(tmp_path / "a.mp4", frames, fps))
-    assert (clip.fps, clip.width, clip.height) == (fps, 64, 48)
-    assert clip.duration == pytest.approx(float(30 / fps), abs=0.02)
-    for _ in range(2):  # as often as wanted
-        read = list(clip)
-        assert len(read) == 30 and read[0].dtype == np.uint8 and read[0].flags.writeable
-        assert max(np.abs(a.astype(int) - b).mean() for a, b in zip(read, frames)) < 4
-
-
-def test_a_clip_is_turned_upright(tmp_path):
-    source = write(tmp_path / "a.mp4", pictures(5))
-    assert ask("-display_rotation", "90", "-i", source, "-c", "copy", tmp_path / "b.mp4").returncode == 0
-    clip = VideoReader(tmp_path / "b.mp4")
-    assert (clip.width, clip.height) == (48, 64)
-    upright = next(iter(clip)).astype(int)
-    assert np.abs(upright - np.rot90(pictures(1)[0])).mean() < 4
-
-
-def test_a_clip_of_variable_rate_is_sampled_evenly(tmp_path):
-    source = write(tmp_path / "a.mp4", pictures(40))
-    # Frames 10 to 19 are missing: the clip stands still there.
-    ask("-i", source, "-vf", "select='not(between(n,10,19))'", "-fps_mode", "vfr", "-crf", "10", tmp_path / "b.mp4")
-    clip = VideoReader(tmp_path / "b.mp4")
-    read = list(clip)
-    assert len(read) == pytest.approx(40 * float(clip.fps / PAL), abs=2)
-    late = read[round(30 * float(clip.fps / PAL))].astype(int)
-    assert np.abs(late - pictures(31)[30]).mean() < 5
-
-
-def test_a_rate_that_is_a_clock_is_not_believed(tmp_path):
-    source = write(tmp_path / "a.mp4", pictures(50), Fraction(50))
-    ask("-i", source, "-r", "1000", "-frames:v", "1000", "-preset", "ultrafast", tmp_path / "b.mp4")
-    clip = VideoReader(tmp_path / "b.mp4")
-    assert clip.fps == video.CLIP_DEFAULT_FPS
-    assert len(list(clip)) == pytest.approx(30, abs=1)
-
-
-def test_ffmpeg_ends_when_the_viewer_leaves(tmp_path, monkeypatch):
-    processes, popen = [], subprocess.Popen
-    monkeypatch.setattr(ffmpeg.subprocess, "Popen", lambda *a, **k: processes.append(popen(*a, **k)) or processes[-1])
-    clip = VideoReader(write(tmp_path / "a.mp4", pictures(200)))
-    for _ in clip:
-        break
-    frames = iter(clip)
-    next(frames)
-    frames.close()
-    assert len(processes) == 4
-    assert all(process.returncode is not None for process in processes)
-
-
-def test_what_is_no_clip_is_one_line_with_the_remedy(tmp_path):
-    soundfile.write(tmp_path / "a.wav", np.zeros(1000), 16000)
-    (tmp_path / "a.txt").write_bytes(np.random.default_rng(0).bytes(3000))
-    names = {"none.mp4": "no such file", ".": "is a folder", "a.wav": "not a video", "a.txt": "not a video"}
-    for name, message in names.items():
-        with pytest.raises(ClipError) as error:
-            VideoReader(tmp_path / name)
-        assert message in str(error.value) and "; " in str(error.value) and "\n" not in str(error.value)

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from gath.data import Pack
 from gath.metrics import jitter, unit_response
+from recipes.parts.material import Protocol
 from recipes.parts.protocol import Pair, sources, spread
 from recipes.parts.reading import Reader, Readings, identity_missing
 from recipes.parts.synthesis import Synthesiser, hull, on_side
 from recipes.parts.tables import Table
 from talkinghead.units.names import UNIT_NAMES
-
-if TYPE_CHECKING:
-    from recipes.parts.material import Protocol
 
 STABLE = (33, 133, 362, 263, 168, 6, 197, 195, 5, 4, 2, 98, 327)  # mesh points that expressions hardly move
 EYES = (33, 263)  # outer corners

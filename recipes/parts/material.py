@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from gath.data import Pack
+from recipes.parts.evaluate_config import Config
 from recipes.parts.protocol import Pair, inter_pairs, intra_pairs, photographs, sequences
 from recipes.parts.synthesis import on_side
 
@@ -14,9 +13,9 @@ from recipes.parts.synthesis import on_side
 class Protocol:
     """The pairs of one split and everything about them that no generator changes."""
 
-    def __init__(self, config: Any, pack: Pack, names: dict[int, str], constant: np.ndarray):
-        """`config` is a recipes.evaluate.Config; `constant` [46] is what the mean predicts, each unit's mean over the
-        training set."""
+    def __init__(self, config: Config, pack: Pack, names: dict[int, str], constant: np.ndarray):
+        """`names` are those of the data sets by number; `constant` [46] is what the mean predicts, each
+        unit's mean over the training set."""
         self.pack, self.constant = pack, constant
         self.clips = sequences(pack, config.sequences)
         if not self.clips:
