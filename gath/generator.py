@@ -8,29 +8,15 @@ closed lids) behind a mask. Flow and mask are smooth, so a renderer may apply th
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gath.flow_config import GROUP, LEAK, MARGIN, PERSONAL_FLOW, RESIDUAL_FLOW, FlowConfig
 from gath.motion import warp
-
-RESIDUAL_FLOW = 0.1  # the painter's correction is at most this fraction of the side
-MARGIN = 0.12  # flow and mask fade to nothing over this fraction of the side, so that pasting back leaves no seam
-
-
-@dataclass(frozen=True)
-class FlowConfig:
-    """Everything needed to build the network; saved with its weights."""
-
-    unit_names: tuple[str, ...]
-    size: int = 128  # side of the aligned crop, pixels
-    width: int = 32  # channels of the encoder's first layer
-    blocks: int = 2  # residual blocks in the bottleneck
-    features: int = 18  # feature maps handed to the painter
-    painter: int = 32  # channels of the painter
 
 
 class Code(NamedTuple):
@@ -54,8 +40,8 @@ def conv(c_in: int, c_out: int, kernel: int = 3, stride: int = 1, norm: bool = F
     """Convolution and leaky ReLU 0.1, as the paper's; normalised only in the bottleneck, where it is cheap."""
     layers: list[nn.Module] = [nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2, bias=not norm)]
     if norm:
-        layers.append(nn.GroupNorm(c_out // 8, c_out))
-    return nn.Sequential(*layers, nn.LeakyReLU(0.1, inplace=True))
+        layers.append(nn.GroupNorm(c_out // GROUP, c_out))
+    return nn.Sequential(*layers, nn.LeakyReLU(LEAK, inplace=True))
 
 
 class Residual(nn.Module):
@@ -116,7 +102,7 @@ class Painter(nn.Module):
 
     def forward(self, features: Tensor, warped: Tensor, flow: Tensor, told: Tensor) -> Tensor:
         x = torch.cat([features, F.pixel_unshuffle(warped, 2), flow * 10], 1)
-        x = F.leaky_relu(self.look(x) + self.tell(told)[..., None, None], 0.1)
+        x = F.leaky_relu(self.look(x) + self.tell(told)[..., None, None], LEAK)
         low = self.low(self.down(x) + self.tell_low(told)[..., None, None])
         return self.out(self.join(torch.cat([up(low), x], 1)))
 
@@ -147,7 +133,7 @@ class FlowGenerator(nn.Module):
         delta, features = self.encoder(picture, units)
         b, k = units.shape
         half = self.config.size // 2
-        basis = self.mean_basis + 0.1 * delta.float().view(b, k, 2, half, half)
+        basis = self.mean_basis + PERSONAL_FLOW * delta.float().view(b, k, 2, half, half)
         return Code(picture, units, basis, features)
 
     def basis_flow(self, code: Code, units: Tensor) -> Tensor:

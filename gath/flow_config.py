@@ -1,0 +1,23 @@
+"""The shape of the `flow` generator, and the constants that its torch and its lean form share. Needs no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+RESIDUAL_FLOW = 0.1  # the painter's correction is at most this fraction of the side
+MARGIN = 0.12  # flow and mask fade to nothing over this fraction of the side, so that pasting back leaves no seam
+PERSONAL_FLOW = 0.1  # what the encoder says counts so much against the average face's motion basis
+LEAK = 0.1  # of the leaky ReLUs, as the paper's
+GROUP = 8  # channels normalised together
+
+
+@dataclass(frozen=True)
+class FlowConfig:
+    """Everything needed to build the network; saved with its weights."""
+
+    unit_names: tuple[str, ...]
+    size: int = 128  # side of the aligned crop, pixels
+    width: int = 32  # channels of the encoder's first layer
+    blocks: int = 2  # residual blocks in the bottleneck
+    features: int = 18  # feature maps handed to the painter
+    painter: int = 32  # channels of the painter
