@@ -1,6 +1,6 @@
-"""Speech to facial action units. `audio2au.load()` gives the trained network; see `audio2au.model`.
+"""Speech to facial action units. `audio2au.ready()` gives the trained network at work, see `audio2au.speech`.
 
-Importing this package alone does not import torch.
+Importing this package, and what `ready` gives, need no torch; `load` gives the network as a torch module.
 """
 
 from __future__ import annotations
@@ -9,12 +9,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from audio2au.model import AudioToUnits
+    from audio2au.speech import Speech
 
-__all__ = ["load"]
+__all__ = ["load", "ready"]
+
+
+def ready(path=None) -> Speech:
+    """The trained network at work, see `audio2au.speech.read`."""
+    from audio2au.speech import read
+
+    return read(path)
 
 
 def load(path=None, device: str = "cpu") -> AudioToUnits:
-    """The trained network, see `audio2au.model.load`."""
+    """The trained network as a torch module, see `audio2au.model.load`."""
     from audio2au.model import load as load_weights
 
     return load_weights(path, device)

@@ -108,6 +108,23 @@ def mel_filters(config: FeatureConfig, warp: float = 1.0) -> np.ndarray:
     return (filters / np.maximum(filters.sum(1, keepdims=True), 1e-9)).astype(np.float32)
 
 
+def chroma_filters(config: FeatureConfig) -> np.ndarray:
+    """Weights [12, n_fft // 2 + 1] of each bin's power in the twelve pitch classes from C, as librosa has them.
+
+    A bin belongs to the classes around its own pitch by a Gaussian as wide as the bin (a semitone at least), of unit
+    energy over the classes; octaves count by a Gaussian of deviation two around the one of A at 880 Hz.
+    """
+    hertz = np.arange(1, config.n_fft) * config.sample_rate / config.n_fft
+    pitch = 12 * np.log2(hertz / 27.5)  # semitones above the lowest A
+    pitch = np.concatenate([[pitch[0] - 18], pitch])  # no pitch at 0 Hz: one and a half octaves below the next bin
+    width = np.append(np.maximum(np.diff(pitch), 1), 1)
+    distance = (pitch - np.arange(12)[:, None] + 6) % 12 - 6
+    weights = np.exp(-2 * (distance / width) ** 2)
+    weights /= np.sqrt((weights**2).sum(0))
+    weights *= np.exp(-(((pitch / 12 - 5) / 2) ** 2) / 2)
+    return np.roll(weights, -3, axis=0)[:, : config.n_fft // 2 + 1].astype(np.float32)
+
+
 class Normaliser:
     """Causal level and spectrum normalisation of log-mel bands: what gain, distance and microphone do is taken out.
 
@@ -168,9 +185,7 @@ class FeatureStream:
         self._blocks: list[np.ndarray] = [silent]  # normalised bands of the frames before, at and after the next one
         self._extras: list[np.ndarray] = []
         if config.kind == "pham2017":
-            from librosa.filters import chroma  # slow to import, and only this kind needs it
-
-            self._chroma = chroma(sr=config.sample_rate, n_fft=config.n_fft).T.astype(np.float32)
+            self._chroma = chroma_filters(config).T.copy()
             k = np.arange(config.n_mels)
             cosines = np.cos(np.pi * np.outer(np.arange(13), k + 0.5) / config.n_mels) * np.sqrt(2 / config.n_mels)
             cosines[0] /= np.sqrt(2)

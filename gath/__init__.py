@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 VERSION = 1
 DEFAULT = Path(__file__).parent / "weights" / "flow.safetensors"
@@ -28,6 +29,26 @@ def load_estimator(path: str | Path, device: str = "cpu"):
     from gath.estimator import Estimator, EstimatorConfig
 
     return _read(path, {"estimator": (EstimatorConfig, Estimator)}, "unit estimator", device)
+
+
+def read(path: str | Path) -> tuple[str, str, dict[str, Any]]:
+    """Kind, config (JSON) and float32 numpy parameters of a safetensors file of this version, without torch.
+
+    Raises OSError and ValueError.
+    """
+    import numpy as np
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), "np") as file:
+            metadata = file.metadata() or {}
+            state = {name: file.get_tensor(name).astype(np.float32) for name in file.keys()}
+    except SafetensorError as error:
+        raise ValueError(f"{path}: not a safetensors file ({error})") from error
+    for kind in KINDS.values():
+        if metadata.get("format") == f"talkinghead-{kind}-{VERSION}":
+            return kind, metadata["config"], state
+    raise ValueError(f"{path}: not weights of format {VERSION}")
 
 
 def _read(path: str | Path, kinds: dict[str, tuple[type, type]], wanted: str, device: str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 RESIDUAL_FLOW = 0.1  # the painter's correction is at most this fraction of the side
@@ -21,3 +22,8 @@ class FlowConfig:
     blocks: int = 2  # residual blocks in the bottleneck
     features: int = 18  # feature maps handed to the painter
     painter: int = 32  # channels of the painter
+
+    @classmethod
+    def from_json(cls, text: str) -> FlowConfig:
+        values = json.loads(text)
+        return cls(**values | {"unit_names": tuple(values["unit_names"])})

@@ -13,11 +13,10 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import openvino
-from openvino import Node, opset13
+from openvino import opset13
 
-from gath.flow_config import GROUP, LEAK, MARGIN, PERSONAL_FLOW, RESIDUAL_FLOW, FlowConfig
-
-GROUP_EPSILON = 1e-5  # torch's
+from gath.flow_config import MARGIN, PERSONAL_FLOW, RESIDUAL_FLOW, FlowConfig
+from gath.layers import Layers, leaky, request, transposed, up
 
 
 class LeanCode(NamedTuple):
@@ -26,7 +25,7 @@ class LeanCode(NamedTuple):
     picture: np.ndarray  # [S, S, 3] the aligned crop, in [-1, 1]
     units: np.ndarray  # [K] the portrait's own units
     basis: np.ndarray  # [K, S/2 * S/2 * 2] backward flow per unit, (x, y) in fractions of the side
-    features: np.ndarray  # [S/2, S/2, C]
+    features: list[np.ndarray]  # [S/2, S/2, 4] each, the last with empty channels up to four
 
 
 class LeanFlow:
@@ -39,9 +38,9 @@ class LeanFlow:
         self.config, self.unit_names = config, config.unit_names
         side, half, k = config.size, config.size // 2, len(config.unit_names)
         self._mean_basis = state["mean_basis"].reshape(k, 2, half, half).transpose(0, 2, 3, 1)
-        self._encoder = _Layers(state, "encoder.")
+        self._encoder = Layers(state, "encoder.")
         seen = [-1, half, half, config.features + 12 + 2]
-        self._painter = _request(_painter(_Layers(state, "painter."), seen, 2 * k), precise=False)
+        self._painter = request(_painter(Layers(state, "painter."), seen, 2 * k), precise=False)
         self._window = _fade(side)
         self._half_window = self._window.reshape(half, 2, half, 2).mean((1, 3))[..., None]
         self._half_grid, self._grid = _grid(half), _grid(side)
@@ -51,14 +50,14 @@ class LeanFlow:
         side, k = self.config.size, len(self.unit_names)
         picture, units = face.astype(np.float32) / 127.5 - 1, units.astype(np.float32)
         network = _encoder(self._encoder, [1, side, side, 3], k, self.config.blocks)
-        found = _request(network, precise=True).infer([picture[None], units[None]])[0][0]
+        found = request(network).infer([picture[None], units[None]])[0][0]
         personal = found[..., : 2 * k].reshape(side // 2, side // 2, k, 2).transpose(2, 0, 1, 3)
         basis = self._mean_basis + np.float32(PERSONAL_FLOW) * personal
-        return LeanCode(picture, units, basis.reshape(k, -1), np.ascontiguousarray(found[..., 2 * k :]))
+        return LeanCode(picture, units, basis.reshape(k, -1), _by_fours(found[..., 2 * k :]))
 
     def decode(self, code: LeanCode, units: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """`units` [N, K] -> flow [N, S, S, 2] in fractions of the side, mask [N, S, S] in [0, 1] and colour
-        [N, S, S, 3] in [-1, 1]: a frame is (1 - mask) * picture(p + flow(p)) + mask * colour."""
+        """`units` [N, K] -> flow [N, 2, S, S] in fractions of the side, mask [N, 1, S, S] in [0, 1] and colour
+        [N, 3, S, S] in [-1, 1], as `gath.generator.Motion`; in memory the channels lie together."""
         units, half = units.astype(np.float32), self.config.size // 2
         flow = ((units - code.units) @ code.basis).reshape(-1, half, half, 2) * self._half_window
         seen = np.stack([self._look(code, one) for one in flow])
@@ -67,16 +66,26 @@ class LeanFlow:
         flow += np.float32(RESIDUAL_FLOW) * np.tanh(painted[..., :2]) * self._half_window
         mask, colour = _shuffled(painted[..., 2:6]), _shuffled(painted[..., 6:])
         mask = self._window / (1 + np.exp(-mask[..., 0]))
-        return np.stack([_doubled(one) for one in flow]), mask, np.tanh(colour)
+        flow = np.stack([_doubled(one) for one in flow])
+        return flow.transpose(0, 3, 1, 2), mask[:, None], np.tanh(colour).transpose(0, 3, 1, 2)
 
     def _look(self, code: LeanCode, flow: np.ndarray) -> np.ndarray:
         """What the painter sees: the moved features, the moved picture's 2x2 pixels side by side, and the flow."""
         half = self.config.size // 2
-        features = _moved(code.features, self._half_grid + half * flow)
+        where = self._half_grid + half * flow
+        features = [_moved(four, where) for four in code.features]
+        spare = 4 * len(features) - self.config.features
+        features[-1] = features[-1][..., : 4 - spare]
         picture = _moved(code.picture, self._grid + 2 * half * _doubled(flow))
         # Channel by channel its four pixels, as torch's pixel_unshuffle has them.
         picture = picture.reshape(half, 2, half, 2, 3).transpose(0, 2, 4, 1, 3).reshape(half, half, 12)
-        return np.concatenate([features, picture, 10 * flow], -1)
+        return np.concatenate([*features, picture, 10 * flow], -1)
+
+
+def _by_fours(maps: np.ndarray) -> list[np.ndarray]:
+    """Maps [h, w, C] in fours: cv2 reads one, three or four channels exactly, other numbers to 1/32 of a pixel."""
+    maps = np.pad(maps, ((0, 0), (0, 0), (0, -maps.shape[2] % 4)))
+    return [np.ascontiguousarray(maps[..., i : i + 4]) for i in range(0, maps.shape[2], 4)]
 
 
 def _moved(picture: np.ndarray, where: np.ndarray) -> np.ndarray:
@@ -105,79 +114,27 @@ def _fade(side: int) -> np.ndarray:
     return np.outer(ramp, ramp).astype(np.float32)
 
 
-class _Layers:
-    """torch's layers, named as in a state dict, in OpenVINO's operators; maps are [N, C, H, W] as torch's."""
-
-    def __init__(self, state: dict[str, np.ndarray], prefix: str):
-        self._state = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
-
-    def conv(self, x: Node, name: str, stride: int = 1) -> Node:
-        weight = self._state[f"{name}.weight"]
-        pad = [weight.shape[-1] // 2] * 2
-        x = opset13.convolution(x, weight, [stride] * 2, pad, pad, [1, 1])
-        bias = self._state.get(f"{name}.bias")
-        return x if bias is None else opset13.add(x, bias.reshape(1, -1, 1, 1))
-
-    def block(self, x: Node, name: str, stride: int = 1) -> Node:
-        """`gath.generator.conv`: a convolution, group normalisation if there are weights of one, leaky ReLU."""
-        x = self.conv(x, f"{name}.0", stride)
-        if f"{name}.1.weight" in self._state:
-            scale, shift = self._state[f"{name}.1.weight"], self._state[f"{name}.1.bias"]
-            x = opset13.group_normalization(x, scale, shift, len(scale) // GROUP, GROUP_EPSILON)
-        return leaky(x)
-
-    def residual(self, x: Node, name: str) -> Node:
-        return opset13.add(x, self.conv(self.block(x, f"{name}.first"), f"{name}.second"))
-
-    def tell(self, vector: Node, name: str) -> Node:
-        """A linear layer's answer, the same everywhere: [N, C, 1, 1]."""
-        told = opset13.matmul(vector, self._state[f"{name}.weight"], False, True)
-        told = opset13.add(told, self._state[f"{name}.bias"][None])
-        return opset13.unsqueeze(told, np.array([2, 3]))
-
-
-def leaky(x: Node) -> Node:
-    return opset13.prelu(x, np.array([LEAK], np.float32))
-
-
-def up(x: Node) -> Node:
-    scales = np.array([2, 2], np.float32)
-    return opset13.interpolate(x, scales, "linear_onnx", "scales", axes=np.array([2, 3]))
-
-
-def _maps(x: Node, *order: int) -> Node:
-    return opset13.transpose(x, np.array(order))
-
-
-def _encoder(layers: _Layers, shape: list[int], units: int, blocks: int) -> openvino.Model:
+def _encoder(layers: Layers, shape: list[int], units: int, blocks: int) -> openvino.Model:
     """`gath.generator.Encoder`: picture [1, S, S, 3] and units [1, K] to maps [1, S/2, S/2, 2 * K + C]."""
     picture = opset13.parameter(shape, np.float32)
     own = opset13.parameter([1, units], np.float32)
-    x = opset13.space_to_depth(_maps(picture, 0, 3, 1, 2), "depth_first", 2)
+    x = opset13.space_to_depth(transposed(picture, 0, 3, 1, 2), "depth_first", 2)
     quarter = layers.block(layers.block(x, "to_half"), "to_quarter", 2)
     x = opset13.add(layers.block(quarter, "to_eighth", 2), layers.tell(own, "tell"))
     for i in range(blocks):
         x = layers.residual(x, f"bottleneck.{i}")
     x = layers.conv(layers.block(opset13.concat([up(x), quarter], 1), "join"), "head")
     x = opset13.depth_to_space(x, "depth_first", 2)
-    return openvino.Model([_maps(x, 0, 2, 3, 1)], [picture, own])
+    return openvino.Model([transposed(x, 0, 2, 3, 1)], [picture, own])
 
 
-def _painter(layers: _Layers, shape: list[int], told: int) -> openvino.Model:
+def _painter(layers: Layers, shape: list[int], told: int) -> openvino.Model:
     """`gath.generator.Painter`: what it sees [N, S/2, S/2, C] and is told [N, 2 * K] to maps [N, S/2, S/2, 18]."""
     seen = opset13.parameter(shape, np.float32)
     wish = opset13.parameter([-1, told], np.float32)
-    x = layers.conv(_maps(seen, 0, 3, 1, 2), "look")
+    x = layers.conv(transposed(seen, 0, 3, 1, 2), "look")
     x = leaky(opset13.add(x, layers.tell(wish, "tell")))
     low = opset13.add(layers.block(x, "down", 2), layers.tell(wish, "tell_low"))
     low = layers.conv(layers.residual(low, "low.0"), "low.1")
     x = layers.conv(layers.block(opset13.concat([up(low), x], 1), "join"), "out")
-    return openvino.Model([_maps(x, 0, 2, 3, 1)], [seen, wish])
-
-
-def _request(network: openvino.Model, precise: bool) -> openvino.InferRequest:
-    """Ready to run in the caller's thread alone: others render and encode meanwhile."""
-    options = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1}
-    if precise:
-        options["INFERENCE_PRECISION_HINT"] = "f32"
-    return openvino.Core().compile_model(network, "CPU", options).create_infer_request()
+    return openvino.Model([transposed(x, 0, 2, 3, 1)], [seen, wish])

@@ -23,9 +23,19 @@ from audio2au.data import (
     level_to,
     shut_in_pauses,
 )
-from audio2au.features import DEPTH, FeatureConfig, FeatureStream, Normaliser, features, frame_count, mel_filters
+from audio2au.features import (
+    DEPTH,
+    FeatureConfig,
+    FeatureStream,
+    Normaliser,
+    chroma_filters,
+    features,
+    frame_count,
+    mel_filters,
+)
 from audio2au.metrics import against_tracker, correlation, follows_energy
-from audio2au.model import WEIGHTS, AudioToUnits, ModelConfig
+from audio2au.model import AudioToUnits, ModelConfig
+from audio2au.speech import WEIGHTS
 from talkinghead.units.names import INDEX, LIP_OPENING_SCALE, UNIT_NAMES
 
 CORPUS = Path(__file__).parents[1].parent / "shared" / "corpus"
@@ -91,6 +101,12 @@ def test_features_match_librosa(config):
 
 def test_pham_has_the_papers_size():
     assert PHAM.dimension == 537
+
+
+@pytest.mark.parametrize(("rate", "n_fft"), [(24000, 2048), (16000, 512)])
+def test_chroma_filters_match_librosa(rate, n_fft):
+    config = FeatureConfig(kind="pham2017", sample_rate=rate, n_fft=n_fft)
+    np.testing.assert_allclose(chroma_filters(config), librosa.filters.chroma(sr=rate, n_fft=n_fft), atol=1e-6)
 
 
 def test_filters_match_librosa():

@@ -1,0 +1,132 @@
+"""The `flow` generator without torch against the one with it, on a tiny random network and on the one that ships."""
+
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import audio2au
+import gath
+from gath.generator import FlowConfig, FlowGenerator
+from gath.ready import OnTorch, chosen, ready
+from talkinghead.face.align import alignment, crop
+from talkinghead.media.audio import decode
+
+NAMES = ("JawOpen", "EyeBlink_L", "EyeBlink_R")
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """Random where training starts from zero, so that every part does something."""
+    torch.manual_seed(0)
+    model = FlowGenerator(FlowConfig(NAMES, size=32, width=8, blocks=1, features=4, painter=8))
+    with torch.no_grad():
+        for p in model.parameters():
+            p.add_(torch.randn_like(p) * 0.05)
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    gath.save(model, path)
+    return path
+
+
+def face(side):
+    return np.random.default_rng(1).integers(0, 256, (side, side, 3), np.uint8)
+
+
+def spoken(frames):
+    """Units [frames, 46] of the demo's voice, over rest."""
+    speech = audio2au.ready()
+    voice = files("talkinghead") / "assets" / "demo_voice.flac"
+    return speech.predict(next(decode(voice, speech.sample_rate)))[50 : 50 + frames]
+
+
+def frames(face, flow, mask, colour):
+    """Grey levels [N, S, S, 3] that a motion makes of a face, by a warp of our own."""
+    side = len(face)
+    y, x = np.mgrid[:side, :side]
+    out = []
+    for f, m, c in zip(flow, mask, colour):
+        px, py = (np.clip(grid + side * part, 0, side - 1) for grid, part in zip((x, y), f))
+        x0, y0 = np.minimum(px.astype(int), side - 2), np.minimum(py.astype(int), side - 2)
+        wx, wy = (px - x0)[..., None], (py - y0)[..., None]
+        rows = [(1 - wx) * face[y0 + i, x0] + wx * face[y0 + i, x0 + 1] for i in (0, 1)]
+        m = m[0][..., None]
+        out.append((1 - m) * ((1 - wy) * rows[0] + wy * rows[1]) + m * (c.transpose(1, 2, 0) + 1) * 127.5)
+    return np.stack(out)
+
+
+def test_the_same_motion_as_torch_to_single_precision(weights, monkeypatch):
+    monkeypatch.setattr("gath.lean.request", lambda network, precise=True: gath.layers.request(network, True))
+    lean, reference, picture = ready(weights, "cpu"), OnTorch(gath.load(weights)), face(32)
+    own, units = np.array([0.1, 0.2, 0.0], np.float32), np.random.default_rng(2).random((5, 3), np.float32)
+    ours = lean.decode(lean.encode(picture, own), units)
+    theirs = reference.decode(reference.encode(picture, own), units)
+    for a, b in zip(ours, theirs):
+        assert a.shape == b.shape and np.abs(b).max() > 1e-3
+        np.testing.assert_allclose(a, b, atol=2e-5)
+
+
+def test_frames_of_the_shipped_network_stay_within_one_grey_level(astronaut, astronaut_face):
+    lean, reference = ready(device="cpu"), OnTorch(gath.load())
+    picture, own = crop(astronaut, alignment(astronaut_face.points, 128), 128), astronaut_face.units
+    units = (own + spoken(40)).clip(0, 1)
+    ours, theirs = (frames(picture, *g.decode(g.encode(picture, own), units)) for g in (lean, reference))
+    assert np.abs(theirs - picture).max() > 20  # something moves
+    assert np.abs(ours - theirs).max() < 1
+    assert np.abs(ours - theirs).mean() < 0.05
+
+
+def test_one_frame_at_a_time_gives_the_same(weights):
+    lean = ready(weights, "cpu")
+    code = lean.encode(face(32), np.zeros(3, np.float32))
+    units = np.random.default_rng(4).random((3, 3), np.float32)
+    together = lean.decode(code, units)
+    for i in range(3):
+        for part, one in zip(together, lean.decode(code, units[i : i + 1])):
+            np.testing.assert_allclose(part[i], one[0], atol=1e-6)
+
+
+def test_loads_neither_torch_nor_what_training_needs():
+    code = (
+        "import sys, numpy as np, gath.ready, audio2au; g = gath.ready.ready(device='auto');"
+        "g.decode(g.encode(np.zeros((128, 128, 3), np.uint8), np.zeros(46, np.float32)), np.zeros((1, 46)));"
+        "audio2au.ready().predict(np.zeros(16000, np.float32));"
+        "print(*(m for m in ('torch', 'librosa', 'scipy', 'skimage') if m in sys.modules))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(gath.__file__).parents[1]
+    )
+    assert run.returncode == 0, run.stderr
+    if not torch.cuda.is_available():
+        assert run.stdout.split() == []
+
+
+def test_auto_is_the_processor_where_there_is_no_gpu(monkeypatch):
+    monkeypatch.setattr("gath.ready.nvidia_devices", lambda: 0)
+    assert chosen("auto") == "cpu" and chosen("mps") == "mps"
+
+
+def test_models_and_devices_without_a_lean_form_run_on_torch(weights):
+    model = gath.load(weights)
+    assert isinstance(ready(model), OnTorch)
+    anything = object()
+    assert ready(anything) is anything
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
+def test_a_gpu_draws_what_the_processor_draws(astronaut, astronaut_face):
+    picture, own = crop(astronaut, alignment(astronaut_face.points, 128), 128), astronaut_face.units
+    units = (own + spoken(40)).clip(0, 1)
+    ours, theirs = (
+        frames(picture, *g.decode(g.encode(picture, own), units)) for g in (ready(device="cuda"), ready(device="cpu"))
+    )
+    assert np.abs(ours - theirs).max() < 1
+
+
+def test_weights_that_are_not_a_generator_are_refused(tmp_path):
+    (tmp_path / "text.safetensors").write_text("no")
+    with pytest.raises(ValueError, match="not a safetensors file"):
+        ready(tmp_path / "text.safetensors", "cpu")
