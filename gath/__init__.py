@@ -12,8 +12,15 @@ DEFAULT = Path(__file__).parent / "weights" / "flow.safetensors"
 KINDS = {"FlowGenerator": "flow", "PaperGenerator": "paper", "Estimator": "estimator"}
 
 
+def ready(source: Any = None, device: str = "auto"):
+    """A generator at work on numpy arrays, without torch where that can be, see `gath.runtime.ready`."""
+    from gath.runtime import ready as make_ready
+
+    return make_ready(source, device)
+
+
 def load(path: str | Path | None = None, device: str = "cpu"):
-    """The generator in a safetensors file, ready for inference (default: the one that ships).
+    """The generator in a safetensors file as a torch module in evaluation mode (default: the one that ships).
 
     Raises OSError where the file cannot be read and ValueError where it is not a generator of this version.
     """

@@ -2,28 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from talkinghead.errors import ModelError
 from talkinghead.units.names import UNIT_NAMES
 
+WITHOUT_TORCH = ("auto", "cpu")
+NEEDS_TORCH = "needs torch: pip install 'talkinghead[torch]'"
 
-def load_model(package: str, source: Any, device: str) -> Any:
-    """A model of `gath` or `audio2au`: from a weights file, as it is if it is a model already, or None for the one that
-    ships. Raises ModelError."""
-    model = source
-    if source is None or isinstance(source, str | Path):
+
+def load_generator(source: Any, device: str) -> Any:
+    """A generator at work, see `gath.runtime.Generator`: from a weights file, from a model of gath, or None for the one
+    that ships. Raises ModelError."""
+    if device not in WITHOUT_TORCH:
         check_device(device)
-        try:
-            model = import_module(package).load(source, device)
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
-            reason = str(error).strip().partition("\n")[0] or type(error).__name__
-            where = f" from {source}" if source else ""
-            raise ModelError(
-                f"weights of {package} do not load{where} ({reason}); use weights trained by this version"
-            ) from None
+    return _load("gath", source, lambda gath: gath.ready(source, device))
+
+
+def load_speech(source: Any) -> Any:
+    """A speech network at work, see `audio2au.speech.Speech`: likewise, or as it is if it is one already."""
+    return _load("audio2au", source, lambda audio2au: audio2au.ready(source) if _is_path(source) else source)
+
+
+def _is_path(source: Any) -> bool:
+    return source is None or isinstance(source, str | Path)
+
+
+def _load(package: str, source: Any, make: Callable[[ModuleType], Any]) -> Any:
+    try:
+        model = make(import_module(package))
+    except ImportError as error:
+        raise ModelError(f"{source or package} {NEEDS_TORCH} ({error})") from None
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        where = f" from {source}" if source else ""
+        raise ModelError(
+            f"weights of {package} do not load{where} ({reason}); use weights trained by this version"
+        ) from None
     if tuple(model.unit_names) != UNIT_NAMES:
         odd = sorted(set(model.unit_names) ^ set(UNIT_NAMES)) or ["only their order"]
         raise ModelError(
@@ -35,8 +54,10 @@ def load_model(package: str, source: Any, device: str) -> Any:
 
 def check_device(name: str) -> None:
     """Raises ModelError unless numbers can be sent to torch's device of this name and come back."""
-    import torch
-
+    try:
+        import torch
+    except ImportError:
+        raise ModelError(f"--device {name} {NEEDS_TORCH}") from None
     try:
         torch.zeros(1, device=name).add(1).item()  # `meta` takes numbers and never gives one back
     except (RuntimeError, AssertionError, NotImplementedError, ImportError):

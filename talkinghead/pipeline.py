@@ -24,7 +24,7 @@ import numpy as np
 from talkinghead.errors import ClipError, UnitsError
 from talkinghead.face.puppet import Puppet, make_puppet
 from talkinghead.media.timing import frames_in
-from talkinghead.models import load_model
+from talkinghead.models import load_generator, load_speech
 from talkinghead.options import FrameOptions, PortraitOptions
 from talkinghead.units.driving import blinking, checked, sampled, spoken
 from talkinghead.units.names import INDEX, UNIT_NAMES
@@ -70,7 +70,7 @@ class TalkingHead:
     Options are given as a FrameOptions, by name (`gain=1.2`), or both: names change what the object says.
     """
 
-    def __init__(self, generator: Any = None, speech: Any = None, device: str = "cpu"):
+    def __init__(self, generator: Any = None, speech: Any = None, device: str = "auto"):
         self._generator_source, self._speech_source, self.device = generator, speech, device
 
     @cached_property
@@ -81,11 +81,11 @@ class TalkingHead:
 
     @cached_property
     def generator(self) -> Any:
-        return load_model("gath", self._generator_source, self.device)
+        return load_generator(self._generator_source, self.device)
 
     @cached_property
     def speech(self) -> Any:
-        return load_model("audio2au", self._speech_source, self.device)
+        return load_speech(self._speech_source)
 
     def speak(self, portrait: Picture, sound: str | Path, options: FrameOptions | None = None, **changes: Any) -> Clip:
         """The portrait saying what is heard in `sound` (anything ffmpeg decodes, a video's own track too).
@@ -197,4 +197,4 @@ class TalkingHead:
         found, warning = find_face(image, self.tracker, options.face, name)
         if warning:
             warnings.warn(warning)
-        return make_puppet(image, found, self.generator, self.tracker, self.device, options.crop, options.enhance)
+        return make_puppet(image, found, self.generator, self.tracker, options.crop, options.enhance)

@@ -29,19 +29,16 @@ class StubGenerator:
         self.decoded = 0  # frames so far
 
     def encode(self, picture, units):
-        assert picture.shape == (1, 3, SIZE, SIZE) and units.shape == (1, len(UNIT_NAMES))
-        assert -1 <= picture.min() < -0.2 and 0.2 < picture.max() <= 1
+        assert picture.shape == (SIZE, SIZE, 3) and picture.dtype == np.uint8 and units.shape == (len(UNIT_NAMES),)
         return SimpleNamespace(picture=picture, units=units)
 
     def decode(self, code, units):
-        import torch
-
         self.decoded += len(units)
         jaw = units[:, INDEX["JawOpen"], None, None, None]
-        middle = torch.zeros(1, 1, SIZE, SIZE)
+        middle = np.zeros((1, 1, SIZE, SIZE), np.float32)
         middle[..., SIZE // 4 : -SIZE // 4, SIZE // 4 : -SIZE // 4] = 1
-        flow = torch.cat([0 * jaw * middle, -0.1 * jaw * middle], 1)
-        colour = torch.tensor([1.0, -1.0, -1.0])[None, :, None, None].expand(len(units), 3, SIZE, SIZE)
+        flow = np.concatenate([0 * jaw * middle, -0.1 * jaw * middle], 1)
+        colour = np.broadcast_to(np.array([1, -1, -1], np.float32)[:, None, None], (len(units), 3, SIZE, SIZE))
         return flow, jaw * middle, colour
 
 

@@ -12,7 +12,7 @@ import torch
 import audio2au
 import gath
 from gath.generator import FlowConfig, FlowGenerator
-from gath.ready import OnTorch, chosen, ready
+from gath.runtime import OnTorch, chosen, ready
 from talkinghead.face.align import alignment, crop
 from talkinghead.media.audio import decode
 
@@ -91,7 +91,7 @@ def test_one_frame_at_a_time_gives_the_same(weights):
 
 def test_loads_neither_torch_nor_what_training_needs():
     code = (
-        "import sys, numpy as np, gath.ready, audio2au; g = gath.ready.ready(device='auto');"
+        "import sys, numpy as np, gath, audio2au; g = gath.ready(device='auto');"
         "g.decode(g.encode(np.zeros((128, 128, 3), np.uint8), np.zeros(46, np.float32)), np.zeros((1, 46)));"
         "audio2au.ready().predict(np.zeros(16000, np.float32));"
         "print(*(m for m in ('torch', 'librosa', 'scipy', 'skimage') if m in sys.modules))"
@@ -105,7 +105,7 @@ def test_loads_neither_torch_nor_what_training_needs():
 
 
 def test_auto_is_the_processor_where_there_is_no_gpu(monkeypatch):
-    monkeypatch.setattr("gath.ready.nvidia_devices", lambda: 0)
+    monkeypatch.setattr("gath.runtime.nvidia_devices", lambda: 0)
     assert chosen("auto") == "cpu" and chosen("mps") == "mps"
 
 

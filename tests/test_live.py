@@ -38,7 +38,7 @@ def test_a_streamed_run_equals_the_offline_run_frame_by_frame(head, small, speec
 
 
 def test_the_same_with_the_models_that_ship(tracker, small, tmp_path, monkeypatch):
-    """Decoded one by one offline too: eight at once are rounded differently by torch, in a few pixels."""
+    """Decoded one by one offline too: several at once may be rounded differently, in a few pixels."""
     monkeypatch.setattr(pipeline, "BATCH", 1)
     demo, rate = soundfile.read(Path(package.__file__).parent / "assets" / "demo_voice.flac", dtype="int16", stop=26000)
     soundfile.write(tmp_path / "voice.wav", demo, RATE)  # at a wrong rate, which does not matter here

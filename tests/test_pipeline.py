@@ -137,7 +137,7 @@ def test_units_out_of_range_are_refused(head, astronaut, bad):
 def test_edit_moves_what_is_named_and_neutral_suppresses_the_rest(head, astronaut, astronaut_face):
     wanted = []
     head.generator.decode, decode = (
-        lambda code, units: wanted.append(units[0].numpy().copy()) or decode(code, units),
+        lambda code, units: wanted.append(units[0].copy()) or decode(code, units),
         head.generator.decode,
     )
     image = head.edit(astronaut, {"JawOpen": 0.6, "Puff": 1.0})

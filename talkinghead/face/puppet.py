@@ -73,7 +73,6 @@ def make_puppet(
     found: TrackedFace,
     generator: Any,
     tracker: Tracker,
-    device: str = "cpu",
     crop: bool = False,
     enhance: bool = False,
 ) -> Puppet:
@@ -86,7 +85,11 @@ def make_puppet(
     size, points = generator.config.size, found.points
     to_face, to_trial = alignment(points, size), alignment(points, TRIAL_SIDE)
     aligned = cut(image, to_face, size)
-    decode = partial(_decode, generator, device, _encode(generator, device, aligned, found.units))
+    code = generator.encode(aligned, found.units)
+
+    def decode(units: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
+        return zip(*generator.decode(code, units))
+
     # A generator that paints the whole face, skin and all, is not to have it tinted.
     tone = MouthTone(aligned, transform(to_face, points)) if generator.warps else None
     to_face = alignment(transform(to_trial, points), size)
@@ -95,22 +98,6 @@ def make_puppet(
         image, points = square(image, points)
     renderer = Renderer(image, alignment(points, size), size, enhance, tone)
     return Puppet(found.units, renderer, decode, partial(lip_gaps, decode, trial, tracker))
-
-
-def _encode(generator: Any, device: str, face: np.ndarray, units: np.ndarray) -> Any:
-    import torch
-
-    picture = torch.from_numpy(face).permute(2, 0, 1)[None].float() / 127.5 - 1
-    with torch.inference_mode():
-        return generator.encode(picture.to(device), torch.from_numpy(units)[None].to(device))
-
-
-def _decode(generator: Any, device: str, code: Any, units: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
-    import torch
-
-    with torch.inference_mode():
-        motion = generator.decode(code, torch.from_numpy(units).to(device))
-        return zip(*(part.float().cpu().numpy() for part in motion))
 
 
 def lip_gaps(decode: Decode, trial: Renderer, tracker: Tracker, units: np.ndarray) -> np.ndarray:

@@ -145,7 +145,7 @@ class Batch:
     files that no batch made. An object of this class can be sent to another process.
     """
 
-    def __init__(self, out: str | Path, weights: str | Path | None = None, device: str = "cpu", force: bool = False):
+    def __init__(self, out: str | Path, weights: str | Path | None = None, device: str = "auto", force: bool = False):
         self.out, self.device, self.force = Path(out).absolute(), device, force
         self.weights = None if weights is None else str(Path(weights).absolute())
 

@@ -33,7 +33,9 @@ class Models:
     """Which weights, and where they run."""
 
     generator: Path | None = option(None, "Weights of another generator.", Path)
-    device: str = option("cpu", "Where the generator runs: cpu, cuda, mps.")
+    device: str = option(
+        "auto", "Where the generator runs: cpu, cuda, mps. Default: a GPU that torch can use, or the CPU."
+    )
 
     def head(self) -> TalkingHead:
         """Raises ModelError when a model is first needed."""
