@@ -8,6 +8,7 @@ coordinates (flow, warps, the last sums) is in single precision at all times.
 
 from __future__ import annotations
 
+import threading
 from typing import NamedTuple
 
 import cv2
@@ -41,6 +42,7 @@ class LeanFlow:
         self._encoder = Layers(state, "encoder.")
         seen = [-1, half, half, config.features + 12 + 2]
         self._painter = request(_painter(Layers(state, "painter."), seen, 2 * k), precise=False)
+        self._painting = threading.Lock()  # a request does one thing at a time
         self._window = _fade(side)
         self._half_window = self._window.reshape(half, 2, half, 2).mean((1, 3))[..., None]
         self._half_grid, self._grid = _grid(half), _grid(side)
@@ -62,7 +64,8 @@ class LeanFlow:
         flow = ((units - code.units) @ code.basis).reshape(-1, half, half, 2) * self._half_window
         seen = np.stack([self._look(code, one) for one in flow])
         told = np.concatenate([units, np.broadcast_to(code.units, units.shape)], 1)
-        painted = self._painter.infer([seen, told], share_inputs=True)[0]
+        with self._painting:
+            painted = self._painter.infer([seen, told], share_inputs=True)[0]
         flow += np.float32(RESIDUAL_FLOW) * np.tanh(painted[..., :2]) * self._half_window
         mask, colour = _shuffled(painted[..., 2:6]), _shuffled(painted[..., 6:])
         mask = self._window / (1 + np.exp(-mask[..., 0]))

@@ -23,6 +23,7 @@ import numpy as np
 
 from talkinghead.errors import ClipError, UnitsError
 from talkinghead.face.puppet import Puppet, make_puppet
+from talkinghead.media.threads import ahead
 from talkinghead.media.timing import frames_in
 from talkinghead.models import load_generator, load_speech
 from talkinghead.options import FrameOptions, PortraitOptions
@@ -33,7 +34,8 @@ from talkinghead.units.track import UnitTrack, check_unit
 if TYPE_CHECKING:
     from talkinghead.face.tracker import Tracker
 
-BATCH = 8  # frames decoded at once: more is no faster on a CPU
+BATCH = 4  # frames decoded at once: more is no faster on a CPU
+BATCHES_AHEAD = 2  # decoded while the frames before them are drawn
 MAX_FACES = 5
 AGAPE = 0.06  # inter-ocular distances between lips at rest that anybody sees
 
@@ -55,9 +57,14 @@ class Clip:
         self._puppet, self._source, self._closing = puppet, units, closing
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        while batch := list(itertools.islice(self._source, BATCH)):
-            for self.units, frame in zip(batch, self._puppet.draw(np.stack(batch), self._closing)):
+        for batch, frames in ahead(self._begun(), BATCHES_AHEAD):
+            for self.units, frame in zip(batch, frames):
                 yield frame
+
+    def _begun(self) -> Iterator[tuple[list[np.ndarray], Iterator[np.ndarray]]]:
+        """Units and what the generator makes of them; the frames are drawn when they are asked for."""
+        while batch := list(itertools.islice(self._source, BATCH)):
+            yield batch, self._puppet.draw(np.stack(batch), self._closing)
 
 
 class TalkingHead:

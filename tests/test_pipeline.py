@@ -15,7 +15,7 @@ import talkinghead
 from talkinghead.errors import ClipError, ModelError, PortraitError, SoundError, UnitsError
 from talkinghead.media import audio
 from talkinghead.media.video import VideoWriter
-from talkinghead.pipeline import BATCH, TalkingHead
+from talkinghead.pipeline import BATCH, BATCHES_AHEAD, TalkingHead
 from talkinghead.units.names import INDEX, UNIT_NAMES
 from talkinghead.units.track import UnitTrack
 
@@ -88,7 +88,7 @@ def test_frames_are_made_when_asked_for(head, astronaut, voice):
     frames = iter(head.speak(astronaut, voice))
     assert head.generator.decoded == 0
     next(frames)
-    assert head.generator.decoded == BATCH
+    assert BATCH <= head.generator.decoded <= (1 + BATCHES_AHEAD) * BATCH
 
 
 def test_memory_does_not_grow_with_the_length(head, astronaut, monkeypatch, voice):

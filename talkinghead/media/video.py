@@ -17,19 +17,18 @@ import numpy as np
 from talkinghead.errors import ClipError, OutputError
 from talkinghead.media.audio import TIMELINE, probe
 from talkinghead.media.ffmpeg import Ffmpeg, existing_file, head, read_input
+from talkinghead.media.threads import Feed
+from talkinghead.media.yuv import to_yuv
 
 SOUND_RATE = 48000  # Hz; the one rate that AAC and Opus both take
 NAMED_CHANNELS = 8  # ffmpeg knows how to downmix layouts with a name; beyond these few have one, and the mean stands in
 GIF_MAX_FPS = 50  # browsers slow frames of less than 2/100 s down to 10 a second
 CLIP_MAX_FPS = 240  # a container may declare its clock's rate instead, such as 1000
 CLIP_DEFAULT_FPS = Fraction(30)
+WAITING_FRAMES = 2  # made while ffmpeg takes the one before
 
 _EXACT = "flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"  # the quick conversion darkens by one level
-# BT.709 in limited range, and tagged so: what browsers and QuickTime expect.
-_YUV420 = (
-    f"scale=out_color_matrix=bt709:out_range=tv:{_EXACT},"
-    "format=yuv420p,setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv"
-)
+_TAGS = "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv"  # what yuv.to_yuv makes
 # The palette of the first frame serves all: nothing is kept from frame to frame, the background does not flicker, and
 # a palette for each frame costs twenty times as much.
 _PALETTE = (
@@ -51,8 +50,8 @@ class Format:
     container: list[str]
 
 
-_MP4 = Format(["-vf", _YUV420, *_H264], ["-c:a", "aac", "-aac_coder", "fast", "-b:a", "160k"], _FASTSTART)
-_WEBM = Format(["-vf", _YUV420, *_VP9], ["-c:a", "libopus", "-b:a", "112k"], [])
+_MP4 = Format(["-vf", _TAGS, *_H264], ["-c:a", "aac", "-aac_coder", "fast", "-b:a", "160k"], _FASTSTART)
+_WEBM = Format(["-vf", _TAGS, *_VP9], ["-c:a", "libopus", "-b:a", "112k"], [])
 FORMATS = {".mp4": _MP4, ".mov": _MP4, ".webm": _WEBM, ".gif": Format(["-vf", _PALETTE], None, [])}
 
 
@@ -127,17 +126,19 @@ class VideoWriter:
         self._silent = self._target.with_name(f".talkinghead-{token}-silent{suffix}")
         self._muxed = self._target.with_name(f".talkinghead-{token}{suffix}")
         self._shape = (height, width, 3)
-        even = self._format.sound is not None  # the formats with sound are those in yuv420p
-        self._pad = ((0, height % 2 * even), (0, width % 2 * even), (0, 0))
+        self._yuv = self._format.sound is not None  # the formats with sound are those in yuv420p
+        self._pad = ((0, height % 2 * self._yuv), (0, width % 2 * self._yuv), (0, 0))
         self._fps = Fraction(fps)
         self._ffmpeg: Ffmpeg | None = None
 
     def __enter__(self) -> VideoWriter:
         height, width = (side + after for side, (_, after) in zip(self._shape[:2], self._pad))
         rate = f"{self._fps.numerator}/{self._fps.denominator}"
-        raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-framerate", rate, "-i", "pipe:0"]
+        pixels = "yuv420p" if self._yuv else "rgb24"
+        raw = ["-f", "rawvideo", "-pix_fmt", pixels, "-s", f"{width}x{height}", "-framerate", rate, "-i", "pipe:0"]
         container = [] if self._sound else self._container()
         self._ffmpeg = Ffmpeg([*raw, *self._format.picture, *container, f"file:{self._silent}"], stdin=True)
+        self._feed = Feed(self._ffmpeg.process.stdin, WAITING_FRAMES)
         return self
 
     def _container(self) -> list[str]:
@@ -145,16 +146,25 @@ class VideoWriter:
         return ["-metadata", f"title={notice}", "-metadata", f"comment={notice}", *self._format.container]
 
     def write(self, frame: np.ndarray) -> None:
-        """Append one RGB uint8 [height, width, 3] frame. Raises OutputError if ffmpeg has stopped taking them."""
-        if frame.shape != self._shape or frame.dtype != np.uint8:
+        """Append one RGB uint8 frame [height, width, 3]; or, unless this is a .gif, one in the encoder's colours, see
+        `planar_shape`, which then must not change any more. Raises OutputError if ffmpeg has stopped taking them."""
+        if frame.dtype != np.uint8 or frame.shape not in (self._shape, self.planar_shape):
             raise ValueError(f"a frame is uint8 {self._shape}, not {frame.dtype} {frame.shape}")
-        if self._pad != ((0, 0),) * 3:
-            frame = np.pad(frame, self._pad, mode="edge")
+        if frame.shape == self._shape:
+            if self._pad != ((0, 0),) * 3:
+                frame = np.pad(frame, self._pad, mode="edge")
+            frame = to_yuv(frame) if self._yuv else frame.copy()
         try:
-            self._ffmpeg.process.stdin.write(np.ascontiguousarray(frame).data)
+            self._feed.put(np.ascontiguousarray(frame).data)
         except OSError:  # a broken pipe: ffmpeg has ended, and says why
             raise self._failure(self._ffmpeg) from None
         self.frames += 1
+
+    @property
+    def planar_shape(self) -> tuple[int, int] | None:
+        """Of frames as media.yuv has them, height and width made even; None for a .gif, which takes RGB alone."""
+        height, width = (side + after for side, (_, after) in zip(self._shape[:2], self._pad))
+        return (height * 3 // 2, width) if self._yuv else None
 
     def _failure(self, ffmpeg: Ffmpeg) -> OutputError:
         ffmpeg.wait()
@@ -166,7 +176,7 @@ class VideoWriter:
         if not self.frames:
             raise OutputError(f"{self.path}: there is no frame to write; give a longer sound")
         try:
-            self._ffmpeg.process.stdin.close()
+            self._feed.finish()
         except OSError:
             raise self._failure(self._ffmpeg) from None
         if self._ffmpeg.wait() != 0:
@@ -203,6 +213,7 @@ class VideoWriter:
                 self._finish()
         finally:
             self._ffmpeg.kill()
+            self._feed.end()
             self._silent.unlink(missing_ok=True)
             self._muxed.unlink(missing_ok=True)
 

@@ -1,0 +1,95 @@
+"""Work in other threads: order, bounds, errors, and ends that leave nothing running."""
+
+import os
+import threading
+import time
+
+import pytest
+
+from talkinghead.media.threads import Feed, ahead
+
+
+def test_the_same_items_made_in_another_thread():
+    threads = set()
+
+    def items():
+        for i in range(50):
+            threads.add(threading.current_thread())
+            yield i
+
+    assert list(ahead(items(), 3)) == list(range(50))
+    assert threading.current_thread() not in threads
+
+
+def test_no_more_than_so_many_are_made_ahead():
+    made = []
+    items = ahead((made.append(i) or i for i in range(100)), 4)
+    for i in range(10):
+        assert next(items) == i
+        time.sleep(0.01)
+        assert len(made) <= i + 1 + 4 + 1
+    assert len(made) > 10
+    items.close()
+
+
+def test_they_are_made_while_the_ones_before_are_used():
+    def slow():
+        for i in range(10):
+            time.sleep(0.02)
+            yield i
+
+    start = time.perf_counter()
+    for _ in ahead(slow(), 2):
+        time.sleep(0.02)
+    assert time.perf_counter() - start < 0.35  # one after the other takes 0.4
+
+
+def test_what_making_raises_comes_in_its_turn():
+    def items():
+        yield 1
+        raise KeyError("two")
+
+    seen = ahead(items(), 5)
+    assert next(seen) == 1
+    with pytest.raises(KeyError, match="two"):
+        next(seen)
+
+
+def test_stopping_early_closes_the_items_and_ends_the_thread():
+    closed, before = [], threading.active_count()
+
+    def items():
+        try:
+            while True:
+                yield 0
+        finally:
+            closed.append(True)
+
+    seen = ahead(items(), 2)
+    next(seen)
+    seen.close()
+    assert closed and threading.active_count() == before
+
+
+def test_a_feed_writes_all_in_order():
+    read, write = os.pipe()
+    feed, got = Feed(os.fdopen(write, "wb"), 2), []
+    reader = threading.Thread(target=lambda: got.append(os.fdopen(read, "rb").read()))
+    reader.start()
+    parts = [bytes([i]) * 100_000 for i in range(20)]
+    for part in parts:
+        feed.put(part)
+    feed.finish()
+    reader.join()
+    assert got == [b"".join(parts)]
+
+
+def test_a_broken_pipe_is_told_and_nothing_waits_for_ever():
+    read, write = os.pipe()
+    feed = Feed(os.fdopen(write, "wb"), 2)
+    os.close(read)
+    with pytest.raises(BrokenPipeError):
+        for _ in range(10):
+            feed.put(bytes(100_000))
+            time.sleep(0.01)
+    feed.end()
