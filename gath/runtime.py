@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-import gath
+from gath.files import DEFAULT, load, read
 from gath.flow_config import FlowConfig
 
 AUTO = "auto"
@@ -66,12 +66,12 @@ def ready(source: Any = None, device: str = AUTO) -> Generator:
         return OnTorch(source) if hasattr(source, "parameters") else source
     device = chosen(device)
     if device == "cpu":
-        kind, config, state = gath.read(source or gath.DEFAULT)
+        kind, config, state = read(source or DEFAULT)
         if kind == "flow":
             from gath.lean import LeanFlow
 
             return LeanFlow(FlowConfig.from_json(config), state)
-    return OnTorch(gath.load(source, device))
+    return OnTorch(load(source, device))
 
 
 def chosen(device: str) -> str:
