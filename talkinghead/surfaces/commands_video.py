@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from talkinghead.options import FrameOptions
+from talkinghead.samples import DEMO, VOICE
 from talkinghead.surfaces.cli_options import ForceOption, Models, OutputOption, PortraitArg, Signing
 from talkinghead.surfaces.running import check_outputs, film
 
@@ -52,16 +53,11 @@ def demo(
     signing: Signing,
     force: ForceOption = False,
 ) -> None:
-    """Make a public-domain portrait speak, to see that everything works.
+    """Make the portrait of somebody who does not exist speak, to see that everything works.
 
     talkinghead demo -o demo.mp4
     """
     check_outputs(output, None, force)
     seal = signing.seal(output)
-    from importlib.resources import as_file, files
-
-    import skimage.data
-
-    with as_file(files("talkinghead") / "assets" / "demo_voice.flac") as voice:
-        film(Models().head().speak(skimage.data.astronaut(), voice), output, voice, None, force, seal)
+    film(Models().head().speak(DEMO, VOICE), output, VOICE, None, force, seal)
     print(f"{output} is written; play it")
