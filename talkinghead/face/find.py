@@ -15,8 +15,18 @@ from talkinghead.face.tracker import TrackedFace
 TRACK_SIDE = 1280  # longest side, in pixels, of what the tracker is shown: it looks at 192 to 256 pixels anyway
 MIN_FACE = 48  # pixels of width, half the narrowest face that gives good results
 MAX_YAW, MAX_PITCH = 35.0, 30.0  # degrees; beyond, half the mouth is out of sight
+# MediaPipe's mesh points on the edge of the face, clockwise in the picture from the middle of the forehead.
+OVAL = (
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
+    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
+)  # fmt: skip
 
 _Search = Callable[[np.ndarray], list[TrackedFace]]
+
+
+def outline(face: TrackedFace) -> np.ndarray:
+    """The line around a face, clockwise from the middle of the forehead, [36, 2] pixels."""
+    return face.points[list(OVAL)]
 
 
 def find_face(
@@ -27,7 +37,7 @@ def find_face(
     `number` counts from 1, the widest; None takes the widest, with a warning when there are several. `tracker` should
     look for more than one. Raises PortraitError: no face, no such number, too small, turned too far.
     """
-    faces = _search(image, tracker)
+    faces = find_faces(image, tracker)
     if not faces:
         raise PortraitError(f"{name}: no face found; use a picture with one face seen from the front")
     if number is not None and not 1 <= number <= len(faces):
@@ -45,8 +55,8 @@ def find_face(
     return face, f"{name}: {len(faces)} faces, the largest is used; --face 2 takes the next" if several else None
 
 
-def _search(image: np.ndarray, tracker: _Search) -> list[TrackedFace]:
-    """Faces of the whole picture; failing that of a padded one, where the face fills the frame; failing that of
+def find_faces(image: np.ndarray, tracker: _Search) -> list[TrackedFace]:
+    """Every face of a picture, the widest first: of the whole; failing that of a padded one, where the face fills the frame; failing that of
     overlapping squares, where it is small: the detector sees only faces over about a tenth of the width."""
     height, width = image.shape[:2]
     faces = _track(image, tracker)

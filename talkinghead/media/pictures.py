@@ -45,6 +45,23 @@ def read_portrait(path: str | Path) -> np.ndarray:
         raise PortraitError(f"{path}: {reason}; save it again as .jpg or .png") from None
 
 
+def at_most(image: np.ndarray, side: int) -> np.ndarray:
+    """The picture itself, or reduced where it is larger than `side` pixels."""
+    scale = side / max(image.shape[:2])
+    if scale >= 1:
+        return image
+    import cv2
+
+    return cv2.resize(image, [max(1, round(scale * n)) for n in image.shape[1::-1]], interpolation=cv2.INTER_AREA)
+
+
+def jpeg(image: np.ndarray) -> bytes:
+    """A photograph [H, W, 3] as it is, as JPEG: without the notice that write_picture adds to what is made."""
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "JPEG", quality=90)
+    return file.getvalue()
+
+
 def write_picture(
     path: str | Path, image: np.ndarray, force: bool = False, seal: Callable[[Path, str], None] | None = None
 ) -> None:

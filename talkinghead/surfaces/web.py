@@ -51,12 +51,13 @@ def serve(head: TalkingHead, host: str, port: int, megabytes: int, limits: Limit
     with tempfile.TemporaryDirectory(prefix="talkinghead-web-", ignore_cleanup_errors=True) as folder:
         os.environ.update(GRADIO_TEMP_DIR=folder, GRADIO_ANALYTICS_ENABLED="False", HF_HUB_DISABLE_TELEMETRY="1")
         try:
-            import gradio
+            import gradio  # noqa: F401, told from its parts' own errors
             from starlette.middleware import Middleware
             from starlette.middleware.trustedhost import TrustedHostMiddleware
         except ImportError:
             raise ModelError("the web page needs a package more; pip install 'talkinghead[web]'") from None
-        from talkinghead.surfaces.web_page import STYLE, build
+        from talkinghead.surfaces.web_page import build
+        from talkinghead.surfaces.web_style import style, theme
 
         room = Room(head, folder, limits)
         room.load()
@@ -69,7 +70,7 @@ def serve(head: TalkingHead, host: str, port: int, megabytes: int, limits: Limit
             page.launch(
                 server_name=host, server_port=port, max_file_size=f"{megabytes}mb", inbrowser=browser, share=False,
                 prevent_thread_lock=True, quiet=True, footer_links=[], run_history=False, ssr_mode=False, pwa=False,
-                mcp_server=False, enable_monitoring=False, theme=gradio.themes.Default(), css=STYLE,
+                mcp_server=False, enable_monitoring=False, theme=theme(), css=style(),
                 app_kwargs={"middleware": guards},
             )  # fmt: skip
             print(f"talkinghead: the page is at http://{host}:{port}/ until Ctrl-C", file=sys.stderr, flush=True)

@@ -70,6 +70,20 @@ class Sitting:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """A portrait before anything is made of it: a JPEG of its `width` and `height`, reduced to PREVIEW_SIDE, the
+    outline [36, 2] of every face in its pixels, the widest first, which one would speak, from 1 (None: it cannot), and
+    what is to be said of it."""
+
+    jpeg: bytes
+    width: int
+    height: int
+    faces: list[np.ndarray]
+    taken: int | None
+    remark: str
+
+
+@dataclass(frozen=True)
 class Made:
     """A finished file, and the CSV of its units."""
 
@@ -133,6 +147,35 @@ class Room:
                     clip = self.head.speak(puppet, voice, options)
             self._film(clip, made, voice, sign, tell)
         return made
+
+    def look_at(self, portrait: str | Path, face: int | None = None) -> Seen:
+        """Where the faces of a portrait are, and whether the one that is asked for can speak. Raises PortraitError for
+        what is no picture."""
+        from talkinghead.face.find import find_face, find_faces, outline
+        from talkinghead.media.pictures import at_most, jpeg, read_portrait
+
+        image = at_most(read_portrait(portrait), MAX_SIDE)
+        taken = face or 1
+        with self._lock:
+            faces = find_faces(image, self.head.tracker)
+            try:
+                find_face(image, self.head.tracker, taken, str(portrait))
+                remark = (
+                    f"{len(faces)} faces found; face {taken} is to speak" if len(faces) > 1 else "the face is found"
+                )
+            except PortraitError as error:
+                taken, remark = None, self.plain(error)
+        small = at_most(image, PREVIEW_SIDE)
+        scale = small.shape[1] / image.shape[1]
+        return Seen(jpeg(small), *small.shape[1::-1], [scale * outline(f) for f in faces], taken, remark)
+
+    def sample(self, path: Path) -> Path:
+        """A copy of a file that comes with the package, where visitors may have it from."""
+        copy = self.folder / "samples" / path.name
+        if not copy.exists():
+            copy.parent.mkdir(exist_ok=True)
+            shutil.copyfile(path, copy)
+        return copy
 
     def sit(self, portrait: str | Path | None, look: PortraitOptions = PortraitOptions()) -> Sitting:
         """Make a portrait ready for `preview` and `picture`. Raises PortraitError."""
@@ -252,16 +295,11 @@ class Room:
 
 def _at_most(path: Path, side: int) -> Path | np.ndarray:
     """The file itself, which errors then name, or its picture reduced where it is larger than `side` pixels."""
-    from talkinghead.media.pictures import read_portrait
+    from talkinghead.media.pictures import at_most, read_portrait
 
     image = read_portrait(path)
-    scale = side / max(image.shape[:2])
-    if scale >= 1:
-        return path
-    import cv2
-
-    size = [max(1, round(scale * length)) for length in image.shape[1::-1]]
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    small = at_most(image, side)
+    return path if small is image else small
 
 
 def _refuse_list(path: str | Path, error: type[TalkingHeadError]) -> None:

@@ -1,0 +1,101 @@
+"""The tab Speak: a portrait and a voice in; the face outlined, then the video playing over the plot of its units."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from talkinghead.samples import PORTRAITS, VOICE
+from talkinghead.surfaces.web_controls import Controls
+from talkinghead.surfaces.web_expressions import liveliest
+from talkinghead.surfaces.web_parts import (
+    Visits,
+    heavy,
+    light,
+    outlined,
+    plainly,
+    plotted,
+    portrait_upload,
+    samples,
+    units_plot,
+    upload,
+)  # fmt: skip
+from talkinghead.surfaces.web_room import Room
+from talkinghead.units.convert import read_csv
+
+INVITATION = "Click a face, and it speaks. Nobody here exists."
+# On a narrow screen the stage may be out of sight when something begins there.
+TO_STAGE = "() => document.querySelector('#speak-stage').scrollIntoView({behavior: 'smooth', block: 'nearest'})"
+
+
+def speak_tab(room: Room, visits: Visits) -> None:
+    """The tab, where this is called."""
+    with gr.Row(elem_classes="studio"):
+        with gr.Column(scale=2, elem_classes="desk"):
+            gr.HTML(f"<p>{INVITATION}</p>", elem_classes="note")
+            faces = samples("speak")
+            portrait = portrait_upload("speak-portrait")
+            voice = upload(
+                gr.Audio(
+                    label="Voice", sources=["upload", "microphone"], type="filepath", buttons=[], elem_id="speak-voice"
+                )
+            )
+            with gr.Row():
+                start = gr.Button("Speak", variant="primary", scale=3, min_width=120, elem_id="speak-start")
+                stop = gr.Button("Stop", min_width=80, elem_id="speak-stop")
+            with gr.Accordion("Options", open=False, elem_id="speak-options"):
+                controls = Controls()
+                sign = gr.Checkbox(label="Sign (C2PA), with a certificate for tests")
+                au = upload(
+                    gr.File(label="Action units (CSV, JSON) instead of the voice's", type="filepath", height=110)
+                )
+        with gr.Column(scale=3, elem_classes="stage", elem_id="speak-stage"):
+            outline = gr.HTML(outlined(None), elem_id="speak-outline", elem_classes="outline")
+            video = gr.Video(
+                interactive=False, autoplay=True, buttons=["download"], visible=False, show_label=False,
+                elem_id="speak-video",
+            )  # fmt: skip
+            plot = units_plot("speak-plot", "Its action units, the six liveliest", 220, visible=False)
+            table = gr.File(label="All its action units", visible=False, height=70, elem_id="speak-units")
+
+    def before() -> list[dict]:
+        """The stage, as it is before a video is on it: outline, video, plot, table."""
+        return [gr.update(visible=True), *(gr.update(value=None, visible=False) for _ in range(3))]
+
+    def look(portrait, face):
+        if portrait is None:
+            return [gr.update(value=outlined(None), visible=True), *before()[1:]]
+        with plainly(room):
+            seen = room.look_at(portrait, face or None)
+        return [gr.update(value=outlined(seen), visible=True), *before()[1:]]
+
+    def sample(name, voice):
+        path = room.sample(PORTRAITS[name])
+        outline, *others = look(path, None)
+        return [str(path), voice or str(room.sample(VOICE)), outline, *others]
+
+    def speak(progress=gr.Progress(), request: gr.Request = None, *given):
+        portrait, voice, au, sign, *values = given
+        with plainly(room), visits.job(request, progress) as tell:
+            made = room.speak(portrait, voice, au, controls.read(values), sign=sign, tell=tell)
+        units = read_csv(made.units)
+        return [
+            gr.update(visible=False),
+            gr.update(value=str(made.path), visible=True),
+            plotted(units, liveliest(units), visible=True),
+            gr.update(value=str(made.units), visible=True),
+        ]
+
+    stage = [outline, video, plot, table]
+    inputs = [portrait, voice, au, sign, *controls.components]
+    made = {"fn": speak, "inputs": inputs, "outputs": stage, "show_progress_on": outline, **heavy()}
+    gr.on(
+        [portrait.upload, portrait.input, portrait.clear, controls.of("face").input], look,
+        [portrait, controls.of("face")], stage, trigger_mode="always_last", **light(),
+    )  # fmt: skip
+    for name, button in faces.items():
+        taken = button.click(lambda voice, name=name: sample(name, voice), voice, [portrait, voice, *stage], **light())
+        taken.success(**made)
+    start.click(before, None, stage, **light()).success(**made)
+    begins = [start.click, *(button.click for button in faces.values())]
+    gr.on(begins, None, js=TO_STAGE, queue=False, api_visibility="private")
+    stop.click(visits.stop, queue=False, api_visibility="private")
