@@ -109,6 +109,15 @@ def test_frame_rates(talkinghead, folder, rate, printed):
     assert printed in streams("out.mp4")
 
 
+def test_the_demo_is_large_enough_to_see_its_mouth(talkinghead, folder, tracker):
+    status, out, _ = talkinghead("demo")
+    assert (status, out) == (0, "demo.mp4 is written; play it\n")
+    frames = list(VideoReader("demo.mp4"))
+    assert len(frames) == 249 and frames[0].shape == (720, 720, 3)
+    assert tracker(frames[0])[0].width >= 300
+    assert "Audio: aac" in streams("demo.mp4")
+
+
 def test_edit(talkinghead, folder, astronaut):
     assert talkinghead("edit", "portrait.png", "JawOpen=60%", "Puff=1", "-o", "out.png") == (0, "", "")
     edited = np.asarray(Image.open("out.png"))

@@ -16,6 +16,7 @@ from talkinghead.errors import ClipError, ModelError, PortraitError, SoundError,
 from talkinghead.media import audio
 from talkinghead.media.video import VideoWriter
 from talkinghead.pipeline import BATCH, BATCHES_AHEAD, TalkingHead
+from talkinghead.samples import DEMO, VOICE
 from talkinghead.units.names import INDEX, UNIT_NAMES
 from talkinghead.units.track import UnitTrack
 
@@ -233,6 +234,12 @@ def test_the_models_that_ship_make_the_demo_speak(astronaut, tracker):
         assert np.array_equal(frame[:, :96], astronaut[:, :96]) and np.array_equal(frame[300:], astronaut[300:])
     assert max(asked) > 0.15
     assert np.corrcoef(asked, shown)[0, 1] > 0.8
+
+
+def test_the_demos_face_is_large_enough_to_see_its_mouth(tracker):
+    """At least 300 pixels wide in what `talkinghead demo` writes."""
+    frames = itertools.islice(TalkingHead().speak(DEMO, VOICE, fps=2), 5)
+    assert min(tracker(frame)[0].width for frame in frames) >= 300
 
 
 def test_clip_without_a_face(head, tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from talkinghead.errors import OutputError, PortraitError
-from talkinghead.face.find import MAX_YAW, MIN_FACE, find_face
+from talkinghead.face.find import MAX_YAW, MIN_FACE, OVAL, find_face, outline
 from talkinghead.face.tracker import TrackedFace
 from talkinghead.media.pictures import read_portrait, write_picture
 
@@ -240,3 +240,16 @@ def test_pose_signs(astronaut, tracker):
     np.testing.assert_allclose(plain * (-1, 1, -1), mirrored, atol=4)
     turned = cv2.warpAffine(astronaut, cv2.getRotationMatrix2D((224, 120), 20, 1), (512, 512))
     assert tracker(turned)[0].pose[2] - plain[2] == pytest.approx(20, abs=4)
+
+
+def test_the_outline_is_mediapipes_face_oval():
+    from mediapipe.tasks.python.vision import FaceLandmarksConnections
+
+    edges = {frozenset((c.start, c.end)) for c in FaceLandmarksConnections.FACE_LANDMARKS_FACE_OVAL}
+    assert {frozenset(pair) for pair in zip(OVAL, OVAL[1:] + OVAL[:1])} == edges
+
+
+def test_the_outline_runs_around_the_face(astronaut_face):
+    line = outline(astronaut_face).astype(np.float32)
+    assert cv2.contourArea(line, oriented=True) > 0  # clockwise in the picture
+    assert cv2.contourArea(line) / cv2.contourArea(cv2.convexHull(line)) > 0.95

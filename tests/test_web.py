@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-import base64
 import io
 import re
-import shlex
-import socket
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from conftest import left
 from PIL import Image
 
-from talkinghead.errors import ClipError, OptionError, OutputError, PortraitError, SoundError, TalkingHeadError
+from talkinghead.errors import ClipError, OptionError, SoundError, TalkingHeadError
 from talkinghead.media.ffmpeg import executable
 from talkinghead.media.video import VideoReader
 from talkinghead.options import PortraitOptions
-from talkinghead.surfaces import cli, web_room
+from talkinghead.samples import PORTRAITS, VOICE
+from talkinghead.surfaces import web_room
 from talkinghead.surfaces.web_expressions import GROUPS, PRESETS, expressions, group, liveliest
 from talkinghead.surfaces.web_room import PREVIEW_SIDE, Limits
 from talkinghead.units.convert import read_csv
@@ -155,6 +153,39 @@ def test_track_is_the_command(room, uploads, head):
     assert fps == 25
 
 
+def test_the_face_is_outlined_before_anything_runs(room, uploads, astronaut_face, head, monkeypatch):
+    monkeypatch.setattr(head.generator, "encode", None)  # nothing is made ready
+    seen = room.look_at(uploads / "portrait.png")
+    assert (seen.width, seen.height, seen.taken) == (512, 512, 1) and seen.remark == "This face speaks"
+    (line,) = seen.faces
+    points = astronaut_face.points
+    np.testing.assert_allclose([line.min(0), line.max(0)], [points.min(0), points.max(0)], atol=2)
+    inside = [cv2.pointPolygonTest(line.astype(np.float32), tuple(map(float, p)), False) >= 0 for p in points]
+    assert np.mean(inside) > 0.9
+    assert np.abs(np.asarray(Image.open(io.BytesIO(seen.jpeg)), int) - Image.open(uploads / "portrait.png")).mean() < 3
+
+
+def test_the_outline_fits_the_reduced_picture_and_tells_faces_apart(room, uploads, astronaut):
+    two = np.hstack([astronaut[:256, 96:352], astronaut[:256, 96:352]])
+    Image.fromarray(two).resize((3072, 1536)).save(uploads / "two.png")
+    seen = room.look_at(uploads / "two.png", 2)
+    assert (seen.width, seen.height, seen.taken) == (PREVIEW_SIDE, PREVIEW_SIDE // 2, 2)
+    left, right = sorted(line[:, 0].mean() for line in seen.faces)
+    assert right - left == pytest.approx(PREVIEW_SIDE / 2, abs=10)
+    assert seen.remark == "2 faces found; face 2 speaks"
+    third = room.look_at(uploads / "two.png", 3)
+    assert third.taken is None and third.remark.startswith("two.png: there is no face 3")
+
+
+def test_samples_are_the_portraits_of_the_package_and_can_be_had(room):
+    assert len(PORTRAITS) == 3
+    for path in (*PORTRAITS.values(), VOICE):
+        copy = room.sample(path)
+        assert copy.is_relative_to(room.folder) and copy.read_bytes() == path.read_bytes()
+        assert room.sample(path) == copy
+    assert all(room.look_at(path).taken == 1 for path in PORTRAITS.values())
+
+
 def test_liveliest_units_come_first():
     units = np.zeros((10, 46), np.float32)
     units[::2, INDEX["JawOpen"]], units[::2, INDEX["Puff"]] = 1, 0.5
@@ -197,90 +228,3 @@ def test_a_header_that_hides_the_length_is_found_out(room, uploads, monkeypatch)
         room.limits = Limits(seconds=0.1)
         room.track(uploads / "clip.mp4")
     assert left(room, uploads) == []
-
-
-# The page and the server, where Gradio is installed.
-
-
-@pytest.fixture
-def page():
-    pytest.importorskip("gradio", reason="needs pip install '.[web]'")
-    from talkinghead.surfaces import web_page
-
-    return web_page
-
-
-def test_the_page_holds_every_unit_and_offers_no_api(page, room):
-    blocks = page.build(room)
-    labels = [block.label for block in blocks.blocks.values() if isinstance(block, page.gr.Slider)]
-    assert set(UNIT_NAMES) <= set(labels)
-    assert blocks.analytics_enabled is False
-    assert {fn.api_visibility for fn in blocks.fns.values() if fn.targets[0][1] != "unload"} == {"private"}
-    heavy = [fn for fn in blocks.fns.values() if fn.concurrency_id == "heavy"]
-    assert len(heavy) == 3 and {fn.concurrency_limit for fn in heavy} == {1}
-
-
-def test_uploads_reach_us_untouched_and_nothing_is_fetched(page, tmp_path):
-    upload = page._upload(page.gr.Image(type="filepath"))
-    path = tmp_path / "text.jpg"
-    path.write_text("not a picture")
-    payload = upload.data_model(path=str(path))
-    assert upload.preprocess(payload) == str(path) and upload.preprocess(None) is None
-    with pytest.raises(page.gr.Error, match="not fetched"):
-        asyncio.run(upload.async_move_resource_to_block_cache("http://127.0.0.1/x.jpg"))
-
-
-def test_errors_are_the_command_lines_and_harmless_as_html(page, room, uploads):
-    with pytest.raises(page.gr.Error) as caught, page._plainly(room):
-        raise PortraitError(f"{uploads}/a.png: broken picture (<script>)")
-    assert caught.value.message == "a.png: broken picture (&lt;script&gt;)"
-
-
-def test_lines_are_thinned(page):
-    track = UnitTrack(np.arange(5000) / 25, np.random.default_rng(0).random((5000, 46), np.float32))
-    frame = page.lines(track, ["JawOpen", "Puff"])
-    assert len(frame) == 2 * page.PLOT_POINTS
-    row = frame[frame.unit == "Puff"].iloc[100]
-    assert row.value == pytest.approx(track.units[round(row.seconds * 25), INDEX["Puff"]])
-    assert len(page.lines(None, ["JawOpen"])) == 0
-
-
-def test_the_preview_is_inside_the_page(page):
-    found = re.search(r'src="data:image/jpeg;base64,([^"]+)"', page._picture(b"\xff\xd8"))
-    assert base64.b64decode(found[1]) == b"\xff\xd8"
-
-
-def test_a_taken_port_is_one_line():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        done = subprocess.run(
-            [*COMMAND, "--port", str(taken.getsockname()[1])], capture_output=True, text=True, timeout=60
-        )
-    assert done.returncode == 1 and re.fullmatch(r"talkinghead: port \d+ cannot be had on 127.*\n", done.stderr)
-
-
-def test_the_commands_of_the_docs_are_understood(monkeypatch):
-    blocks = re.findall(r"^```bash\n(.*?)^```", (ROOT / "docs" / "web.md").read_text(encoding="utf-8"), re.M | re.S)
-    served = []
-    monkeypatch.setattr("talkinghead.surfaces.web.serve", lambda head, *arguments: served.append(arguments))
-    for line in "".join(blocks).splitlines():
-        monkeypatch.setattr(sys, "argv", shlex.split(line, comments=True))
-        cli.app(standalone_mode=False)
-    assert served == [
-        ("127.0.0.1", 7860, 200, Limits(), False),
-        ("127.0.0.1", 7860, 200, Limits(), True),
-        ("127.0.0.1", 8080, 50, Limits(seconds=120), False),
-        ("0.0.0.0", 8080, 200, Limits(), False),
-    ]
-
-
-def test_without_gradio_it_says_how_to_get_it(monkeypatch):
-    from talkinghead.errors import ModelError
-    from talkinghead.surfaces.web import serve
-
-    monkeypatch.setitem(sys.modules, "gradio", None)
-    with pytest.raises(ModelError, match=r"pip install 'talkinghead\[web\]'"):
-        serve(None, "127.0.0.1", 0, 10, Limits(), False)
-    with pytest.raises(OutputError, match="port 99999 cannot be had"):
-        serve(None, "127.0.0.1", 99999, 10, Limits(), False)

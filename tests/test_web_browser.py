@@ -134,28 +134,84 @@ def slide(page, unit, value):
     )
 
 
+PLAYS = """async () => {
+    const video = document.querySelector('#speak-video video'), first = video.currentTime;
+    await new Promise(done => setTimeout(done, 500));
+    return [first, video.currentTime, video.videoWidth];
+}"""
+
+
+def playing(page):
+    """Waits for a video that plays without being told to; returns its width, in its pixels and on the page."""
+    page.wait_for_function("document.querySelector('#speak-video video')?.currentTime > 0.2")
+    first, then, width = page.evaluate(PLAYS)
+    assert then > first
+    return width, page.locator("#speak-video video").bounding_box()["width"]
+
+
 def test_a_portrait_and_a_voice_become_a_playing_video(page, files, tmp_path):
     give(page, "speak-portrait", files / "portrait.png")
+    page.locator("#speak-outline path.taken").wait_for()
     give(page, "speak-voice", files / "voice.wav")
-    page.wait_for_selector("#speak-portrait img")
     page.locator("#speak-voice").get_by_text("voice.wav").or_(page.locator("#speak-voice canvas")).first.wait_for()
     page.locator("#speak-start").click()
-    page.wait_for_function("document.querySelector('#speak-video video')?.readyState >= 2")
-    first, then, width = page.evaluate(
-        """async () => {
-            const video = document.querySelector('#speak-video video');
-            video.muted = true;
-            await video.play();
-            const first = video.currentTime;
-            await new Promise(done => setTimeout(done, 500));
-            return [first, video.currentTime, video.videoWidth];
-        }"""
-    )
-    assert then > first and width == 512
+    width, shown = playing(page)
+    assert width == 512 and shown > 0.4 * 1280
+    page.locator("#speak-plot").locator("canvas, svg.marks").first.wait_for()
     with page.expect_download() as download:
         page.locator("#speak-units a[download]").first.click()
     download.value.save_as(tmp_path / "units.csv")
     assert read_csv(tmp_path / "units.csv").units.shape == (25, 46)
+
+
+def test_one_click_from_a_sample_to_a_playing_video(page, files):
+    with page.expect_response(lambda response: "/upload?" in response.url and response.ok):
+        give(page, "speak-voice", files / "voice.wav")  # the visitor's own voice is kept
+    page.locator("#speak-voice").get_by_text("0:01").wait_for()
+    page.locator("#speak-sample-man").click()
+    page.locator("#speak-outline path.taken").wait_for()
+    assert playing(page)[0] == 720
+    assert page.evaluate("document.querySelector('#speak-video video').duration") == pytest.approx(1, abs=0.1)
+    page.locator("#speak-plot").locator("canvas, svg.marks").first.wait_for()
+    give(page, "speak-portrait", files / "portrait.png")  # and another begins with its outline again
+    page.locator('#speak-outline svg[viewBox="0 0 512 512"]').wait_for()
+    assert page.locator("#speak-video video").count() == 0
+
+
+def test_a_sample_has_a_voice_to_speak_with(page):
+    page.locator("#speak-sample-woman").click()
+    page.locator("#speak-voice").get_by_text("0:10").wait_for()
+    page.get_by_text(re.compile(r"\d+ s left")).wait_for()
+    page.locator("#speak-stop").click()
+    assert "stopped; nothing was kept" in toast(page)
+    page.locator("#speak-outline path.taken").wait_for()
+
+
+def test_a_sample_is_edited_at_one_click(page):
+    page.get_by_role("tab", name="Edit").click()
+    assert "Left and right are the subject's own" in page.locator("#edit-sides").inner_text()
+    page.locator("#edit-sample-old_man").click()
+    preview(page)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [(1280, 900), (390, 844)], ids=["desk", "phone"])
+def test_the_page_fits_and_follows_light_and_dark(browser, server, scheme, size):
+    page = browser.new_page(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)
+    page.goto(server)
+    page.locator("#speak-start").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    shade = sum(map(int, re.findall(r"\d+", ground)[:3])) / 3
+    assert shade > 200 if scheme == "light" else shade < 50
+    page.close()
+
+
+def test_no_face_is_said_where_the_face_would_be_outlined(page, tmp_path):
+    Image.new("RGB", (300, 300)).save(tmp_path / "grey.png")
+    give(page, "speak-portrait", tmp_path / "grey.png")
+    page.locator("#speak-outline figcaption.trouble").wait_for()
+    assert "grey.png: no face found" in page.locator("#speak-outline").inner_text()
 
 
 @pytest.mark.parametrize("way", ["button", "leaving"])

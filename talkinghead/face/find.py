@@ -56,8 +56,9 @@ def find_face(
 
 
 def find_faces(image: np.ndarray, tracker: _Search) -> list[TrackedFace]:
-    """Every face of a picture, the widest first: of the whole; failing that of a padded one, where the face fills the frame; failing that of
-    overlapping squares, where it is small: the detector sees only faces over about a tenth of the width."""
+    """Every face of a picture, the widest first: of the whole; failing that of a padded one, where the face fills the
+    frame; failing that of overlapping squares, where it is small: the detector sees only faces over about a tenth of
+    the width."""
     height, width = image.shape[:2]
     faces = _track(image, tracker)
     if not faces:

@@ -160,9 +160,7 @@ class Room:
             faces = find_faces(image, self.head.tracker)
             try:
                 find_face(image, self.head.tracker, taken, str(portrait))
-                remark = (
-                    f"{len(faces)} faces found; face {taken} is to speak" if len(faces) > 1 else "the face is found"
-                )
+                remark = f"{len(faces)} faces found; face {taken} speaks" if len(faces) > 1 else "This face speaks"
             except PortraitError as error:
                 taken, remark = None, self.plain(error)
         small = at_most(image, PREVIEW_SIDE)
