@@ -3,8 +3,8 @@
 Sound comes in in pieces of any size and one `Beat` goes out for every 25th of a second, LOOK_AHEAD frames behind the
 sound; the numbers do not depend on the pieces, and memory does not grow.
 
-A syllable's nucleus is a peak of loudness between 250 and 3500 Hz, where vowels are strong. How stressed it is tells its
-rise above the valley before it, its loudness and its pitch, each against what this voice has done of late (after
+A syllable's nucleus is a peak of loudness between 250 and 3500 Hz, where vowels are strong. How stressed it is, is told
+by its rise above the valley before it, its loudness and its pitch, each against what this voice has done of late (after
 Mermelstein 1975 and Silipo & Greenberg 1999, who found loudness and length, then pitch, to make stress in English).
 """
 
