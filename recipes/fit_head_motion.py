@@ -116,8 +116,9 @@ def gestures(poses: list[np.ndarray], events: list[dict], spoken: list[np.ndarra
         excess = (axes * np.maximum(values, 1e-3)) @ axes.T
         out[f"{name}_mean"] = moved.mean(0) / whole
         out[f"{name}_covariance"] = excess / whole**2 / strength
+        share = (np.diag(excess) / np.diag(usual)).round(2)
         print(
-            f"{name}: {len(moved)} events, mean {moved.mean(0).round(2)}, excess {np.diag(excess).round(2)} of {np.diag(usual).round(2)}"
+            f"{name}: {len(moved)} events, mean {moved.mean(0).round(2)} spreads, excess variance {share} of the usual"
         )
     return out
 
@@ -161,12 +162,10 @@ def main(data: Path, out: Path = Path("talkinghead/assets/head_motion.json")) ->
     stressed = [(pose, event["stress"][0] + 1) for (pose, _), event in zip(found, events)]
     real = np.mean([speed_at(pose, frames[frames < len(pose)]) for pose, frames in stressed])
     shifted = np.mean([chance(pose, frames, random) for pose, frames in stressed], 0)
-    print(
-        f"{len(found)} clips, {sum(len(p) for p in poses) / FPS:.0f} s; spread {model['spread'].round(2)} degrees; quiet {model['quiet']:.2f}"
-    )
-    print(
-        f"speed at stressed syllables {real:.2f} of the mean; shifted sound {shifted.mean():.2f}, at most {shifted.max():.2f}"
-    )
+    seconds = sum(map(len, poses)) / FPS
+    print(f"{len(found)} clips, {seconds:.0f} s; spread {model['spread'].round(2)} degrees; quiet {model['quiet']:.2f}")
+    print(f"speed at stressed syllables over the mean {real:.2f}")
+    print(f"the same with shifted sound {shifted.mean():.2f}, at most {shifted.max():.2f} of {SHIFTS}")
     out.write_text(json.dumps({name: np.round(value, 5).tolist() for name, value in model.items()}, indent=1) + "\n")
 
 

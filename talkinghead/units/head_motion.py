@@ -33,8 +33,8 @@ RETURN_SECONDS = 0.7
 AT_REST_SECONDS = (0.5, 2.5)  # of silence: from here on the head calms down, and is calm
 CALM = 0.12  # share of the innovations that is left then
 STIRS, CALMS = 0.2, 0.6  # seconds in which a head becomes active, and less so
-# Where a head has been of late is its middle: what leads away from the portrait for longer is taken back. That costs some
-# of the movement, and the learned spread is of movement faster than a second or two, so it is stretched.
+# Where a head has been of late is its middle: what leads away from the portrait for longer is taken back. That costs
+# some of the movement, and the learned spread is of movement faster than a second or two, so it is stretched.
 SETTLES = 2.5  # seconds
 STRETCH = 1.5
 FAR = 3.5  # spreads from the middle that a head does not go beyond

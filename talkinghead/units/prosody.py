@@ -21,7 +21,7 @@ BAND = (250.0, 3500.0)  # Hz
 PITCH = (65.0, 420.0)  # Hz
 VOICED = 0.5  # normalised autocorrelation from which a frame has a pitch
 # Loudness in decibels. The floor follows the quietest moment and rises slowly; the peak falls slowly, in speech only.
-QUIETEST_PEAK, QUIETEST_FLOOR = -42.0, -75.0
+QUIETEST_PEAK, QUIETEST_FLOOR = -52.0, -75.0
 FLOOR_RISE, PEAK_FALL = 3.0, 2.0  # dB a second
 ABOVE_FLOOR, BELOW_PEAK = 8.0, 28.0  # where level 0 lies, whichever is louder
 RISE = 0.08  # of the level, from the valley to the nucleus: less is no syllable

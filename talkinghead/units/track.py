@@ -5,16 +5,25 @@ from __future__ import annotations
 import difflib
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from talkinghead.errors import UnitsError
 from talkinghead.media.timing import DEFAULT_FPS
 from talkinghead.units.names import INDEX, UNIT_NAMES
-from talkinghead.units.pose import POSE_NAMES
+from talkinghead.units.pose import NEUTRAL, POSE_NAMES, relative
 
 CLOCKS = ("time", "frame")
+
+
+class Motion(NamedTuple):
+    """What moves one frame: `units` [46] float32, and the `pose` [6] of the head relative to the portrait."""
+
+    units: np.ndarray
+    pose: np.ndarray = NEUTRAL
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,15 @@ class UnitTrack:
     def pose_at(self, times: np.ndarray) -> np.ndarray | None:
         """Poses [N, 6] float32 in the same way."""
         return None if self.pose is None else self._at(times, self.pose)
+
+    def motion_at(self, time: float, head: float = 1.0) -> Motion:
+        """What moves a portrait at one time: the units, and the pose relative to the track's mean, `head` times."""
+        units, pose = self.at([time])[0], self.pose_at([time])
+        return Motion(units) if pose is None else Motion(units, relative(pose[0], self._usual, head))
+
+    @cached_property
+    def _usual(self) -> np.ndarray:
+        return self.pose.mean(0)
 
     def _at(self, times: np.ndarray, values: np.ndarray) -> np.ndarray:
         times = np.asarray(times, np.float64)
