@@ -28,8 +28,10 @@ from talkinghead.media.timing import frames_in
 from talkinghead.models import load_generator, load_speech
 from talkinghead.options import FrameOptions, PortraitOptions
 from talkinghead.units.driving import blinking, checked, sampled, spoken
+from talkinghead.units.life import Life
 from talkinghead.units.names import INDEX, UNIT_NAMES
 from talkinghead.units.pose import NEUTRAL, from_places, place
+from talkinghead.units.speech import SpeechStream
 from talkinghead.units.track import Motion, UnitTrack, check_unit
 
 if TYPE_CHECKING:
@@ -120,8 +122,16 @@ class TalkingHead:
         expected = frames_in(info.duration, fps) if info.duration is not None else None
         if puppet.lips.left > AGAPE:
             warnings.warn("the portrait's mouth is too open to close in the pauses; use a picture with closed lips")
-        stream = puppet.stream(self.speech, options)
+        stream = self.listen(puppet, options)
         return Clip(puppet, spoken(stream, sound), fps, expected, closing=True, turns=options.head > 0)
+
+    def listen(self, puppet: Puppet, options: FrameOptions) -> SpeechStream:
+        """What turns a voice, as it comes in, into the motion of a portrait made ready. Raises ModelError."""
+        fps, blink, life = options.rate, options.blink is not False, None
+        if options.head or not options.still:
+            life = Life(self.speech.sample_rate, fps, options.seed, options.head, options.still, blink)
+        seed = options.seed if blink else None
+        return puppet.stream(self.speech, fps, options.gains, seed, options.feeling, life)
 
     def animate(
         self,

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from talkinghead.face.lips import PHOTOGRAPHED_OPEN, Lips, fit
-from talkinghead.options import FrameOptions
 from talkinghead.units.life import Life
+from talkinghead.units.moods import Mood
 from talkinghead.units.names import lip_gap, lip_opening
 from talkinghead.units.speech import SpeechStream
 
@@ -52,14 +53,11 @@ class Puppet:
         """The resting face, and how its lips part; takes a few trial frames."""
         return fit(self.units, self.measure)
 
-    def stream(self, speech: Any, options: FrameOptions) -> SpeechStream:
+    def stream(
+        self, speech: Any, fps: Fraction, gain: np.ndarray, seed: int | None, mood: Mood, life: Life | None
+    ) -> SpeechStream:
         """What turns a voice into this portrait's motion."""
-        blink, fps = options.blink is not False, options.rate
-        life = None
-        if options.head or not options.still:
-            life = Life(speech.sample_rate, fps, options.seed, options.head, options.still, blink)
-        seed = options.seed if blink else None
-        return SpeechStream(speech, self.lips.rest, fps, options.gains, seed, options.feeling, self.lips, life)
+        return SpeechStream(speech, self.lips.rest, fps, gain, seed, mood, self.lips, life)
 
     def draw(self, units: np.ndarray, closing: bool = False, pose: np.ndarray | None = None) -> Iterator[np.ndarray]:
         """Frames, RGB uint8 [height, width, 3], under units [N, 46]; with `closing`, lips that they close do close, see

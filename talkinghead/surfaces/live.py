@@ -66,7 +66,7 @@ class Live:
         self._ear = self._new_ear()
 
     def _new_ear(self) -> Ear:
-        return Ear(self._puppet.stream(self._head.speech, self._options), self.sample_rate)
+        return Ear(self._head.listen(self._puppet, self._options), self.sample_rate)
 
     def push(self, samples: np.ndarray) -> list[np.ndarray]:
         """`samples` float32 [N], one channel in [-1, 1] -> the frames now certain, RGB uint8 [height, width, 3]."""
