@@ -28,6 +28,7 @@ import numpy as np
 import typer
 from scipy.ndimage import gaussian_filter1d
 
+from recipes.parts.stress import SHIFTS, shifted_speeds, speed_at
 from talkinghead.media.audio import decode
 from talkinghead.units.head_motion import EVENTS, MOST, STRESSED, response
 from talkinghead.units.prosody import FPS, Beat, Prosody
@@ -39,7 +40,6 @@ ORDER = 5
 RIDGE = 1e-6
 # Frames before and after an event between which the head is displaced by it, and the distance from any that is far.
 BEFORE, AFTER, FAR = 1, 4, 5
-SHIFTS = 200
 
 
 def clips(data: Path) -> list[tuple[np.ndarray, list[Beat]]]:
@@ -134,19 +134,6 @@ def left_for_wander(model: dict[str, np.ndarray], events: list[dict], frames: in
     return np.sqrt(np.maximum(1 - moved, 0.2))
 
 
-def speed_at(pose: np.ndarray, frames: np.ndarray) -> float:
-    """Mean angular speed in the three frames around `frames`, over the mean of all."""
-    speed = np.linalg.norm(np.gradient(gaussian_filter1d(pose, SMOOTH, axis=0), axis=0), axis=1)
-    around = gaussian_filter1d(speed, 1.0)
-    return float(around[frames].mean() / speed.mean())
-
-
-def chance(pose: np.ndarray, frames: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """The same for SHIFTS random shifts of the events, by a second at least."""
-    shifts = random.integers(FPS, max(len(pose) - FPS, FPS + 1), SHIFTS)
-    return np.array([speed_at(pose, (frames + shift) % len(pose)) for shift in shifts])
-
-
 def main(data: Path, out: Path = Path("talkinghead/assets/head_motion.json")) -> None:
     found = clips(data)
     poses = [freed(pose) for pose, _ in found]
@@ -157,11 +144,10 @@ def main(data: Path, out: Path = Path("talkinghead/assets/head_motion.json")) ->
     model = {"spread": np.median(spreads, 0)} | wander(poses, spoken) | gestures(poses, events, spoken)
     share = left_for_wander(model, events, sum(map(len, poses)))
     model["innovation"] = model["innovation"] * np.outer(share, share)
-    random = np.random.default_rng(0)
     # `Beat.stress` announces the nucleus of the next frame.
     stressed = [(pose, event["stress"][0] + 1) for (pose, _), event in zip(found, events)]
-    real = np.mean([speed_at(pose, frames[frames < len(pose)]) for pose, frames in stressed])
-    shifted = np.mean([chance(pose, frames, random) for pose, frames in stressed], 0)
+    real = np.mean([speed_at(pose, frames) for pose, frames in stressed])
+    shifted = np.mean([shifted_speeds(pose, frames, np.random.default_rng(0)) for pose, frames in stressed], 0)
     seconds = sum(map(len, poses)) / FPS
     print(f"{len(found)} clips, {seconds:.0f} s; spread {model['spread'].round(2)} degrees; quiet {model['quiet']:.2f}")
     print(f"speed at stressed syllables over the mean {real:.2f}")

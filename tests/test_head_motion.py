@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from conftest import commands_of
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -236,6 +237,18 @@ def test_a_tracks_pose_is_relative_to_its_mean_and_motions_are_not(head, astrona
     direct = poses_of(head.animate(puppet, (Motion(u, p) for u, p in zip(units, pose))))
     np.testing.assert_array_equal(direct, pose)
     np.testing.assert_array_equal(poses_of(head.animate(puppet, units)), np.tile(NEUTRAL, (20, 1)))
+
+
+def test_the_commands_of_the_page(head, astronaut, clip, voice, tmp_path, monkeypatch):
+    monkeypatch.setattr(Models, "head", lambda self: head)
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(astronaut).save("portrait.jpg")
+    voice.rename("speech.wav")
+    for arguments in commands_of("head.md")[0]:
+        done = CliRunner().invoke(cli.app, arguments)
+        assert done.exit_code == 0, (arguments, done.output, done.exception)
+        assert Path(arguments[arguments.index("-o") + 1]).stat().st_size
+    assert not set(POSE_NAMES) & set(Path("calm.csv").read_text().partition("\n")[0].split(","))
 
 
 @pytest.fixture

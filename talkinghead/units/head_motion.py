@@ -23,7 +23,7 @@ import numpy as np
 from talkinghead.units.pose import NEUTRAL
 from talkinghead.units.prosody import FPS, Beat
 
-STRESSED = 1.1  # of the voice's usual; the stress from which a syllable is a gesture's
+STRESSED = 1.0  # of the voice's usual; the stress from which a syllable is a gesture's
 MOST = 2.0  # a shout is no larger gesture than this
 EVENTS = ("stress", "begins", "ends")
 # A gesture is an impulse through three equal one-pole filters, whose speed is highest two frames later, at the nucleus
