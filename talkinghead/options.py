@@ -113,7 +113,8 @@ class PortraitOptions:
 @dataclass(frozen=True, kw_only=True)
 class FrameOptions(PortraitOptions):
     """How a portrait moves. `gain` and `mood` are text or numbers by name, see units.moods; `blink` None adds blinks
-    to a voice and none to given units. Raises OptionError."""
+    to a voice and none to given units; `head` multiplies the pose that a voice gives, or the driver's own; `still` is
+    for a voice. Raises OptionError."""
 
     fps: str | float | Fraction = option(DEFAULT_FPS, "Frames a second: 25, 29.97, 30000/1001.", check=frame_rate)
     gain: float | str | dict[str, float] = option(
@@ -121,7 +122,9 @@ class FrameOptions(PortraitOptions):
     )
     mood: str | dict[str, float] | None = option(None, "happy, sad:0.5, ...: docs/moods.md.", check=_mood)
     blink: bool | None = option(None, "Add blinks. Default: to a voice, not to given units.", bool)
-    seed: int = option(0, "Of the blinks.", int, least=0)
+    head: float = option(1.0, "How far the head moves: 0 not at all, 1.5 more.", float, least=0, most=3)
+    still: bool = option(False, "Leave gaze and brows still.", bool)
+    seed: int = option(0, "Of head, gaze, brows and blinks.", int, least=0)
 
     @property
     def rate(self) -> Fraction:

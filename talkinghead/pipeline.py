@@ -28,8 +28,11 @@ from talkinghead.media.timing import frames_in
 from talkinghead.models import load_generator, load_speech
 from talkinghead.options import FrameOptions, PortraitOptions
 from talkinghead.units.driving import blinking, checked, sampled, spoken
+from talkinghead.units.life import Life
 from talkinghead.units.names import INDEX, UNIT_NAMES
-from talkinghead.units.track import UnitTrack, check_unit
+from talkinghead.units.pose import NEUTRAL, from_places, place
+from talkinghead.units.speech import SpeechStream
+from talkinghead.units.track import Motion, UnitTrack, check_unit
 
 if TYPE_CHECKING:
     from talkinghead.face.tracker import Tracker
@@ -45,26 +48,34 @@ Picture = str | Path | np.ndarray | Puppet
 class Clip:
     """The frames of a video, RGB uint8 [height, width, 3], made as they are iterated over; once only.
 
-    `frames` is how many there will be, to the accuracy of the sound's header, or None if nobody knows yet; `units` are
-    those [46] of the frame last given.
+    `frames` is how many there will be, to the accuracy of the sound's header, or None if nobody knows yet; `units` [46]
+    and `pose` [6], relative to the portrait, are those of the frame last given; `turns` says whether there is any pose.
     """
 
     def __init__(
-        self, puppet: Puppet, units: Iterator[np.ndarray], fps: Fraction, frames: int | None, closing: bool = False
+        self,
+        puppet: Puppet,
+        motions: Iterator[Motion],
+        fps: Fraction,
+        frames: int | None,
+        closing: bool = False,
+        turns: bool = False,
     ):
-        self.width, self.height, self.fps, self.frames = puppet.width, puppet.height, fps, frames
+        self.width, self.height, self.fps, self.frames, self.turns = puppet.width, puppet.height, fps, frames, turns
         self.units: np.ndarray | None = None
-        self._puppet, self._source, self._closing = puppet, units, closing
+        self.pose: np.ndarray = NEUTRAL
+        self._puppet, self._source, self._closing = puppet, motions, closing
 
     def __iter__(self) -> Iterator[np.ndarray]:
         for batch, frames in ahead(self._begun(), BATCHES_AHEAD):
-            for self.units, frame in zip(batch, frames):
+            for (self.units, self.pose), frame in zip(batch, frames):
                 yield frame
 
-    def _begun(self) -> Iterator[tuple[list[np.ndarray], Iterator[np.ndarray]]]:
-        """Units and what the generator makes of them; the frames are drawn when they are asked for."""
+    def _begun(self) -> Iterator[tuple[list[Motion], Iterator[np.ndarray]]]:
+        """Motions and what the generator makes of them; the frames are drawn when they are asked for."""
         while batch := list(itertools.islice(self._source, BATCH)):
-            yield batch, self._puppet.draw(np.stack(batch), self._closing)
+            units, poses = (np.stack(part) for part in zip(*batch))
+            yield batch, self._puppet.draw(units, self._closing, poses)
 
 
 class TalkingHead:
@@ -98,8 +109,9 @@ class TalkingHead:
         """The portrait saying what is heard in `sound` (anything ffmpeg decodes, a video's own track too).
 
         The units that the voice gives count from a face at rest; they are multiplied by the gain and added to the
-        portrait's own resting expression. The gain may differ by region and a mood colours it all. Blinks are drawn
-        with the seed unless `blink` is False. The clip has ceil(seconds * fps) frames. Raises PortraitError,
+        portrait's own resting expression. The gain may differ by region and a mood colours it all. Head, eyes and brows
+        move with the voice, as far as `head` and `still` let them (docs/head.md), and blinks come unless `blink` is
+        False; all of it is drawn with the seed. The clip has ceil(seconds * fps) frames. Raises PortraitError,
         SoundError, ModelError, OptionError.
         """
         from talkinghead.media import audio
@@ -110,35 +122,63 @@ class TalkingHead:
         expected = frames_in(info.duration, fps) if info.duration is not None else None
         if puppet.lips.left > AGAPE:
             warnings.warn("the portrait's mouth is too open to close in the pauses; use a picture with closed lips")
-        seed = None if options.blink is False else options.seed
-        stream = puppet.stream(self.speech, fps, options.gains, seed, options.feeling)
-        return Clip(puppet, spoken(stream, sound), fps, expected, closing=True)
+        stream = self.listen(puppet, options)
+        return Clip(puppet, spoken(stream, sound), fps, expected, closing=True, turns=options.head > 0)
+
+    def listen(self, puppet: Puppet, options: FrameOptions) -> SpeechStream:
+        """What turns a voice, as it comes in, into the motion of a portrait made ready. Raises ModelError."""
+        fps, blink, life = options.rate, options.blink is not False, None
+        if options.head or not options.still:
+            life = Life(self.speech.sample_rate, fps, options.seed, options.head, options.still, blink)
+        seed = options.seed if blink else None
+        return puppet.stream(self.speech, fps, options.gains, seed, options.feeling, life)
 
     def animate(
         self,
         portrait: Picture,
-        units: UnitTrack | np.ndarray | Iterable[np.ndarray],
+        units: UnitTrack | np.ndarray | Iterable[np.ndarray | Motion],
         options: FrameOptions | None = None,
         *,
         sound: str | Path | None = None,
         **changes: Any,
     ) -> Clip:
         """The portrait under given units, absolute and in [0, 1]: a UnitTrack, an array [T, 46] or any iterable of [46]
-        with one row per frame.
+        with one row per frame, or of Motions, whose poses count from the portrait. Those of a track count from its
+        mean; `head` multiplies them.
 
         With `sound` (which the caller muxes) a track or array plays for as long as that; otherwise all play to their
         end. The gain multiplies the units, and blinks come only with `blink=True`; the rest is as in `speak`. Raises
         UnitsError as well.
         """
         options = FrameOptions.of(options, changes)
-        fps, gains, feeling, frames = options.rate, options.gains, options.feeling, None
+        fps, gains, feeling, frames, turns = options.rate, options.gains, options.feeling, None, False
         if isinstance(units, np.ndarray):
             units = UnitTrack(np.arange(len(units)) / float(fps), units)
         if isinstance(units, UnitTrack):
-            units, frames = sampled(units, fps, sound)
+            turns = units.pose is not None and options.head > 0
+            units, frames = sampled(units, fps, sound, options.head)
         puppet = self.prepare(portrait, options.look)
-        driven = (feeling((gains * vector).clip(0, 1).astype(np.float32)) for vector in checked(units))
-        return Clip(puppet, blinking(driven, fps, options.seed) if options.blink else driven, fps, frames)
+        driven = (Motion(feeling((gains * u).clip(0, 1).astype(np.float32)), pose) for u, pose in checked(units))
+        moved = blinking(driven, fps, options.seed) if options.blink else driven
+        return Clip(puppet, moved, fps, frames, turns=turns)
+
+    def drive(
+        self,
+        portrait: Picture,
+        clip: str | Path,
+        options: FrameOptions | None = None,
+        *,
+        progress: Callable[..., Iterable] | None = None,
+        **changes: Any,
+    ) -> Clip:
+        """The portrait doing what the widest face of a video does, head and all, for as long as its sound, if it has
+        any: `track` and `animate` in one. Raises what they raise."""
+        from talkinghead.media.audio import has_sound
+
+        options = FrameOptions.of(options, changes)
+        puppet = self.prepare(portrait, options.look)
+        track, _ = self.track(clip, progress)
+        return self.animate(puppet, track, options, sound=clip if has_sound(clip) else None)
 
     def edit(
         self,
@@ -168,7 +208,7 @@ class TalkingHead:
         return self.edit(portrait, None, options, neutral=True, **changes)
 
     def track(self, clip: str | Path, progress: Callable[..., Iterable] | None = None) -> tuple[UnitTrack, Fraction]:
-        """The units of the widest face in every frame of a video, and its frame rate.
+        """The units and the pose of the widest face in every frame of a video, and its frame rate.
 
         Frames without a face are bridged linearly, with a warning. `progress`, given the frames and how many there
         will be (or None), returns an iterator over the same frames. Raises ClipError.
@@ -178,16 +218,19 @@ class TalkingHead:
         reader = VideoReader(clip)
         expected = None if reader.duration is None else round(reader.duration * reader.fps)
         frames = progress(reader, expected) if progress else reader
-        rows = [faces[0].units if (faces := self.tracker(frame)) else None for frame in frames]
-        found = [i for i, row in enumerate(rows) if row is not None]
-        if not found:
-            raise ClipError(f"{clip}: no face found in {len(rows)} frames; use a clip with a face seen from the front")
-        if len(found) < len(rows):
-            warnings.warn(f"{clip}: no face in {len(rows) - len(found)} of {len(rows)} frames; they are bridged")
-        fps = reader.fps
-        seen = UnitTrack(np.array([float(i / fps) for i in found]), np.stack([rows[i] for i in found]))
-        times = np.array([float(i / fps) for i in range(len(rows))])
-        return UnitTrack(times, seen.at(times)), fps
+        seen, at, frame = [], [], 0
+        for frame, picture in enumerate(frames, 1):
+            if faces := self.tracker(picture):
+                seen.append((faces[0].units, faces[0].pose, place(faces[0].points, faces[0].pose)))
+                at.append(frame - 1)
+        if not seen:
+            raise ClipError(f"{clip}: no face found in {frame} frames; use a clip with a face seen from the front")
+        if len(seen) < frame:
+            warnings.warn(f"{clip}: no face in {frame - len(seen)} of {frame} frames; they are bridged")
+        units, turned, places = (np.stack(part) for part in zip(*seen))
+        track = UnitTrack(np.array(at) / float(reader.fps), units, from_places(turned, places))
+        times = np.array([float(i / reader.fps) for i in range(frame)])
+        return UnitTrack(times, track.at(times), track.pose_at(times)), reader.fps
 
     def prepare(self, portrait: Picture, options: PortraitOptions | None = None, **changes: Any) -> Puppet:
         """Read a picture (path or RGB uint8 array), find its face and let the generator look at it, once for many

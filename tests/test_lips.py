@@ -154,7 +154,7 @@ def test_speech_is_corrected_for_the_portrait():
             return stream
 
     stream = SpeechStream(Opening(), lips.rest, Fraction(25), seed=None, lips=lips)
-    frames = np.array(stream.push(np.zeros(3200, np.float32)) + stream.finish())
+    frames = [motion.units for motion in stream.push(np.zeros(3200, np.float32)) + stream.finish()]
     expected = lips(lips.rest + vector(LipsUpperOpen=0.3))
     np.testing.assert_allclose(frames, np.tile(expected, (5, 1)), atol=1e-6)
     assert expected[JAW] > 0.1

@@ -161,10 +161,11 @@ def test_a_stream_needs_no_look_ahead_and_silence_stays_closed(head):
     runs = []
     for block in 16000, 640, 333:
         stream = SpeechStream(head.speech, np.zeros(46, np.float32), Fraction(25), seed=None, mood=Mood("happy"))
-        runs.append([u for i in range(0, 16000, block) for u in stream.push(sound[i : i + block])] + stream.finish())
+        motions = [m for i in range(0, 16000, block) for m in stream.push(sound[i : i + block])] + stream.finish()
+        runs.append(np.stack([motion.units for motion in motions]))
     for run in runs[1:]:
         np.testing.assert_array_equal(runs[0], run)
-    units = np.stack(runs[0])
+    units = runs[0]
     assert (units[:12, OPENS] == 0).all() and (units[:12, SMILE] > 0.4).all()
 
 

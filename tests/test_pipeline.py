@@ -34,6 +34,9 @@ def voice(tmp_path):
     return wave(tmp_path / "voice.wav", np.repeat(np.arange(10) / 10, 3200) * np.sign(np.sin(np.arange(32000))))
 
 
+STILL = {"head": 0, "still": True}
+
+
 def units_of(clip):
     return np.array([clip.units for _ in clip])
 
@@ -50,20 +53,20 @@ def test_a_voice_gives_ceil_of_duration_times_fps_frames(head, astronaut, voice,
 
 def test_units_are_the_resting_face_plus_what_the_voice_adds(head, astronaut, voice):
     puppet = head.prepare(astronaut)
-    units = units_of(head.speak(puppet, voice, blink=False, gain=0.5))
+    units = units_of(head.speak(puppet, voice, blink=False, gain=0.5, **STILL))
     expected = np.tile(puppet.lips.rest, (50, 1))
     expected[:, JAW] += 0.5 * np.repeat(np.arange(10) / 10, 5)
     np.testing.assert_allclose(units, expected.clip(0, 1), atol=1e-6)
-    faster = units_of(head.speak(puppet, voice, blink=False, gain=0.5, fps=50))
+    faster = units_of(head.speak(puppet, voice, blink=False, gain=0.5, fps=50, **STILL))
     np.testing.assert_allclose(faster[1:-1].reshape(-1, 2, 46).mean(1), (units[:-1] + units[1:]) / 2, atol=1e-5)
-    assert units_of(head.speak(puppet, voice, blink=False, gain=9)).max() == 1
+    assert units_of(head.speak(puppet, voice, blink=False, gain=9, **STILL)).max() == 1
 
 
 def test_blinks_close_both_lids_and_follow_the_seed(head, astronaut, tmp_path):
     quiet = wave(tmp_path / "quiet.wav", 0.01 * np.ones(16000 * 12))
     puppet = head.prepare(astronaut)
     one, same, other, none = (
-        units_of(head.speak(puppet, quiet, fps=10, **options))
+        units_of(head.speak(puppet, quiet, fps=10, **STILL, **options))
         for options in ({"seed": 1}, {"seed": 1}, {"seed": 2}, {"blink": False})
     )
     assert np.array_equal(one, same) and not np.array_equal(one, other)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from talkinghead.face.lips import PHOTOGRAPHED_OPEN, Lips, fit
+from talkinghead.units.life import Life
 from talkinghead.units.moods import Mood
 from talkinghead.units.names import lip_gap, lip_opening
 from talkinghead.units.speech import SpeechStream
@@ -52,11 +53,13 @@ class Puppet:
         """The resting face, and how its lips part; takes a few trial frames."""
         return fit(self.units, self.measure)
 
-    def stream(self, speech: Any, fps: Fraction, gain: np.ndarray, seed: int | None, mood: Mood) -> SpeechStream:
-        """What turns a voice into this portrait's units."""
-        return SpeechStream(speech, self.lips.rest, fps, gain, seed, mood, self.lips)
+    def stream(
+        self, speech: Any, fps: Fraction, gain: np.ndarray, seed: int | None, mood: Mood, life: Life | None
+    ) -> SpeechStream:
+        """What turns a voice into this portrait's motion."""
+        return SpeechStream(speech, self.lips.rest, fps, gain, seed, mood, self.lips, life)
 
-    def draw(self, units: np.ndarray, closing: bool = False) -> Iterator[np.ndarray]:
+    def draw(self, units: np.ndarray, closing: bool = False, pose: np.ndarray | None = None) -> Iterator[np.ndarray]:
         """Frames, RGB uint8 [height, width, 3], under units [N, 46]; with `closing`, lips that they close do close, see
         Lips.drawn.
 

@@ -67,6 +67,14 @@ def probe(path: str | Path) -> SoundInfo:
     return SoundInfo(duration, *header)
 
 
+def has_sound(path: str | Path) -> bool:
+    """Whether there is a sound track that can be read."""
+    try:
+        return bool(probe(path))
+    except SoundError:
+        return False
+
+
 def decode(path: str | Path, sample_rate: int, block_seconds: float = 10.0) -> Iterator[np.ndarray]:
     """The first sound track of a file as blocks of float32 [N] at `sample_rate`, full scale 1, in constant memory.
 

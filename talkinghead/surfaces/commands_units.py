@@ -20,7 +20,7 @@ def track(
     output: Annotated[Path, typer.Option("--output", "-o", help="CSV to write.")],
     force: ForceOption = False,
 ) -> None:
-    """Measure the action units of a video.
+    """Measure the action units and the head's pose in a video.
 
     talkinghead track clip.mp4 -o au.csv
     """
@@ -29,7 +29,7 @@ def track(
 
     check_output(output, force, (".csv",))
     found, fps = Models().head().track(clip, progress)
-    write_csv(output, found.units, fps, force)
+    write_csv(output, found.units, fps, force, found.pose)
 
 
 def convert(

@@ -10,7 +10,7 @@ import typer
 from talkinghead.options import FrameOptions
 from talkinghead.samples import DEMO, VOICE
 from talkinghead.surfaces.cli_options import ForceOption, Models, OutputOption, PortraitArg, Signing
-from talkinghead.surfaces.running import check_outputs, film
+from talkinghead.surfaces.running import check_outputs, film, progress
 
 
 def speak(
@@ -45,6 +45,29 @@ def speak(
     else:
         clip = head.speak(portrait, sound, options)
     film(clip, output, sound, save_au, force, seal)
+
+
+def drive(
+    portrait: PortraitArg,
+    clip: Annotated[Path, typer.Argument(help="A video of one face.")],
+    *,
+    output: OutputOption,
+    save_au: Annotated[Path | None, typer.Option(help="Write the action units of every frame to this CSV.")] = None,
+    options: FrameOptions,
+    models: Models,
+    signing: Signing,
+    force: ForceOption = False,
+) -> None:
+    """Make a portrait do what a face in a video does, with the video's sound.
+
+    talkinghead drive portrait.jpg clip.mp4 -o out.mp4
+    """
+    from talkinghead.media.audio import has_sound
+
+    check_outputs(output, save_au, force)
+    seal = signing.seal(output)
+    driven = models.head().drive(portrait, clip, options, progress=progress)
+    film(driven, output, clip if has_sound(clip) else None, save_au, force, seal)
 
 
 def demo(

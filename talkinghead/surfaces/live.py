@@ -23,6 +23,7 @@ import numpy as np
 from talkinghead.options import FrameOptions
 from talkinghead.pipeline import Picture, TalkingHead
 from talkinghead.units.speech import SpeechStream
+from talkinghead.units.track import Motion
 
 BLOCK_SECONDS = 0.02  # of sound taken at once
 BACKLOG_SECONDS = 1.0  # of sound that waits beyond the delay; a source that runs ahead, such as a file, is held up
@@ -51,46 +52,45 @@ class Live:
         self,
         head: TalkingHead,
         portrait: Picture,
+        /,
         options: FrameOptions | None = None,
         *,
         rate: int | None = None,
         **changes: Any,
     ):
         options = FrameOptions.of(options, changes)
-        self.fps, self._head = options.rate, head
-        self._drive = options.gains, None if options.blink is False else options.seed, options.feeling
+        self.fps, self._head, self._options = options.rate, head, options
         self._puppet = head.prepare(portrait, options.look)
         self.width, self.height = self._puppet.width, self._puppet.height
         self.sample_rate = rate or head.speech.sample_rate
         self._ear = self._new_ear()
 
     def _new_ear(self) -> Ear:
-        stream = self._puppet.stream(self._head.speech, self.fps, *self._drive)
-        return Ear(stream, self.sample_rate)
+        return Ear(self._head.listen(self._puppet, self._options), self.sample_rate)
 
     def push(self, samples: np.ndarray) -> list[np.ndarray]:
         """`samples` float32 [N], one channel in [-1, 1] -> the frames now certain, RGB uint8 [height, width, 3]."""
-        return [self.draw(units) for units in self.hear(samples)]
+        return [self.draw(motion) for motion in self.hear(samples)]
 
     def finish(self) -> list[np.ndarray]:
         """The frames still owed: ceil(seconds * fps) in all, at least one. Nothing may be pushed afterwards."""
-        return [self.draw(units) for units in self.hear_out()]
+        return [self.draw(motion) for motion in self.hear_out()]
 
-    def hear(self, samples: np.ndarray) -> list[np.ndarray]:
-        """`push` without drawing: units [46] of the frames now certain."""
+    def hear(self, samples: np.ndarray) -> list[Motion]:
+        """`push` without drawing: what moves the frames now certain."""
         return self._ear.push(samples)
 
-    def hear_out(self) -> list[np.ndarray]:
+    def hear_out(self) -> list[Motion]:
         """`finish` without drawing."""
         return self._ear.finish()
 
-    def draw(self, units: np.ndarray) -> np.ndarray:
-        """The frame of units [46]."""
-        return next(self._puppet.draw(units[None], closing=True))
+    def draw(self, motion: Motion) -> np.ndarray:
+        """One frame."""
+        return next(self._puppet.draw(motion.units[None], True, motion.pose[None]))
 
     def draw_rest(self) -> np.ndarray:
         """The face when nobody speaks."""
-        return self.draw(self._puppet.lips.rest)
+        return self.draw(Motion(self._puppet.lips.rest))
 
     @cached_property
     def latency(self) -> float:
@@ -118,12 +118,12 @@ class Ear:
 
             self._resample = ResampleStream(rate, stream.sample_rate, 1, dtype="float32").resample_chunk
 
-    def push(self, samples: np.ndarray) -> list[np.ndarray]:
+    def push(self, samples: np.ndarray) -> list[Motion]:
         # NaN or infinity would never leave a recurrent network again.
         samples = np.nan_to_num(np.asarray(samples, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
         return self._stream.push(self._resample(samples) if self._resample else samples)
 
-    def finish(self) -> list[np.ndarray]:
+    def finish(self) -> list[Motion]:
         tail = self._stream.push(self._resample(np.zeros(0, np.float32), last=True)) if self._resample else []
         return tail + self._stream.finish()
 
@@ -243,7 +243,7 @@ class Player:
         # or nothing would ever be shown again.
         self._spare = max(0.0, delay - known)
         self._sound = SoundClock(live.sample_rate, LATE * self._period)
-        self._pending: deque[tuple[int, np.ndarray]] = deque()
+        self._pending: deque[tuple[int, Motion]] = deque()
         self._ready: tuple[int, Any] | None = None
         self._ended = False
 
@@ -286,9 +286,9 @@ class Player:
             self.report.dropped += 1
 
     def _draw(self) -> None:
-        number, units = self._pending.popleft()
+        number, motion = self._pending.popleft()
         before = self._clock.now()
-        self._ready = number, self._sink.encode(self._live.draw(units))
+        self._ready = number, self._sink.encode(self._live.draw(motion))
         self._cost += 0.5 * (min(self._clock.now() - before, self._spare) - self._cost)
 
     def _show(self) -> None:
@@ -307,7 +307,7 @@ class Player:
             return
         came = self._source.read(until)
         if came is None:
-            self._ended, units = True, self._live.hear_out()
+            self._ended, motions = True, self._live.hear_out()
             if self._sound.start is None:  # an empty sound is one frame of a face at rest
                 self._sound.heard(0, self._clock.now())
         else:
@@ -315,7 +315,7 @@ class Player:
             if not len(samples):
                 return
             self._sound.heard(len(samples), moment)
-            units = self._live.hear(samples)
-        for vector in units:
-            self._pending.append((self.report.frames, vector))
+            motions = self._live.hear(samples)
+        for motion in motions:
+            self._pending.append((self.report.frames, motion))
             self.report.frames += 1

@@ -31,7 +31,7 @@ from talkinghead.media.ffmpeg import existing_file
 from talkinghead.options import FrameOptions, PortraitOptions
 from talkinghead.units.convert import read_csv
 from talkinghead.units.names import UNIT_NAMES
-from talkinghead.units.track import UnitTrack
+from talkinghead.units.track import Motion, UnitTrack
 from talkinghead.units.unit_csv import CsvWriter, write_csv
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ class Room:
         with self._job() as folder, self._tracking_lock:
             found, fps = self.tracking.track(clip, progress=counted)
             table = folder / f"{JOB}.csv"
-            write_csv(table, found.units, fps)
+            write_csv(table, found.units, fps, pose=found.pose)
         return found, fps, table
 
     def _film(self, clip, made: Made, voice: str | Path | None, sign: bool, tell: Tell | None) -> None:
@@ -230,23 +230,23 @@ class Room:
         most = round(self.limits.seconds * clip.fps)
         seal = _seal(made.path, sign)
         with (
-            CsvWriter(made.units, clip.fps) as csv,
+            CsvWriter(made.units, clip.fps, pose=clip.turns) as csv,
             VideoWriter(made.path, clip.width, clip.height, clip.fps, voice, seal=seal) as video,
         ):
             frames = _counted(self._in_turn(clip), clip.frames, tell, most, SoundError(self._too_long(voice)))
-            for units, frame in frames:
+            for motion, frame in frames:
                 video.write(frame)
-                csv.write(units)
+                csv.write(motion.units, motion.pose if clip.turns else ())
 
-    def _in_turn(self, clip) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Units and frame, one after another; the lock is free between them."""
+    def _in_turn(self, clip) -> Iterator[tuple[Motion, np.ndarray]]:
+        """Motion and frame, one after another; the lock is free between them."""
         frames = iter(clip)
         while True:
             with self._lock:
                 frame = next(frames, None)
             if frame is None:
                 return
-            yield clip.units, frame
+            yield Motion(clip.units, clip.pose), frame
 
     def _edit(self, sitting: Sitting, side: int, units: dict[str, float]) -> np.ndarray:
         puppet = self._puppet(sitting, side)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -27,6 +27,7 @@ CLOSING = (0.09, 0.11)  # seconds
 CLOSED = (0.045, 0.065)  # longer than a frame at 24 fps, so that every blink is seen closed
 OPENING = (0.15, 0.20)
 AMPLITUDE = (0.92, 1.0)
+EARLY = 1.2  # seconds by which a cue may bring a blink forward
 # What the units around a closed lid do: their means over 1,263 frames of the corpus with EyeBlink above 0.6, where
 # EyeBlink itself averages 0.69. EyeBlink alone would stop short of closing the eye.
 RAISES = {"EyeBlink": 1.0, "EyeDown": 1.0, "EyeSquint": 0.66 / 0.69}
@@ -76,6 +77,25 @@ def blinks(fps: Fraction | float, seed: int) -> Iterator[float]:
         while time > blink.end:
             blink = next(coming)
         yield blink.closure(time)
+
+
+class CuedBlinks:
+    """The blinks of one seed, of which one that is nearly due comes at once where it is cued: when the eyes jump, or a
+    phrase ends. The intervals that follow are those drawn."""
+
+    def __init__(self, seed: int):
+        self._events = events(seed)
+        self._drawn = self._blink = next(self._events)
+
+    def closure(self, time: float, cued: bool) -> float:
+        """Lid closure in [0, 1] at a time in seconds; times must not go back."""
+        while time > self._blink.end:
+            following = next(self._events)
+            onset = self._blink.onset + following.onset - self._drawn.onset
+            self._drawn, self._blink = following, replace(following, onset=onset)
+        if cued and self._blink.onset - EARLY < time < self._blink.onset:
+            self._blink = replace(self._blink, onset=time)
+        return self._blink.closure(time)
 
 
 def close_lids(units: np.ndarray, lid: float) -> np.ndarray:

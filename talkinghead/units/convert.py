@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from talkinghead.units.foreign import (
     ANGLES,
     ARKIT,
     BLENDSHAPES,
+    HEAD_ANGLES,
     INTENSITIES,
     LIVELINK,
     LIVELINK_FPS,
@@ -33,11 +34,15 @@ from talkinghead.units.foreign import (
     MEDIAPIPE_SCORES,
     NEUTRAL,
     OPENFACE,
+    ROTATION,
+    TRANSLATION,
     Table,
     kind_of,
     read_table,
 )
+from talkinghead.units.foreign_pose import to_livelink, to_mediapipe, to_openface
 from talkinghead.units.names import INDEX, SOURCES, UNIT_NAMES
+from talkinghead.units.pose import POSE_NAMES
 from talkinghead.units.track import UnitTrack
 from talkinghead.units.unit_csv import read_own
 
@@ -94,7 +99,7 @@ def read_units(path: str | Path, kind: str, fps: Fraction | float | None = None)
     table = read_table(Path(path), kind, fps)
     units, lost = _translate(table, OURS)
     _say(path, kind, OURS, table.notes + lost)
-    return UnitTrack(units.times, units.values.astype(np.float32))
+    return UnitTrack(units.times, units.values.astype(np.float32), units.pose)
 
 
 def convert(
@@ -118,7 +123,7 @@ def convert(
         raise UnitsError(f"{source}: holds our units already; name another kind with --to")
     if kind == OURS:
         track = read_own(source, fps or DEFAULT_FPS)
-        table = Table(OURS, track.times, UNIT_NAMES, track.units.astype(np.float64))
+        table = Table(OURS, track.times, UNIT_NAMES, track.units.astype(np.float64), pose=track.pose)
     else:
         table = read_table(source, kind, fps)
     translated, lost = _translate(table, to)
@@ -148,7 +153,9 @@ def _translate(table: Table, to: str) -> tuple[Table, list[str]]:
     for k, name in enumerate(NAMES[to]):
         if name in names:
             full[:, k] = values[:, names.index(name)]
-    return Table(to, table.times, NAMES[to], full), lost
+    if to in (ARKIT, LIVELINK) and table.pose is not None and np.ptp(table.pose[:, 3:], 0).max() > EXACT:
+        lost.append("the head's place and size")
+    return Table(to, table.times, NAMES[to], full, pose=table.pose), lost
 
 
 def _mean(names: tuple[str, ...], values: np.ndarray, groups: Groups, lost: list[str]) -> np.ndarray:
@@ -202,7 +209,7 @@ def _write_whole(path: str | Path, goal: Path, text: Iterator[str]) -> None:
 def lines(table: Table) -> Iterator[str]:
     """The lines of a file of `table`'s kind; its columns are those of NAMES."""
     header, row = {
-        OURS: _plain_row, ARKIT: _plain_row, LIVELINK: _livelink_row, OPENFACE: _openface_row, MEDIAPIPE: _mediapipe_row
+        OURS: _our_row, ARKIT: _arkit_row, LIVELINK: _livelink_row, OPENFACE: _openface_row, MEDIAPIPE: _mediapipe_row
     }[table.kind](table)  # fmt: skip
     yield header
     yield from map(row, range(len(table.times)))
@@ -210,16 +217,30 @@ def lines(table: Table) -> Iterator[str]:
         yield "]}"
 
 
-def _plain_row(table: Table):
-    return ",".join(("time", *table.names)), lambda i: f"{table.times[i]:.6f}," + _joined(table.values[i], 6)
+def _our_row(table: Table):
+    return _plain_row(table, POSE_NAMES, table.pose)
+
+
+def _arkit_row(table: Table):
+    camel = [name[0].lower() + name[1:] for name in HEAD_ANGLES]
+    return _plain_row(table, camel, None if table.pose is None else to_livelink(table.pose))
+
+
+def _plain_row(table: Table, names: Sequence[str], pose: np.ndarray | None):
+    values = table.values if pose is None else np.c_[table.values, pose]
+    header = ("time", *table.names, *(names if pose is not None else ()))
+    return ",".join(header), lambda i: f"{table.times[i]:.6f}," + _joined(values[i], 6)
 
 
 def _livelink_row(table: Table):
     pascal = (name[0].upper() + name[1:] for name in table.names)
-    count, still = len(BLENDSHAPES) + len(ANGLES), np.zeros(len(ANGLES))
+    angles = np.zeros((len(table.times), len(ANGLES)))
+    if table.pose is not None:
+        angles[:, : len(HEAD_ANGLES)] = to_livelink(table.pose)
+    count = len(BLENDSHAPES) + len(ANGLES)
     return (
         ",".join(("Timecode", "BlendshapeCount", *pascal, *ANGLES)),
-        lambda i: f"{timecode(table.times[i])},{count}," + _joined([*table.values[i], *still], 8),
+        lambda i: f"{timecode(table.times[i])},{count}," + _joined([*table.values[i], *angles[i]], 8),
     )
 
 
@@ -231,18 +252,24 @@ def timecode(seconds: float) -> str:
 
 
 def _openface_row(table: Table):
-    header = ("frame", "face_id", "timestamp", "confidence", "success", *(f"{au}_r" for au in table.names))
-    values = table.values * MAX_INTENSITY
+    values, pose = table.values * MAX_INTENSITY, ()
+    if table.pose is not None:
+        values, pose = np.c_[to_openface(table.pose), values], (*TRANSLATION, *ROTATION)
+    header = ("frame", "face_id", "timestamp", "confidence", "success", *pose, *(f"{au}_r" for au in table.names))
     return ",".join(header), lambda i: f"{i + 1},0,{table.times[i]:.6f},1,1," + _joined(values[i], 5)
 
 
 def _mediapipe_row(table: Table):
+    matrices = None if table.pose is None else to_mediapipe(table.pose).round(6)
+
     def row(i: int) -> str:
         face = [
             {"index": k, "score": round(float(value), 6), "display_name": "", "category_name": name}
             for k, (name, value) in enumerate(zip(table.names, table.values[i]))
         ]
         frame = {"timestamp_ms": round(float(table.times[i]) * 1000, 3), "face_blendshapes": [face]}
+        if matrices is not None:
+            frame["facial_transformation_matrixes"] = [matrices[i].tolist()]
         return json.dumps(frame) + "," * (i + 1 < len(table.times))
 
     return '{"frames": [', row

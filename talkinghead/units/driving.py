@@ -1,4 +1,4 @@
-"""What moves a portrait, frame by frame: a voice or given units in, the absolute units [46] of every frame out."""
+"""What moves a portrait, frame by frame: a voice or given units in, the absolute units [46] and the pose out."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from talkinghead.errors import UnitsError
 from talkinghead.media.timing import frames_in
 from talkinghead.units.blink import blinks, close_lids
 from talkinghead.units.names import UNIT_NAMES
+from talkinghead.units.pose import NEUTRAL
 from talkinghead.units.speech import SpeechStream
-from talkinghead.units.track import UnitTrack
+from talkinghead.units.track import Motion, UnitTrack
 
 TOLERATED_DIFFERENCE = 0.5  # seconds between the lengths of units and sound
 SILENCE = 1e-3  # -60 dB of full scale: below this peak a sound counts as silent
 
 
-def spoken(stream: SpeechStream, sound: str | Path) -> Iterator[np.ndarray]:
-    """Units [46] for every frame of a sound; a silent one warns. Raises SoundError."""
+def spoken(stream: SpeechStream, sound: str | Path) -> Iterator[Motion]:
+    """What moves every frame of a sound; a silent one warns. Raises SoundError."""
     from talkinghead.media import audio
 
     samples, peak = 0, 0.0
@@ -33,9 +34,11 @@ def spoken(stream: SpeechStream, sound: str | Path) -> Iterator[np.ndarray]:
     yield from stream.finish()
 
 
-def sampled(track: UnitTrack, fps: Fraction, sound: str | Path | None) -> tuple[Iterator[np.ndarray], int]:
-    """A track's units [46] at every frame, and how many frames there are: as long as the track, or as a sound that is
-    played with it (a large difference warns). Raises SoundError."""
+def sampled(
+    track: UnitTrack, fps: Fraction, sound: str | Path | None, head: float = 1.0
+) -> tuple[Iterator[Motion], int]:
+    """A track's units and its pose, relative to its mean and times `head`, at every frame, and how many frames there
+    are: as long as the track, or as a sound that is played with it (a large difference warns). Raises SoundError."""
     from talkinghead.media import audio
 
     # Less a microsecond, or a rounding error in the track's length might add a frame.
@@ -46,20 +49,24 @@ def sampled(track: UnitTrack, fps: Fraction, sound: str | Path | None) -> tuple[
             " the video is as long as the sound"
         )
     frames = frames_in(seconds, fps)
-    return (track.at(np.array([float(i / fps)]))[0] for i in range(frames)), frames
+    return (track.motion_at(float(i / fps), head) for i in range(frames)), frames
 
 
-def checked(units: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """The same vectors as float32. Raises UnitsError for one that is not [46] in [0, 1]."""
-    for vector in units:
-        vector = np.asarray(vector, np.float32)
+def checked(given: Iterable[np.ndarray | Motion]) -> Iterator[Motion]:
+    """Units [46], or those with a pose, as float32. Raises UnitsError for units that are not [46] in [0, 1], or a pose
+    that is not [6] finite numbers."""
+    for motion in given:
+        vector, pose = motion if isinstance(motion, Motion) else Motion(motion)
+        vector, pose = np.asarray(vector, np.float32), np.asarray(pose, np.float32)
         if vector.shape != (len(UNIT_NAMES),):
             raise UnitsError(f"a vector of units has {len(UNIT_NAMES)} numbers, not the shape {vector.shape}")
         if not (np.isfinite(vector).all() and vector.min() >= 0 and vector.max() <= 1):
             raise UnitsError("units must lie in 0 to 1")
-        yield vector
+        if pose.shape != NEUTRAL.shape or not np.isfinite(pose).all():
+            raise UnitsError("a pose has 6 numbers")
+        yield Motion(vector, pose)
 
 
-def blinking(units: Iterator[np.ndarray], fps: Fraction, seed: int) -> Iterator[np.ndarray]:
-    """The same vectors with blinks drawn from `seed`."""
-    return (close_lids(vector, lid) for vector, lid in zip(units, blinks(fps, seed)))
+def blinking(motions: Iterator[Motion], fps: Fraction, seed: int) -> Iterator[Motion]:
+    """The same with blinks drawn from `seed`."""
+    return (Motion(close_lids(units, lid), pose) for (units, pose), lid in zip(motions, blinks(fps, seed)))

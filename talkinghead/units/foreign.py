@@ -2,10 +2,12 @@
 
 | kind | file | numbers | clock |
 | --- | --- | --- | --- |
-| arkit | CSV, camelCase names | ARKit's 52 blendshapes, 0 to 1 | `time`, `timestamp` (seconds) or `frame` |
+| arkit | CSV, camelCase names | ARKit's 52 blendshapes, 0 to 1, 3 angles | `time`, `timestamp` (seconds) or `frame` |
 | livelink | CSV of Live Link Face, PascalCase | the same, and 9 angles of head and eyes | `Timecode` HH:MM:SS:FF.fff |
-| openface | CSV of OpenFace 2 | 17 intensities `AU01_r`, 0 to 5 | `timestamp` (seconds) or `frame` |
-| mediapipe | JSON of Face Landmarker | 51 of ARKit's blendshapes, `_neutral` | `timestamp_ms`, or `fps` for all |
+| openface | CSV of OpenFace 2 | 17 intensities `AU01_r`, 0 to 5, the head's pose | `timestamp` (seconds) or `frame` |
+| mediapipe | JSON of Face Landmarker | 51 of ARKit's blendshapes, `_neutral`, matrices | `timestamp_ms`, or `fps` |
+
+units/foreign_pose.py knows what the angles and matrices mean.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ import numpy as np
 
 from talkinghead.errors import UnitsError
 from talkinghead.media.timing import DEFAULT_FPS
+from talkinghead.units.foreign_pose import from_livelink, from_mediapipe, from_openface, mediapipe_matrix
 from talkinghead.units.names import INDEX
 from talkinghead.units.track import cell_number
 
@@ -47,6 +50,8 @@ ANGLES = (
     "HeadYaw", "HeadPitch", "HeadRoll", "LeftEyeYaw", "LeftEyePitch", "LeftEyeRoll", "RightEyeYaw", "RightEyePitch",
     "RightEyeRoll",
 )  # fmt: skip
+HEAD_ANGLES, EYE_ANGLES = ANGLES[:3], ANGLES[3:]
+ROTATION, TRANSLATION = (tuple(f"pose_{of}{axis}" for axis in "xyz") for of in "RT")  # OpenFace's
 NEUTRAL = "_neutral"  # MediaPipe's first score
 MEDIAPIPE_SCORES = (NEUTRAL, *sorted(set(BLENDSHAPES) - {"tongueOut"}))
 INTENSITIES = tuple(f"AU{n:02d}" for n in (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17, 20, 23, 25, 26, 45))
@@ -67,13 +72,15 @@ _SPELLINGS = {spelling: name for name in BLENDSHAPES for spelling in
 @dataclass(frozen=True)
 class Table:
     """Rows of one file: `times` [T] float64 seconds, increasing; `values` [T, K] in [0, 1], a column per name of
-    `names`, blendshapes or OpenFace's AUs; `notes` say what of the file is not in them."""
+    `names`, blendshapes or OpenFace's AUs; `notes` say what of the file is not in them; `pose` [T, 6] is ours, or None.
+    """
 
     kind: str
     times: np.ndarray
     names: tuple[str, ...]
     values: np.ndarray
     notes: list[str] = field(default_factory=list)
+    pose: np.ndarray | None = None
 
 
 def kind_of(path: Path) -> str | None:
@@ -111,6 +118,7 @@ def read_table(path: Path, kind: str, fps: Fraction | float | None = None) -> Ta
 
 
 Rows = Iterator[tuple[int, list[str]]]
+Pose = tuple | None  # a function of foreign_pose and its arguments, lists of numbers by row
 
 
 def _numbered(path: Path, header: list[str], rows: Iterator[list[str]], may_be_short: bool) -> Rows:
@@ -129,8 +137,10 @@ def _checked(path: Path, row: int, column: str, cell: str, most: float = 1.0) ->
     return value / most
 
 
-def _table(path: Path, kind: str, rows: list[tuple[int, str, float]], clock: str, names, values, notes) -> Table:
-    """`rows` are (row number, the clock's cell, seconds)."""
+def _table(
+    path: Path, kind: str, rows: list[tuple[int, str, float]], clock: str, names, values, notes, pose: Pose = None
+) -> Table:
+    """`rows` are (row number, the clock's cell, seconds); `pose` is what its function makes of the numbers with it."""
     if not rows:
         raise UnitsError(f"{path}: no row with a face below the header")
     for (_, _, before), (number, cell, time) in zip([(0, "", -math.inf), *rows], rows):
@@ -139,7 +149,8 @@ def _table(path: Path, kind: str, rows: list[tuple[int, str, float]], clock: str
                 f"{path}: row {number}, column {clock}: {cell.strip()} does not come after the row above;"
                 " sort the rows by time"
             )
-    return Table(kind, np.array([time for *_, time in rows]), tuple(names), np.array(values, np.float64), notes)
+    times, poses = np.array([time for *_, time in rows]), pose and pose[0](*map(np.array, pose[1:]))
+    return Table(kind, times, tuple(names), np.array(values, np.float64), notes, poses)
 
 
 def _shapes(path: Path, header: list[str], others: tuple[str, ...]) -> dict[int, str]:
@@ -151,6 +162,17 @@ def _shapes(path: Path, header: list[str], others: tuple[str, ...]) -> dict[int,
         if i in found and found[i] in [found.get(j) for j in range(i)]:
             raise UnitsError(f"{path}: row 1, column {i + 1}: {name} stands there twice, in two spellings")
     return found
+
+
+def _columns_of(header: list[str], names: tuple[str, ...]) -> list[int | None]:
+    """The column of each name, whatever its case; None where there is none."""
+    lower = [name.lower() for name in header]
+    return [lower.index(name.lower()) if name.lower() in lower else None for name in names]
+
+
+def _numbers(path: Path, row: int, header: list[str], cells: list[str], columns: list[int | None]) -> list[float]:
+    """What stands in those columns, zero for None."""
+    return [0.0 if i is None else cell_number(path, row, header[i], cells[i]) for i in columns]
 
 
 def _clock(path: Path, header: list[str]) -> int:
@@ -166,20 +188,21 @@ def _seconds(path: Path, number: int, name: str, cell: str, fps: Fraction | floa
 
 
 def _read_arkit(path: Path, header: list[str], rows: Rows, fps) -> Table:
-    clock, shapes = _clock(path, header), _shapes(path, header, CLOCKS)
-    times, values = [], []
+    clock, shapes = _clock(path, header), _shapes(path, header, (*CLOCKS, *map(str.lower, HEAD_ANGLES)))
+    times, values, turned, angles = [], [], [], _columns_of(header, HEAD_ANGLES)
     for number, row in rows:
         times.append((number, row[clock], _seconds(path, number, header[clock], row[clock], fps)))
         values.append([_checked(path, number, header[i], row[i]) for i in shapes])
-    return _table(path, ARKIT, times, header[clock], shapes.values(), values, [])
+        turned.append(_numbers(path, number, header, row, angles))
+    return _table(path, ARKIT, times, header[clock], shapes.values(), values, [], (from_livelink, turned))
 
 
 def _read_livelink(path: Path, header: list[str], rows: Rows, fps) -> Table:
     lower = [name.lower() for name in header]
     others = ("timecode", "blendshapecount", *(name.lower() for name in ANGLES))
     shapes, clock = _shapes(path, header, others), lower.index("timecode")
-    angles = [lower.index(name.lower()) for name in ANGLES if name.lower() in lower]
-    codes, values, turned, blind = [], [], set(), 0
+    head, eyes = _columns_of(header, HEAD_ANGLES), _columns_of(header, EYE_ANGLES)
+    codes, values, turned, looked, blind = [], [], [], set(), 0
     for number, row in rows:
         if len(row) < len(header) or "blendshapecount" in lower and row[lower.index("blendshapecount")].strip() == "0":
             blind += 1
@@ -189,7 +212,9 @@ def _read_livelink(path: Path, header: list[str], rows: Rows, fps) -> Table:
         hours, minutes, seconds = (int(part) for part in code.groups()[:3])
         codes.append((number, row[clock], 3600 * hours + 60 * minutes + seconds, float(code[4])))
         values.append([_checked(path, number, header[i], row[i]) for i in shapes])
-        turned |= {header[i] for i in angles if cell_number(path, number, header[i], row[i])}
+        turned.append(_numbers(path, number, header, row, head))
+        angles = _numbers(path, number, header, row, eyes)
+        looked |= {name for name, angle in zip(EYE_ANGLES, angles) if angle}
     rate = float(fps) if fps else _timecode_rate(codes)
     times, start, day = [], None, 0
     for number, cell, whole, frames in codes:
@@ -203,8 +228,8 @@ def _read_livelink(path: Path, header: list[str], rows: Rows, fps) -> Table:
         if times and time + day - start < times[-1][2] - DAY / 2:  # past midnight
             day += DAY
         times.append((number, cell, time + day - start))
-    notes = [f"{blind} rows without a face"] * bool(blind) + [name for name in ANGLES if name in turned]
-    return _table(path, LIVELINK, times, "Timecode", shapes.values(), values, notes)
+    notes = [f"{blind} rows without a face"] * bool(blind) + [name for name in EYE_ANGLES if name in looked]
+    return _table(path, LIVELINK, times, "Timecode", shapes.values(), values, notes, (from_livelink, turned))
 
 
 def _timecode_rate(codes: list[tuple[int, str, int, float]]) -> float:
@@ -221,6 +246,8 @@ def _read_openface(path: Path, header: list[str], rows: Rows, fps) -> Table:
     if not columns:
         raise UnitsError(f"{path}: row 1: no column of intensities such as AU01_r; run OpenFace with -aus")
     face, success, confidence = (header.index(n) if n in header else None for n in ("face_id", "success", "confidence"))
+    rotation, translation = _columns_of(header, ROTATION), _columns_of(header, TRANSLATION)
+    turned, places = [], []
     times, values, first, others, poor = [], [], None, 0, 0
     for number, row in rows:
         sure = confidence is None or cell_number(path, number, "confidence", row[confidence]) >= MIN_CONFIDENCE
@@ -234,11 +261,14 @@ def _read_openface(path: Path, header: list[str], rows: Rows, fps) -> Table:
                 continue
         times.append((number, row[clock], _seconds(path, number, header[clock], row[clock], fps)))
         values.append([_checked(path, number, header[i], row[i], MAX_INTENSITY) for i in columns])
+        turned.append(_numbers(path, number, header, row, rotation))
+        places.append(_numbers(path, number, header, row, translation))
     notes = [f"{poor} rows that OpenFace was not sure of"] * bool(poor)
     notes += [f"{others} rows of other faces"] * bool(others)
-    for what, prefix in ("the head's pose", "pose_"), ("gaze", "gaze_"):
-        notes += [what] * any(name.startswith(prefix) for name in header)
-    return _table(path, OPENFACE, times, header[clock], columns.values(), values, notes)
+    notes += ["gaze"] * any(name.startswith("gaze_") for name in header)
+    pose = None if None in rotation + translation else (from_openface, turned, places)
+    notes += ["part of the head's pose"] * (pose is None and any(name.startswith("pose_") for name in header))
+    return _table(path, OPENFACE, times, header[clock], columns.values(), values, notes, pose)
 
 
 def _read_mediapipe(path: Path, text: str, fps) -> Table:
@@ -253,7 +283,7 @@ def _read_mediapipe(path: Path, text: str, fps) -> Table:
     rate = (data.get("fps") if isinstance(data, dict) else None) or fps or DEFAULT_FPS
     if not isinstance(rate, (int, float, Fraction)) or not 0 < rate < math.inf:
         raise UnitsError(f"{path}: fps: {rate!r} is not a frame rate")
-    times, values, blind, others = [], [], 0, 0
+    times, values, matrices, blind, others = [], [], [], 0, 0
     for number, frame in enumerate(frames, 1):
         faces = _faces(path, number, frame)
         if not faces:
@@ -268,10 +298,23 @@ def _read_mediapipe(path: Path, text: str, fps) -> Table:
             raise UnitsError(f"{path}: frame {number}, timestamp_ms: {stamp} does not come after the frame before")
         times.append(time)
         values.append(_scores(path, number, faces[0]))
+        matrices.append(_matrix(path, number, frame))
     if not times:
         raise UnitsError(f"{path}: no frame with a face")
     notes = [f"{blind} frames without a face"] * bool(blind) + [f"{others} further faces"] * bool(others)
-    return Table(MEDIAPIPE, np.array(times), MEDIAPIPE_SCORES, np.array(values), notes)
+    lost = sum(matrix is None for matrix in matrices)
+    pose = None if lost else from_mediapipe(np.array(matrices))
+    notes += ["matrices that not every face has"] * (0 < lost < len(matrices))
+    return Table(MEDIAPIPE, np.array(times), MEDIAPIPE_SCORES, np.array(values), notes, pose)
+
+
+def _matrix(path: Path, number: int, frame: Any) -> np.ndarray | None:
+    names = ("facial_transformation_matrixes", "facialTransformationMatrixes")
+    found = next((frame[name] for name in names if frame.get(name)), None) if isinstance(frame, dict) else None
+    try:
+        return None if found is None else mediapipe_matrix(found[0])
+    except (TypeError, KeyError, ValueError):
+        raise UnitsError(f"{path}: frame {number}: a transformation matrix is not 4 x 4 numbers") from None
 
 
 def _faces(path: Path, number: int, frame: Any) -> list[list]:

@@ -1,7 +1,8 @@
-"""A voice in pieces of any size to the action units of every video frame, for files and live sound alike."""
+"""A voice in pieces of any size to the units and the pose of every video frame, for files and live sound alike."""
 
 from __future__ import annotations
 
+from collections import deque
 from fractions import Fraction
 from typing import Any, Protocol
 
@@ -9,7 +10,9 @@ import numpy as np
 
 from talkinghead.media.timing import Resampler, frames_in
 from talkinghead.units.blink import blinks, close_lids
+from talkinghead.units.life import Life
 from talkinghead.units.moods import CLOSED_SMILE, Mood
+from talkinghead.units.track import Motion
 
 
 class Lips(Protocol):
@@ -25,8 +28,8 @@ class SpeechStream:
 
     `model` is an audio2au network; what it gives counts from a face at rest, is multiplied by `gain` (a number, or
     one for each unit, [46]) and added to `rest` [46]; `mood` comes on top, then what `lips` (a face.lips.Lips) makes
-    of the units for one portrait. `seed` draws the blinks, None leaves them out. Vector k belongs to frame k of a video
-    at `fps`.
+    of the units for one portrait; then `life`, or without it blinks that `seed` draws, None leaving them out. Motion k
+    belongs to frame k of a video at `fps`.
     """
 
     def __init__(
@@ -38,28 +41,42 @@ class SpeechStream:
         seed: int | None = 0,
         mood: Mood | None = None,
         lips: Lips | None = None,
+        life: Life | None = None,
     ):
         self.sample_rate, self.fps, self.samples = model.sample_rate, fps, 0
         self._rest, self._gain, self._mood, self._lips = rest, gain, mood or Mood(), lips
         self._model_fps = Fraction(model.fps)
         self._stream, self._resampler = model.stream(), Resampler(self._model_fps, fps)
-        self._lids = None if seed is None else blinks(fps, seed)
+        self._lids = None if seed is None or life is not None else blinks(fps, seed)
+        self._life = life
+        self._spoken: deque[np.ndarray] = deque()  # of frames whose life is not known yet, and the other way round
+        self._lived: deque[np.ndarray] = deque()
 
-    def push(self, samples: np.ndarray) -> list[np.ndarray]:
-        """`samples` float32 [N], one channel in [-1, 1] -> units [46] float32 of the frames now certain."""
+    def push(self, samples: np.ndarray) -> list[Motion]:
+        """`samples` float32 [N], one channel in [-1, 1] -> what moves the frames now certain."""
         self.samples += len(samples)
+        if self._life is not None:
+            self._lived.extend(self._life.push(samples))
         return self._drive(self._resampler.push(self._stream.push(samples)))
 
-    def finish(self) -> list[np.ndarray]:
-        """The units still owed, so that the frames cover the sound: ceil(seconds * fps) in all, at least one."""
+    def finish(self) -> list[Motion]:
+        """What is still owed, so that the frames cover the sound: ceil(seconds * fps) in all, at least one."""
+        if self._life is not None:
+            self._lived.extend(self._life.finish())
         seconds = Fraction(self.samples, self.sample_rate)
         owed = self._resampler.push(self._stream.finish(frames_in(seconds, self._model_fps)))
         return self._drive(owed + self._resampler.finish(frames_in(seconds, self.fps)))
 
-    def _drive(self, excess: list[np.ndarray]) -> list[np.ndarray]:
+    def _drive(self, excess: list[np.ndarray]) -> list[Motion]:
         driven = [(self._rest + self._gain * vector).clip(0, 1).astype(np.float32) for vector in excess]
         smile = CLOSED_SMILE if self._lips is None else self._lips.smile
         driven = [self._mood(vector, self._rest, smile) for vector in driven]
         if self._lips is not None:
             driven = [self._lips(vector) for vector in driven]
-        return driven if self._lids is None else [close_lids(u, lid) for u, lid in zip(driven, self._lids)]
+        if self._life is None:
+            return [Motion(u if self._lids is None else close_lids(u, next(self._lids))) for u in driven]
+        self._spoken.extend(driven)
+        pairs = [
+            (self._spoken.popleft(), self._lived.popleft()) for _ in range(min(len(self._spoken), len(self._lived)))
+        ]
+        return [self._life.applied(units, vector, self._gain) for units, vector in pairs]

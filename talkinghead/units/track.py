@@ -5,23 +5,35 @@ from __future__ import annotations
 import difflib
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from talkinghead.errors import UnitsError
 from talkinghead.media.timing import DEFAULT_FPS
 from talkinghead.units.names import INDEX, UNIT_NAMES
+from talkinghead.units.pose import NEUTRAL, POSE_NAMES, relative
 
 CLOCKS = ("time", "frame")
 
 
+class Motion(NamedTuple):
+    """What moves one frame: `units` [46] float32, and the `pose` [6] of the head relative to the portrait."""
+
+    units: np.ndarray
+    pose: np.ndarray = NEUTRAL
+
+
 @dataclass(frozen=True)
 class UnitTrack:
-    """Action units over time: `times` [T] float64 seconds, increasing; `units` [T, 46] float32, each in [0, 1]."""
+    """Action units over time: `times` [T] float64 seconds, increasing; `units` [T, 46] float32, each in [0, 1]; `pose`
+    [T, 6] float32 of the head, see units/pose.py, or None where nobody knows."""
 
     times: np.ndarray
     units: np.ndarray
+    pose: np.ndarray | None = None
 
     @property
     def duration(self) -> float:
@@ -31,19 +43,35 @@ class UnitTrack:
 
     def at(self, times: np.ndarray) -> np.ndarray:
         """Units [N, 46] float32 at `times` [N] in seconds, interpolated linearly; beyond the ends they stand still."""
+        return self._at(times, self.units)
+
+    def pose_at(self, times: np.ndarray) -> np.ndarray | None:
+        """Poses [N, 6] float32 in the same way."""
+        return None if self.pose is None else self._at(times, self.pose)
+
+    def motion_at(self, time: float, head: float = 1.0) -> Motion:
+        """What moves a portrait at one time: the units, and the pose relative to the track's mean, `head` times."""
+        units, pose = self.at([time])[0], self.pose_at([time])
+        return Motion(units) if pose is None else Motion(units, relative(pose[0], self._usual, head))
+
+    @cached_property
+    def _usual(self) -> np.ndarray:
+        return self.pose.mean(0)
+
+    def _at(self, times: np.ndarray, values: np.ndarray) -> np.ndarray:
         times = np.asarray(times, np.float64)
         after = np.searchsorted(self.times, times).clip(1, max(len(self.times) - 1, 1))
         before, after = after - 1, np.minimum(after, len(self.times) - 1)
         span = np.maximum(self.times[after] - self.times[before], 1e-12)
         weight = ((times - self.times[before]) / span).clip(0, 1)[..., None]
-        return ((1 - weight) * self.units[before] + weight * self.units[after]).astype(np.float32)
+        return ((1 - weight) * values[before] + weight * values[after]).astype(np.float32)
 
 
 def check_unit(name: str) -> str:
     """`name` if it is one of the 46; otherwise UnitsError with the one that looks most like it."""
     if name in INDEX:
         return name
-    lower = {known.lower(): known for known in UNIT_NAMES}
+    lower = {known.lower(): known for known in (*UNIT_NAMES, *POSE_NAMES)}
     close = difflib.get_close_matches(name.lower(), lower, 1, 0.5)
     hint = f"did you mean {lower[close[0]]}?" if close else "`talkinghead aus` lists them"
     raise UnitsError(f"there is no action unit {name!r}; {hint}")

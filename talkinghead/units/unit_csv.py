@@ -5,12 +5,14 @@
     0.04,0.35,0
 
 Columns may stand in any order, units left out are zero. `time` is in seconds, `frame` counts whole frames; with both,
-`time` counts.
+`time` counts. The six of units/pose.py, `HeadYaw` and so on, may stand there as well: with any of them the others are
+those of a head at rest.
 """
 
 from __future__ import annotations
 
 import csv
+import itertools
 import os
 import secrets
 from array import array
@@ -26,6 +28,7 @@ from talkinghead.media.ffmpeg import existing_file
 from talkinghead.media.timing import DEFAULT_FPS
 from talkinghead.media.video import check_output
 from talkinghead.units.names import INDEX, UNIT_NAMES
+from talkinghead.units.pose import LIMITS, NEUTRAL, POSE_NAMES
 from talkinghead.units.track import CLOCKS, UnitTrack, cell_number, check_unit
 
 
@@ -46,7 +49,8 @@ def read_own(path: str | Path, fps: Fraction | float = DEFAULT_FPS) -> UnitTrack
 def _parse(path: Path, rows: Iterator[list[str]], fps: Fraction | float) -> UnitTrack:
     header = [name.strip() for name in next(rows, [])]
     clock, columns = _columns(path, header)
-    times, values = array("d"), array("f")
+    turned = [(column, POSE_NAMES.index(name)) for column, name in enumerate(header) if name in POSE_NAMES]
+    times, values, poses = array("d"), array("f"), array("f")
     for number, row in enumerate(rows, 2):
         if not any(cell.strip() for cell in row):
             continue
@@ -72,9 +76,26 @@ def _parse(path: Path, rows: Iterator[list[str]], fps: Fraction | float) -> Unit
                 )
             full[unit] = numbers[column]
         values.extend(full)
+        poses.extend(_pose(path, number, header, turned, numbers))
     if not times:
         raise UnitsError(f"{path}: no rows below the header")
-    return UnitTrack(np.array(times), np.array(values, np.float32).reshape(-1, len(UNIT_NAMES)))
+    units = np.array(values, np.float32).reshape(-1, len(UNIT_NAMES))
+    return UnitTrack(np.array(times), units, np.array(poses, np.float32).reshape(len(units), -1) if turned else None)
+
+
+def _pose(path: Path, row: int, header: list[str], columns: list[tuple[int, int]], numbers: list[float]) -> list[float]:
+    """The pose of one row, [6], or nothing where there are no `columns` (column, number in POSE_NAMES) of it."""
+    if not columns:
+        return []
+    out = NEUTRAL.tolist()
+    for column, i in columns:
+        low, high = LIMITS[:, i]
+        if not low <= numbers[column] <= high:
+            raise UnitsError(
+                f"{path}: row {row}, column {header[column]}: {numbers[column]:g} is outside {low:g} to {high:g}"
+            )
+        out[i] = numbers[column]
+    return out
 
 
 def _columns(path: Path, header: list[str]) -> tuple[int, list[tuple[int, int]]]:
@@ -84,7 +105,7 @@ def _columns(path: Path, header: list[str]) -> tuple[int, list[tuple[int, int]]]
     for i, name in enumerate(header):
         if name in header[:i]:
             raise UnitsError(f"{path}: row 1: column {name} stands there twice")
-        if name not in CLOCKS:
+        if name not in CLOCKS and name not in POSE_NAMES:
             try:
                 check_unit(name)
             except UnitsError as error:
@@ -98,11 +119,13 @@ def _columns(path: Path, header: list[str]) -> tuple[int, list[tuple[int, int]]]
 class CsvWriter:
     """Units into a CSV, row by row, in a `with` block: whole when the block ends well, else not at all.
 
-    Row i stands at i / fps seconds. An existing file is kept unless `force`. Raises OutputError.
+    Row i stands at i / fps seconds. With `pose` the six columns of the head's pose come last. An existing file is kept
+    unless `force`. Raises OutputError.
     """
 
-    def __init__(self, path: str | Path, fps: Fraction | float, force: bool = False):
+    def __init__(self, path: str | Path, fps: Fraction | float, force: bool = False, pose: bool = False):
         self.path, self._step = Path(path), 1 / Fraction(fps)
+        self._names = (*UNIT_NAMES, *POSE_NAMES) if pose else UNIT_NAMES
         self._target = check_output(path, force, (".csv",))
         self._partial = self._target.with_name(f".talkinghead-{secrets.token_hex(6)}.csv")
         self._rows = 0
@@ -110,14 +133,14 @@ class CsvWriter:
     def __enter__(self) -> CsvWriter:
         with self._failing_clearly():
             self._file = open(self._partial, "w", encoding="utf-8")
-            self._file.write(",".join(("time", *UNIT_NAMES)) + "\n")
+            self._file.write(",".join(("time", *self._names)) + "\n")
         return self
 
-    def write(self, units: np.ndarray) -> None:
-        """Append the units [46] of one frame."""
+    def write(self, units: np.ndarray, pose: Iterable[float] = ()) -> None:
+        """Append the units [46] of one frame, and its pose [6]."""
         with self._failing_clearly():
             time = float(self._rows * self._step)
-            self._file.write(f"{time:.6f}," + ",".join(f"{value:.5f}" for value in units) + "\n")
+            self._file.write(f"{time:.6f}," + ",".join(f"{value:.5f}" for value in (*units, *pose)) + "\n")
         self._rows += 1
 
     def __exit__(self, kind, *exc) -> None:
@@ -137,9 +160,15 @@ class CsvWriter:
             raise OutputError(f"{self.path}: cannot be written ({error.strerror}); choose another folder") from None
 
 
-def write_csv(path: str | Path, units: Iterable[np.ndarray], fps: Fraction | float, force: bool = False) -> None:
-    """Write units [T, 46] (an array or any iterable of rows) that run at `fps`, so that `read_own` gives them back to
-    within 1e-5. Raises OutputError."""
-    with CsvWriter(path, fps, force) as file:
-        for row in units:
-            file.write(row)
+def write_csv(
+    path: str | Path,
+    units: Iterable[np.ndarray],
+    fps: Fraction | float,
+    force: bool = False,
+    pose: Iterable[np.ndarray] | None = None,
+) -> None:
+    """Write units [T, 46] (an array or any iterable of rows) that run at `fps`, and poses [T, 6], so that `read_own`
+    gives them back to within 1e-5. Raises OutputError."""
+    with CsvWriter(path, fps, force, pose is not None) as file:
+        for row, turned in zip(units, itertools.repeat(()) if pose is None else pose):
+            file.write(row, turned)
