@@ -55,44 +55,57 @@ NOTABLE = 0.1  # of a limit: warned of when that much is taken away
 
 @dataclass(frozen=True)
 class Posed:
-    """One pose of a head."""
+    """One pose of a head: `shift` [gh, gw, 2] leads from each node of its grid to the pixel seen there."""
 
     head: Head
-    where: np.ndarray  # [h, w, 2] the pixel of the layer `head.person` seen at each pixel of `head.box`
-    shift: np.ndarray  # [gh, gw, 2] pixels of the photograph from each node of the grid to what is seen there
+    shift: np.ndarray
 
     def seen(self, points: np.ndarray) -> np.ndarray:
-        """The pixels of the photograph that are seen at points [h, w, 2] of the picture."""
-        nodes = ((points - self.head.origin) / self.head.cell).astype(np.float32)
+        """The pixels of the photograph, float32, that are seen at points [h, w, 2] of the picture."""
+        points = points.astype(np.float32, copy=False)
+        nodes = (points - self.head.origin) * np.float32(1 / self.head.cell)
         return points + cv2.remap(self.shift, nodes, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
     def carry(self, patch: np.ndarray, box: Box) -> tuple[np.ndarray, Box]:
         """A patch [h, w, C] that covers `box` of the photograph, where it lies on the posed head, and its box there:
         beyond its border it is zero."""
-        height, width = patch.shape[:2]
-        reach = int(np.ceil(np.abs(self.shift).max()))
         left, top, right, bottom = self.head.box
+        reach = int(np.ceil(np.abs(self.shift).max()))
         x0, y0 = max(box[0] - reach, left), max(box[1] - reach, top)
-        x1, y1 = min(box[0] + width + reach, right), min(box[1] + height + reach, bottom)
-        finer = self.head.finer
-        at = (self.where[y0 - top : y1 - top, x0 - left : x1 - left] - (finer - 1) / 2) / finer
-        at += np.float32((left - box[0], top - box[1]))
+        x1, y1 = min(box[2] + reach, right), min(box[3] + reach, bottom)
+        y, x = np.mgrid[y0:y1, x0:x1].astype(np.float32)
+        at = self.seen(np.stack([x, y], -1)) - np.float32(box[:2])
         return cv2.remap(patch, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT), (x0, y0, x1, y1)
 
     def draw(self, frame: np.ndarray, shift: np.ndarray, box: Box) -> None:
         """The person over the plate, into `frame`; in `box` what is seen is `shift` [h, w, 2] pixels further on."""
-        head, where = self.head, self.where.copy()
+        head, room = self.head, self.head.room
         left, top, right, bottom = head.box
+        nodes = (head.nodes + self.shift - head.box[:2]) * head.finer + (head.finer - 1) / 2
+        where = head.at_pixels(nodes.astype(np.float32), room.whole)
         x0, y0, x1, y1 = max(box[0], left), max(box[1], top), min(box[2], right), min(box[3], bottom)
         if x0 < x1 and y0 < y1:
-            where[y0 - top : y1 - top, x0 - left : x1 - left] += (
-                head.finer * shift[y0 - box[1] : y1 - box[1], x0 - box[0] : x1 - box[0]]
-            )
-        person = cv2.remap(head.person, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-        clear = cv2.cvtColor(255 - cv2.extractChannel(person, 3), cv2.COLOR_GRAY2RGB)
-        behind = cv2.multiply(head.plate, clear, scale=1 / 255)
-        drawn = cv2.add(cv2.cvtColor(person, cv2.COLOR_RGBA2RGB), behind)
-        cv2.copyTo(drawn, head.moves, frame[top:bottom, left:right])
+            further = shift[y0 - box[1] : y1 - box[1], x0 - box[0] : x1 - box[0]]
+            further *= head.finer
+            where[y0 - top : y1 - top, x0 - left : x1 - left] += further
+        cv2.remap(head.person, where, None, cv2.INTER_LINEAR, dst=room.person, borderMode=cv2.BORDER_REFLECT_101)
+        cv2.extractChannel(room.person, 3, dst=room.opacity)
+        cv2.bitwise_not(room.opacity, dst=room.opacity)
+        cv2.cvtColor(room.opacity, cv2.COLOR_GRAY2RGB, dst=room.behind)
+        cv2.multiply(head.plate, room.behind, dst=room.behind, scale=1 / 255)
+        cv2.cvtColor(room.person, cv2.COLOR_RGBA2RGB, dst=room.drawn)
+        cv2.add(room.drawn, room.behind, dst=room.drawn)
+        cv2.copyTo(room.drawn, head.moves, frame[top:bottom, left:right])
+
+
+class Room:
+    """Memory that every frame is drawn in: to ask for it anew each time takes longer than the drawing."""
+
+    def __init__(self, height: int, width: int, whole: tuple[int, int]):
+        self.whole = np.empty((*whole, 2), np.float32)
+        self.person = np.empty((height, width, 4), np.uint8)
+        self.opacity = np.empty((height, width), np.uint8)
+        self.behind, self.drawn = np.empty((2, height, width, 3), np.uint8)
 
 
 class Head:
@@ -112,6 +125,8 @@ class Head:
         opacity = matte(image, points)
         self._lay(image.shape[1::-1], landmarks, opacity, lever[2])
         self._cut_out(image, opacity)
+        gh, gw = self.nodes.shape[:2]
+        self.room = Room(*self.plate.shape[:2], (gh * self.cell, gw * self.cell))
         self.limit = LIMIT.copy()
         self.limit[:2] -= TURNED * np.abs(self._own[:2])
         self._warned = False
@@ -130,14 +145,14 @@ class Head:
         # One node more all round, for the upsampling needs neighbours.
         j, i = np.mgrid[-1 : count[1] + 1, -1 : count[0] + 1]
         nodes = np.stack([i, j], -1) * self.cell + (self.cell - 1) / 2 + low
-        self._nodes = nodes.astype(np.float32)
-        self.origin = self._nodes[0, 0]
+        self.nodes = nodes.astype(np.float32)
+        self.origin = self.nodes[0, 0]
         weight = _follows(transform(self._upright, nodes), chin)
-        outline = cv2.remap(opacity, self._nodes, None, cv2.INTER_LINEAR)
+        outline = cv2.remap(opacity, self.nodes, None, cv2.INTER_LINEAR)
         eye_z = landmarks[CORNERS, 2].mean()
         depth = np.c_[points, eye_depth + eye_z - landmarks[:, 2]]
         z = self._relief(depth, outline, transform(self._upright, nodes)[..., 1] > chin + NEAR)
-        self.moves = (self._full(weight.astype(np.float32)) > AT_REST).astype(np.uint8)
+        self.moves = (self.at_pixels(weight.astype(np.float32)) > AT_REST).astype(np.uint8)
         offset = nodes - self.pivot
         solid = np.stack([offset[..., 0], -offset[..., 1], RELIEF * z, np.full_like(z, unit)], -1)
         self._basis = (weight[..., None] * solid).astype(np.float32)
@@ -166,7 +181,7 @@ class Head:
         """Depth over the pivot at every node, in pixels: a membrane through the landmarks [478, 3], the outline and the
         throat."""
         gh, gw = outline.shape
-        at = np.round((known[:, :2] - self._nodes[0, 0]) / self.cell).astype(int)
+        at = np.round((known[:, :2] - self.nodes[0, 0]) / self.cell).astype(int)
         inside = ((at >= 0) & (at < (gw, gh))).all(1)
         cells = at[inside, 1] * gw + at[inside, 0]
         count = np.bincount(cells, minlength=gh * gw)
@@ -204,16 +219,15 @@ class Head:
         motion = (self._basis @ np.hstack([linear, shift]).T.astype(np.float32)).astype(np.float32)
         shift = -motion
         for _ in range(STEPS - 1):
-            at = (self._nodes + shift - self.origin) / np.float32(self.cell)
+            at = (self.nodes + shift - self.origin) / np.float32(self.cell)
             shift = -cv2.remap(motion, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        in_layer = (self._nodes + shift - self.box[:2]) * self.finer + (self.finer - 1) / 2
-        return Posed(self, self._full(in_layer.astype(np.float32)), shift)
+        return Posed(self, shift)
 
-    def _full(self, nodes: np.ndarray) -> np.ndarray:
-        """What is known at the nodes [gh, gw, ...], at the pixels of the box."""
+    def at_pixels(self, nodes: np.ndarray, whole: np.ndarray | None = None) -> np.ndarray:
+        """What is known at the nodes [gh, gw, ...], at the pixels of the box; a view into `whole`, if that is given."""
         left, top, right, bottom = self.box
         size = nodes.shape[1] * self.cell, nodes.shape[0] * self.cell
-        whole = cv2.resize(nodes, size, interpolation=cv2.INTER_LINEAR)
+        whole = cv2.resize(nodes, size, dst=whole, interpolation=cv2.INTER_LINEAR)
         return whole[self.cell : self.cell + bottom - top, self.cell : self.cell + right - left]
 
 

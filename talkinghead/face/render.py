@@ -45,7 +45,7 @@ class Renderer:
         self._turn = (self._from_crop[:, :2] * size).astype(np.float32)
         self._fade = _fade(size)
         y, x = np.mgrid[:size, :size].astype(np.float64)
-        self._nodes = transform(self._from_crop, np.stack([x, y], -1))
+        self._nodes = transform(self._from_crop, np.stack([x, y], -1)).astype(np.float32)
         self._region = self._box(self._fade > 0)
         left, top, right, bottom = self._region
         x, y = np.meshgrid(np.arange(left, right, dtype=np.float32), np.arange(top, bottom, dtype=np.float32))
@@ -114,12 +114,12 @@ class Renderer:
 
     def _carried(self, posed: Posed, shift: np.ndarray, mask: np.ndarray, colour: np.ndarray) -> tuple:
         """The crop's maps where they lie when the head is posed."""
-        seen = transform(self._to_crop, posed.seen(self._nodes)).astype(np.float32)
-        maps = np.dstack([shift, mask])
-        maps = cv2.remap(maps, seen, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        seen = cv2.transform(posed.seen(self._nodes), self._to_crop)
         colour = np.ascontiguousarray(colour.transpose(1, 2, 0))
+        shift = cv2.remap(shift, seen, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        mask = cv2.remap(mask, seen, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
         colour = cv2.remap(colour, seen, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        return maps[..., :2], maps[..., 2], colour.transpose(2, 0, 1)
+        return shift, mask, colour.transpose(2, 0, 1)
 
     def _paint(self, frame: np.ndarray, mask: np.ndarray, colour: np.ndarray, box: Box) -> None:
         left, top, right, bottom = box
