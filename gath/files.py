@@ -1,4 +1,4 @@
-"""Weights files of generators and estimators: a path in, a torch module or bare parameters out; and back."""
+"""Weights files of generators, estimators and mattes: a path in, a torch module or bare parameters out; and back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 VERSION = 1
 DEFAULT = Path(__file__).parent / "weights" / "flow.safetensors"
 # class -> the kind that its files say in `format`
-KINDS = {"FlowGenerator": "flow", "PaperGenerator": "paper", "Estimator": "estimator"}
+KINDS = {"FlowGenerator": "flow", "PaperGenerator": "paper", "Estimator": "estimator", "MatteNet": "matte"}
 
 
 def load(path: str | Path | None = None, device: str = "cpu"):
@@ -74,7 +74,7 @@ def _read(path: str | Path, kinds: dict[str, tuple[type, type]], wanted: str, de
 
 
 def save(model, path: str | Path, **notes: object) -> None:
-    """Write a generator or estimator as half-precision safetensors, with its config (and `notes`) in the metadata."""
+    """Write a network of KINDS as half-precision safetensors, with its config (and `notes`) in the metadata."""
     from safetensors.torch import save_file
 
     state = {name: value.detach().cpu() for name, value in model.state_dict().items()}

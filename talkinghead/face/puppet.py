@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, partial
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,9 +18,11 @@ from talkinghead.face.lips import PHOTOGRAPHED_OPEN, Lips, fit
 from talkinghead.units.life import Life
 from talkinghead.units.moods import Mood
 from talkinghead.units.names import lip_gap, lip_opening
+from talkinghead.units.pose import NEUTRAL
 from talkinghead.units.speech import SpeechStream
 
 if TYPE_CHECKING:
+    from talkinghead.face.head import Head, Posed
     from talkinghead.face.render import Renderer
     from talkinghead.face.tracker import TrackedFace, Tracker
 
@@ -32,13 +35,16 @@ class Puppet:
     """What is drawn on, and how: `units` [46] are those of the portrait's own expression.
 
     `decode` gives flow, mask and colour of each frame for units [N, 46], as Renderer takes them; `measure` draws the
-    face under units [N, 46] and gives the gaps between the lips, [N], see lips.fit.
+    face under units [N, 46] and gives the gaps between the lips, [N], see lips.fit; `landmarks` [478, 3] lie in the
+    renderer's picture, whose head is turned by the angles `turned` [3].
     """
 
     units: np.ndarray
     renderer: Renderer
     decode: Decode
     measure: Callable[[np.ndarray], np.ndarray]
+    landmarks: np.ndarray
+    turned: np.ndarray
 
     @property
     def width(self) -> int:
@@ -53,6 +59,13 @@ class Puppet:
         """The resting face, and how its lips part; takes a few trial frames."""
         return fit(self.units, self.measure)
 
+    @cached_property
+    def head(self) -> Head:
+        """What turns; takes a tenth of a second to make."""
+        from talkinghead.face.head import Head
+
+        return Head(self.renderer.image, self.landmarks, self.turned)
+
     def stream(
         self, speech: Any, fps: Fraction, gain: np.ndarray, seed: int | None, mood: Mood, life: Life | None
     ) -> SpeechStream:
@@ -61,14 +74,18 @@ class Puppet:
 
     def draw(self, units: np.ndarray, closing: bool = False, pose: np.ndarray | None = None) -> Iterator[np.ndarray]:
         """Frames, RGB uint8 [height, width, 3], under units [N, 46]; with `closing`, lips that they close do close, see
-        Lips.drawn.
+        Lips.drawn. The head has the poses `pose` [N, 6], relative to the photograph, or stays as photographed.
 
         Tracked units are drawn as they are: correcting them made faces follow their driver less well (unit gain on the
         validation split 0.514 instead of 0.532).
         """
         if closing and lip_gap(self.units) > PHOTOGRAPHED_OPEN:
             units = self.lips.drawn(units)
-        return (self.renderer(*maps) for maps in self.decode(units))
+        poses = repeat(NEUTRAL) if pose is None else pose
+        return (self.renderer(*maps, posed=self._posed(at)) for maps, at in zip(self.decode(units), poses))
+
+    def _posed(self, pose: np.ndarray) -> Posed | None:
+        return None if np.array_equal(pose, NEUTRAL) else self.head(pose)
 
 
 def make_puppet(
@@ -85,7 +102,7 @@ def make_puppet(
     from talkinghead.face.render import Renderer, square
     from talkinghead.face.tone import MouthTone
 
-    size, points = generator.config.size, found.points
+    size, points, landmarks = generator.config.size, found.points, found.landmarks
     to_face, to_trial = alignment(points, size), alignment(points, TRIAL_SIDE)
     aligned = cut(image, to_face, size)
     code = generator.encode(aligned, found.units)
@@ -99,8 +116,10 @@ def make_puppet(
     trial = Renderer(cut(image, to_trial, TRIAL_SIDE), to_face, size, tone=tone)
     if crop:
         image, points = square(image, points)
+        scale = np.ptp(points[:, 0]) / found.width
+        landmarks = np.c_[points, landmarks[:, 2] * scale]
     renderer = Renderer(image, alignment(points, size), size, enhance, tone)
-    return Puppet(found.units, renderer, decode, partial(lip_gaps, decode, trial, tracker))
+    return Puppet(found.units, renderer, decode, partial(lip_gaps, decode, trial, tracker), landmarks, found.pose)
 
 
 def lip_gaps(decode: Decode, trial: Renderer, tracker: Tracker, units: np.ndarray) -> np.ndarray:

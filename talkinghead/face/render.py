@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from talkinghead.face.align import alignment, crop, transform
+from talkinghead.face.head import Posed
 from talkinghead.face.tone import MouthTone
 
 FEATHER = 0.06  # of the crop's side: motion and paint fade to nothing toward its border, so that there is no seam
@@ -43,6 +44,8 @@ class Renderer:
         # A shift by one whole side of the crop, in the photograph's pixels: turned and scaled with the face.
         self._turn = (self._from_crop[:, :2] * size).astype(np.float32)
         self._fade = _fade(size)
+        y, x = np.mgrid[:size, :size].astype(np.float64)
+        self._nodes = transform(self._from_crop, np.stack([x, y], -1)).astype(np.float32)
         self._region = self._box(self._fade > 0)
         left, top, right, bottom = self._region
         x, y = np.meshgrid(np.arange(left, right, dtype=np.float32), np.arange(top, bottom, dtype=np.float32))
@@ -51,8 +54,10 @@ class Renderer:
         self._interpolation = cv2.INTER_LANCZOS4 if small else cv2.INTER_CUBIC
         self._weight = self._upsample(self._fade, self._region)[..., None] if enhance else None
 
-    def __call__(self, flow: np.ndarray, mask: np.ndarray, colour: np.ndarray) -> np.ndarray:
-        """One frame, RGB uint8 [H, W, 3], from maps of the crop's size S.
+    def __call__(
+        self, flow: np.ndarray, mask: np.ndarray, colour: np.ndarray, posed: Posed | None = None
+    ) -> np.ndarray:
+        """One frame, RGB uint8 [H, W, 3], from maps of the crop's size S, its head `posed` or as photographed.
 
         `flow` [2, S, S] backward (x, y) in fractions of the crop's side, `mask` [1, S, S] in [0, 1], `colour`
         [3, S, S] in [-1, 1]: out(p) = (1 - mask) * photograph(p + flow(p)) + mask * colour.
@@ -62,7 +67,12 @@ class Renderer:
             colour = self._tone(colour)
         shift = np.tensordot(self._turn, flow, 1).transpose(1, 2, 0) * self._fade[..., None]
         mask = mask[0] * self._fade
-        self._warp(frame, shift, self._box((np.abs(shift) > MIN_SHIFT).any(-1)))
+        if posed is None:
+            self._warp(frame, shift, self._box((np.abs(shift) > MIN_SHIFT).any(-1)))
+        else:
+            shift, mask, colour = self._carried(posed, shift, mask, colour)
+            box = self._box((np.abs(shift) > MIN_SHIFT).any(-1))
+            posed.draw(frame, self._upsample(shift, box), box)
         self._paint(frame, mask, colour, self._box(mask > MIN_MASK))
         if self._weight is not None:
             left, top, right, bottom = self._region
@@ -101,6 +111,15 @@ class Renderer:
         frame[top:bottom, left:right] = cv2.remap(
             self.image, where, None, self._interpolation, borderMode=cv2.BORDER_REPLICATE
         )
+
+    def _carried(self, posed: Posed, shift: np.ndarray, mask: np.ndarray, colour: np.ndarray) -> tuple:
+        """The crop's maps where they lie when the head is posed."""
+        seen = cv2.transform(posed.seen(self._nodes), self._to_crop)
+        colour = np.ascontiguousarray(colour.transpose(1, 2, 0))
+        shift = cv2.remap(shift, seen, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        mask = cv2.remap(mask, seen, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        colour = cv2.remap(colour, seen, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        return shift, mask, colour.transpose(2, 0, 1)
 
     def _paint(self, frame: np.ndarray, mask: np.ndarray, colour: np.ndarray, box: Box) -> None:
         left, top, right, bottom = box

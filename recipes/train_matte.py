@@ -1,0 +1,218 @@
+"""Train the network that tells a person from what is behind (gath/matte.py).
+
+    python -m recipes.train_matte data=MATTES run=RUN [key=value ...]
+
+Reads what recipes.label_mattes made. Every second picture is set before another background: somebody else's photograph
+(so that only the head in the middle counts), stripes, or a gradient. RUN receives config.json, metrics.csv, val.csv
+(mean absolute error, and the share of pixels on the wrong side of one half, on photographs of `val` as they are and
+before other backgrounds), latest.pt and weights.safetensors (the moving average).
+
+A run whose folder holds latest.pt goes on from it and equals one that was never stopped.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from gath import files
+from gath.data import to_tensor
+from gath.matte import MatteNet
+from recipes.parts.config import parse
+from recipes.parts.runs import Log, move_average, replace
+from talkinghead.face.matte import SIDE
+
+ANGLE, ZOOM, SHIFT = 6.0, 0.1, 5.0  # standard deviations: degrees, logarithm of the scale, pixels
+COMPOSED, STRANGERS = 0.5, 0.6  # share of pictures set before something else, and of those before another photograph
+SHARPEN = 0.3, 0.85  # what a teacher's matte is stretched to 0 and 1 from
+GAIN, TINT, GREY = 0.3, 0.15, 0.1  # contrast, colour cast in [-1, 1], share of grey pictures
+BLURRED, MOST_BLUR = 0.3, 1.5  # share of the pictures, pixels
+WARM_UP = 100  # steps over which the learning rate rises
+VAL_PICTURES = 200
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of one run."""
+
+    data: Path  # folder made by recipes.label_mattes
+    run: Path
+    steps: int = 4000
+    max_minutes: float = 60.0
+    batch: int = 16
+    rate: float = 2e-3  # Adam's learning rate, falls along half a cosine
+    ema: float = 0.998
+    threads: int = 1
+    bfloat16: bool = True
+    seed: int = 0
+    checkpoint_every: int = 250  # steps
+
+
+class Pictures:
+    """Draws pictures and mattes; its whole state is one NumPy generator."""
+
+    def __init__(self, folder: Path, split: str, seed: int):
+        self.pictures = np.load(folder / f"{split}_pictures.npy", mmap_mode="r")
+        self.mattes = np.load(folder / f"{split}_mattes.npy", mmap_mode="r")
+        _, kind, count = np.unique(np.load(folder / f"{split}_sets.npy"), return_inverse=True, return_counts=True)
+        weight = count[kind] ** -0.5  # a set four times as large is drawn from twice as often
+        self.weight = weight / weight.sum()
+        self.rng = np.random.default_rng(seed)
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def rows(self, count: int) -> np.ndarray:
+        return self.rng.choice(len(self), count, p=self.weight)
+
+    def draw(self, rows: np.ndarray, composed: float = COMPOSED) -> tuple[Tensor, Tensor]:
+        """Pictures [B, 3, SIDE, SIDE] in [-1, 1] and mattes [B, 1, SIDE, SIDE] in [0, 1] of these rows."""
+        rng = self.rng
+        pictures, mattes = zip(*(self.one(i, rng.random() < composed) for i in rows))
+        x = to_tensor(np.stack(pictures))
+        gain = rng.uniform(1 - GAIN, 1 + GAIN, (len(rows), 1, 1, 1)).astype(np.float32)
+        tint = rng.uniform(-TINT, TINT, (len(rows), 3, 1, 1)).astype(np.float32)
+        x = (x * torch.from_numpy(gain) + torch.from_numpy(tint)).clamp_(-1, 1)
+        grey = torch.from_numpy(rng.random(len(rows)) < GREY)
+        x[grey] = x[grey].mean(1, keepdim=True)
+        return x, torch.from_numpy(np.stack(mattes))[:, None]
+
+    def one(self, row: int, composed: bool) -> tuple[np.ndarray, np.ndarray]:
+        """One picture uint8 [SIDE, SIDE, 3], moved a little, and its matte float32 [SIDE, SIDE]."""
+        rng = self.rng
+        where = self.jitter(rng.normal(0, ANGLE), rng.normal(0, ZOOM), rng.normal(0, SHIFT, 2))
+        flags, border = cv2.INTER_LINEAR, cv2.BORDER_REPLICATE
+        picture = cv2.warpAffine(np.asarray(self.pictures[row]), where, (SIDE, SIDE), flags=flags, borderMode=border)
+        matte = cv2.warpAffine(np.asarray(self.mattes[row]), where, (SIDE, SIDE), flags=flags, borderMode=border)
+        low, high = SHARPEN
+        matte = ((matte / np.float32(255) - low) / (high - low)).clip(0, 1)
+        if composed:
+            behind = self.stranger() if rng.random() < STRANGERS else self.pattern()
+            picture = (matte[..., None] * picture + (1 - matte[..., None]) * behind).astype(np.uint8)
+        if rng.random() < BLURRED:
+            picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, MOST_BLUR))
+        if rng.random() < 0.5:
+            picture, matte = picture[:, ::-1], matte[:, ::-1]
+        return np.ascontiguousarray(picture), np.ascontiguousarray(matte)
+
+    def jitter(self, angle: float, zoom: float, shift: np.ndarray) -> np.ndarray:
+        """From a stored picture to one of SIDE pixels, the middles on each other but for `shift`."""
+        middle = (self.pictures.shape[1] - 1) / 2
+        matrix = cv2.getRotationMatrix2D((middle, middle), angle, float(np.exp(zoom)))
+        matrix[:, 2] += (SIDE - 1) / 2 - middle + shift
+        return matrix
+
+    def stranger(self) -> np.ndarray:
+        """Another photograph, its head far from the middle."""
+        rng = self.rng
+        aside = np.array([rng.choice((-1, 1)) * rng.uniform(0.4, 0.8), rng.uniform(-0.6, 0.3)]) * SIDE
+        where = self.jitter(rng.normal(0, ANGLE), rng.normal(0, 0.3), aside)
+        other = np.asarray(self.pictures[rng.integers(len(self))])
+        return cv2.warpAffine(other, where, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+
+    def pattern(self) -> np.ndarray:
+        """Stripes or a gradient of two colours, at any angle."""
+        rng = self.rng
+        y, x = np.mgrid[:SIDE, :SIDE] / SIDE
+        angle, period = rng.uniform(0, np.pi), rng.uniform(0.05, 0.4)
+        along = np.cos(angle) * x + np.sin(angle) * y
+        if rng.random() < 0.6:
+            along = 0.5 + 0.5 * np.tanh(8 * np.sin(2 * np.pi * (along / period + rng.random())))
+        a, b = rng.uniform(0, 255, (2, 3))
+        return a + along.clip(0, 1)[..., None] * (b - a)
+
+
+class Run:
+    """Everything that changes while training, and how it is saved and restored."""
+
+    def __init__(self, config: Config):
+        self.config, self.step = config, 0
+        torch.manual_seed(config.seed)
+        self.faces = Pictures(config.data, "train", config.seed)
+        self.net, self.average = MatteNet(), MatteNet().requires_grad_(False)
+        self.average.load_state_dict(self.net.state_dict())
+        for net in (self.net, self.average):
+            net.to(memory_format=torch.channels_last)
+        self.optimiser = torch.optim.Adam(self.net.parameters(), config.rate)
+        self.parts = {"net": self.net, "average": self.average, "optimiser": self.optimiser}
+
+    def train_step(self) -> dict[str, float]:
+        c = self.config
+        rate = c.rate * (1 + np.cos(np.pi * min(1.0, self.step / c.steps))) / 2
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate * min(1.0, (self.step + 1) / WARM_UP)
+        picture, matte = self.faces.draw(self.faces.rows(c.batch))
+        with torch.autocast("cpu", torch.bfloat16, enabled=c.bfloat16):
+            logits = self.net(picture.contiguous(memory_format=torch.channels_last))
+        loss = F.binary_cross_entropy_with_logits(logits.float(), matte)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimiser.step()
+        move_average(self.average, self.net, c.ema, self.step)
+        self.step += 1
+        return {"entropy": float(loss.detach())}
+
+    def check(self) -> None:
+        """The average's errors on photographs of `val`, the same ones at every check, to val.csv."""
+        figures = []
+        for composed in (0.0, 1.0):
+            faces = Pictures(self.config.data, "val", seed=1)
+            picture, matte = faces.draw(faces.rows(VAL_PICTURES), composed)
+            with torch.inference_mode():
+                out = torch.cat([self.average(part) for part in picture.split(self.config.batch)]).sigmoid()
+            figures += [float((out - matte).abs().mean()), float(((out > 0.5) != (matte > 0.5)).float().mean())]
+        path, columns = self.config.run / "val.csv", ["step", "error", "wrong", "composed_error", "composed_wrong"]
+        rows = list(csv.reader(path.read_text().splitlines()))[1:] if path.exists() else []
+        rows = [r for r in rows if int(r[0]) < self.step]  # a resumed run comes by here again
+        with open(path, "w", newline="") as file:
+            csv.writer(file).writerows([columns, *rows, [self.step, *(f"{x:.5f}" for x in figures)]])
+        print(f"step {self.step}  " + "  ".join(f"{n} {x:.4f}" for n, x in zip(columns[1:], figures)), flush=True)
+
+    def save(self) -> None:
+        state = {name: part.state_dict() for name, part in self.parts.items()}
+        state |= {"step": self.step, "random": self.faces.rng.bit_generator.state}
+        state["config"] = dataclasses.asdict(self.config)
+        replace(self.config.run / "latest.pt", lambda path: torch.save(state, path))
+        weights = self.config.run / "weights.safetensors"
+        replace(weights, lambda path: files.save(self.average, path, steps=self.step))
+
+    def restore(self) -> None:
+        path = self.config.run / "latest.pt"
+        if not path.exists():
+            return
+        state = torch.load(path, weights_only=False)
+        for name, part in self.parts.items():
+            part.load_state_dict(state[name])
+        self.step, self.faces.rng.bit_generator.state = state["step"], state["random"]
+
+
+def main(words: list[str]) -> None:
+    config = parse(Config, words)
+    config.run.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(config.threads)
+    cv2.setNumThreads(1)
+    run = Run(config)
+    run.restore()
+    log, start = Log(config, config.batch), time.monotonic()
+    while run.step < config.steps and (time.monotonic() - start) / 60 < config.max_minutes:
+        values = run.train_step()
+        log(run.step, values, 1)
+        if run.step % config.checkpoint_every == 0:
+            run.save()
+            run.check()
+    run.save()
+    run.check()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

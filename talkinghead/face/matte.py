@@ -1,0 +1,94 @@
+"""The soft matte of one person: a portrait and its landmarks in, the opacity of head, hair, neck and body out."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import cv2
+import numpy as np
+import openvino
+from openvino import opset13
+
+from gath import files
+from gath.layers import Layers, request, up
+from talkinghead.face.align import alignment, crop, transform
+
+WEIGHTS = Path(__file__).parents[1] / "assets" / "matte.safetensors"
+SIDE = 160  # pixels of the upright window that the network looks at
+SPAN = 1.944  # its side in sides of the aligned face: 5.4 distances between the outer eye corners
+EYE_LINE = 0.46  # where its eye line lies, of its height; 0.4 of the aligned face's
+FINEST = 3.0  # times SIDE: the largest window whose edge is refined; finer pictures get its matte enlarged
+REFINE_RADIUS, REFINE_EPSILON = 0.012, 2e-4  # of the guided filter: sides of the window, squared grey levels of 1
+LOW, HIGH = 0.12, 0.88  # opacities that become none and full: what is nearly clear would leave a trail on the plate
+SOLID = 0.02, 0.05  # sides of the window inside the outline at which doubt begins to end, and ends: hats, loose hair
+SURE = 0.5  # parts of the matte this opaque that do not touch the face belong to somebody or something else
+
+
+def window(points: np.ndarray, size: int = SIDE, margin: float = 0.0) -> np.ndarray:
+    """[2, 3] similarity from a picture's pixels to an upright window of `size` pixels around the head.
+
+    `points` [478, 2] landmarks in pixels; `margin` pixels of it lie around the network's own window.
+    """
+    matrix = alignment(points, 1).astype(np.float64)  # to the unit square, less half a pixel of it
+    scale = (size - 2 * margin) / SPAN
+    matrix *= scale
+    matrix[:, 2] += 0.5 * scale - 0.5 + margin
+    matrix[:, 2] += (size - 2 * margin) * (np.array([0.5, EYE_LINE]) - np.array([0.5, 0.4]) / SPAN)
+    return matrix.astype(np.float32)
+
+
+def matte(image: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Opacity uint8 [H, W] of the person with these landmarks [478, 2] in an RGB uint8 picture [H, W, 3].
+
+    Zero outside the window, which ends 1.6 inter-ocular distances below the chin.
+    """
+    coarse = _predict(crop(image, window(points), SIDE))
+    coarse = _of_face(coarse, transform(window(points), points))
+    inside = cv2.distanceTransform((coarse > LOW).astype(np.uint8), cv2.DIST_L2, 5) / SIDE
+    coarse = np.maximum(coarse, ((inside - SOLID[0]) / (SOLID[1] - SOLID[0])).clip(0, 1))
+    natural = 1 / np.hypot(*window(points)[:, 0])  # pixels of the picture in one of the window's
+    size = round(SIDE * float(np.clip(natural, 1, FINEST)))
+    to_window = window(points, size)
+    guide = crop(image, to_window, size)
+    fine = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
+    radius = max(2, round(REFINE_RADIUS * size))
+    fine = cv2.ximgproc.guidedFilter(guide, fine, radius, REFINE_EPSILON * 255**2)
+    fine = ((fine - LOW) / (HIGH - LOW)).clip(0, 1)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    whole = cv2.warpAffine((fine * 255).astype(np.uint8), to_window, image.shape[1::-1], flags=flags)
+    return whole
+
+
+def _predict(picture: np.ndarray) -> np.ndarray:
+    """The network's opacity float32 [SIDE, SIDE] of the window's RGB uint8."""
+    seen = (picture.astype(np.float32) / 127.5 - 1).transpose(2, 0, 1)[None]
+    return 1 / (1 + np.exp(-_network().infer([seen])[0][0, 0]))
+
+
+@functools.cache
+def _network() -> openvino.InferRequest:
+    return request(described(files.read(WEIGHTS)[2]))
+
+
+def described(state: dict[str, np.ndarray]) -> openvino.Model:
+    """`gath.matte.MatteNet` with these parameters: picture [1, 3, SIDE, SIDE] to logits [1, 1, SIDE, SIDE]."""
+    layers, picture = Layers(state), opset13.parameter([1, 3, SIDE, SIDE], np.float32)
+    half = layers.block(opset13.space_to_depth(picture, "depth_first", 2), "at_half")
+    quarter = layers.block(half, "at_quarter", 2)
+    eighth = layers.block(quarter, "at_eighth", 2)
+    low = layers.residual(layers.residual(layers.block(eighth, "low.0", 2), "low.1"), "low.2")
+    x = layers.block(opset13.concat([up(low), eighth], 1), "up_eighth")
+    x = layers.block(opset13.concat([up(x), quarter], 1), "up_quarter")
+    x = layers.conv(layers.block(opset13.concat([up(x), half], 1), "up_half"), "out")
+    return openvino.Model([opset13.depth_to_space(x, "depth_first", 2)], [picture])
+
+
+def _of_face(opacity: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """The opacity without what hangs together with the face nowhere; the face itself is opaque."""
+    hull = cv2.convexHull(np.round(points).astype(np.int32))
+    face = cv2.fillConvexPoly(np.zeros(opacity.shape, np.uint8), hull, 1)
+    _, labels = cv2.connectedComponents(((opacity > SURE) | (face > 0)).astype(np.uint8))
+    own = (labels == np.bincount(labels[face > 0]).argmax()).astype(np.uint8)
+    near = cv2.dilate(own, np.ones((7, 7), np.uint8))
+    return np.maximum(opacity * near, cv2.erode(face, np.ones((3, 3), np.uint8))).astype(np.float32)

@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import time
+import warnings
+
+import cv2
+import numpy as np
+import pytest
+from conftest import SIZE
+from scipy.ndimage import gaussian_filter
+
+from talkinghead.face.align import alignment
+from talkinghead.face.head import KNEE, Head
+from talkinghead.face.matte import matte
+from talkinghead.face.render import Renderer
+from talkinghead.units.names import INDEX
+from talkinghead.units.pose import NEUTRAL
+
+STILL = tuple(np.zeros((channels, SIZE, SIZE), np.float32) for channels in (2, 1, 3))  # flow, mask, colour
+BUSY = np.array([6, -4, 5, 0.1, -0.08, 1.04], np.float32)
+
+
+@pytest.fixture(scope="module")
+def portrait(astronaut):
+    """The astronaut's upper part, at twice its size."""
+    return cv2.resize(astronaut[:300, 60:400], None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+
+
+@pytest.fixture(scope="module")
+def face(portrait, tracker):
+    return tracker(portrait)[0]
+
+
+@pytest.fixture(scope="module")
+def renderer(portrait, face):
+    return Renderer(portrait, alignment(face.points, SIZE), SIZE)
+
+
+@pytest.fixture(scope="module")
+def solid(portrait, face):
+    return Head(portrait, face.landmarks, face.pose)
+
+
+def pose(**values):
+    names = ("yaw", "pitch", "roll", "x", "y", "scale")
+    return np.array([values.get(name, rest) for name, rest in zip(names, NEUTRAL)], np.float32)
+
+
+@pytest.mark.parametrize("axis, angle", [(0, 7), (0, -7), (1, 5), (1, -5), (2, 6), (2, -6)])
+def test_the_tracker_sees_the_pose_that_was_asked_for(axis, angle, tracker, face, renderer, solid):
+    """Sign and size of each axis, by another party's measure; the other two axes stay."""
+    asked = np.zeros(6) + NEUTRAL
+    asked[axis] = angle
+    seen = tracker(renderer(*STILL, posed=solid(asked)))[0].pose - face.pose
+    assert 0.7 < seen[axis] / angle < 1.3
+    assert np.abs(np.delete(seen, axis)).max() < 2
+
+
+def test_place_and_size_are_in_inter_ocular_distances(tracker, face, renderer, solid):
+    def eyes(moved):
+        corners = tracker(renderer(*STILL, posed=solid(moved)))[0].points[[33, 263]]
+        return corners.mean(0), np.linalg.norm(corners[1] - corners[0])
+
+    (middle, unit), own = eyes(pose(x=0.15, y=-0.1)), face.points[[33, 263]]
+    np.testing.assert_allclose((middle - own.mean(0)) / unit, (0.15, -0.1), atol=0.02)
+    assert eyes(pose(scale=1.06))[1] / unit == pytest.approx(1.06, abs=0.015)
+
+
+def test_straight_lines_behind_a_moving_head_stay_straight(portrait, face):
+    """Slanted stripes behind the person: all that was seen of them stays the same where the head does not cover it."""
+    height, width = portrait.shape[:2]
+    y, x = np.mgrid[:height, :width]
+    stripes = np.where(((x + 0.3 * y) // 24 % 2)[..., None] > 0, (225, 215, 190), (60, 90, 120))
+    share = matte(portrait, face.points)[..., None] / 255
+    picture = (share * portrait + (1 - share) * gaussian_filter(stripes.astype(float), (1, 1, 0))).astype(np.uint8)
+    head, renderer = Head(picture, face.landmarks, face.pose), Renderer(picture, alignment(face.points, SIZE), SIZE)
+    was = (share[..., 0] > 0).astype(np.uint8)
+    for moved in (BUSY, pose(yaw=11), pose(pitch=-8, roll=-9)):
+        posed = head(moved)
+        # An edge of 165 levels, softened over two pixels, that is off by one pixel differs by about 60.
+        off = np.abs(renderer(*STILL, posed=posed).astype(int) - picture).max(-1) > 30
+        for reach, share_off in ((0.03, 0.02), (0.15, 0.002)):  # hair is soft: next to it little, farther off nothing
+            covers = cv2.dilate(was, np.ones(2 * [2 * round(reach * head.unit) + 1], np.uint8))
+            free = (covers == 0) & (cv2.remap(covers, *_everywhere(posed, portrait), cv2.INTER_NEAREST) == 0)
+            assert free.mean() > 0.3 and off[free].mean() < share_off
+
+
+def _everywhere(posed, picture):
+    y, x = np.mgrid[: picture.shape[0], : picture.shape[1]].astype(np.float32)
+    return posed.seen(np.stack([x, y], -1)).astype(np.float32), None
+
+
+def test_there_is_no_hole_and_no_tear(face, portrait):
+    """A picture of one colour stays one, whatever moves in front of whatever, up to its border and beyond."""
+    for box in ((0, 680, 0, 600), (170, 520, 60, 420)):  # the whole picture; the border cuts head and shoulders
+        left, right, top, bottom = box
+        plain = np.full((bottom - top, right - left, 3), (180, 120, 60), np.uint8)
+        landmarks = face.landmarks - (left, top, 0)
+        head = Head(plain, landmarks, face.pose)
+        renderer = Renderer(plain, alignment(landmarks[:, :2], SIZE), SIZE)
+        for moved in (BUSY, -BUSY + 2 * NEUTRAL, pose(x=0.3, y=0.3)):
+            assert np.abs(renderer(*STILL, posed=head(moved)).astype(int) - plain).max() <= 2
+
+
+def test_what_is_far_from_the_face_does_not_move(portrait, face, renderer, solid):
+    """Farther than 1.6 inter-ocular distances; and there is nothing that could not be told from a still frame."""
+    hull = cv2.convexHull(face.points.astype(np.int32))
+    near = cv2.fillConvexPoly(np.zeros(portrait.shape[:2], np.uint8), hull, 1)
+    near = cv2.dilate(near, np.ones(2 * [int(3.2 * solid.unit) | 1], np.uint8)) > 0
+    assert (~near).mean() > 0.1
+    for moved in (BUSY, pose(yaw=-11, pitch=8, x=0.3)):
+        frame = renderer(*STILL, posed=solid(moved))
+        off = np.abs(frame.astype(int) - portrait)
+        assert off[~near].max() <= 4 and off[~near].mean() < 0.01 and off[near].mean() > 1
+
+
+def test_expression_and_pose_are_one_interpolation(portrait, renderer, solid):
+    """The posed frame is the frame at rest seen through the pose; but drawn at once it is sharper than in two steps."""
+    middle = np.zeros((SIZE, SIZE), np.float32)
+    middle[40:90, 40:90] = 1
+    flow = 0.03 * np.stack([gaussian_filter(middle, 8), -gaussian_filter(middle, 8)])
+    still, posed = renderer(flow, *STILL[1:]), solid(BUSY)
+    once = renderer(flow, *STILL[1:], posed=posed)
+    twice = cv2.remap(still, *_everywhere(posed, portrait), cv2.INTER_LINEAR)
+    left, top, right, bottom = renderer._region
+    inside = np.s_[top + 60 : bottom - 60, left + 60 : right - 60]
+    assert np.abs(once[inside].astype(int) - twice[inside]).mean() < 2
+    assert np.abs(once[inside].astype(int) - portrait[inside]).mean() > 6
+    detail = [cv2.Laplacian(x[inside], cv2.CV_32F).var() for x in (portrait, once, twice)]
+    assert detail[2] < 0.97 * detail[1] and detail[1] > 0.6 * detail[0]
+
+
+def test_paint_rides_on_the_head(renderer, solid):
+    """What the generator paints lands where the pose has taken that place of the face."""
+    mask, green = np.zeros((1, SIZE, SIZE), np.float32), np.full((3, SIZE, SIZE), -1, np.float32)
+    mask[:, 60:70, 60:70], green[1] = 1, 1
+
+    def middle(frame):
+        paint = (frame.astype(int) @ (-1, 1, -1)) > 120
+        return np.argwhere(paint).mean(0)[::-1]
+
+    posed = solid(pose(x=0.2, y=0.1))
+    where = middle(renderer(STILL[0], mask, green, posed=posed))
+    np.testing.assert_allclose(posed.seen(where[None, None].astype(np.float32))[0, 0],
+                               middle(renderer(STILL[0], mask, green)), atol=1.5)  # fmt: skip
+
+
+def test_a_patch_is_carried_by_the_head(portrait, solid, renderer):
+    """A patch that is a piece of the photograph is that piece of the posed frame."""
+    left, top, right, bottom = 280, 150, 360, 210
+    posed = solid(BUSY)
+    patch, box = posed.carry(np.dstack([portrait, np.full(portrait.shape[:2], 255, np.uint8)])[top:bottom, left:right],
+                             (left, top, right, bottom))  # fmt: skip
+    frame = renderer(*STILL, posed=posed)[box[1] : box[3], box[0] : box[2]]
+    full = cv2.erode((patch[..., 3] > 254).astype(np.uint8), np.ones((5, 5))) > 0
+    assert full.sum() > 0.7 * (right - left) * (bottom - top)
+    assert np.abs(frame[full].astype(int) - patch[..., :3][full]).mean() < 2
+
+
+def test_limits_are_soft_and_said_once(face, portrait):
+    head = Head(portrait, face.landmarks, face.pose)
+    small = NEUTRAL + np.r_[KNEE * head.limit] * 0.99
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        np.testing.assert_allclose(head.bear(small), small, rtol=1e-6)
+        assert not said
+        steps = np.array([head.bear(pose(yaw=a))[0] for a in range(0, 61)])
+        head(pose(pitch=50)), head(pose(roll=-50))
+    assert (np.diff(steps) >= 0).all() and (np.diff(steps, 2) <= 1e-9).all() and steps[-1] <= head.limit[0]
+    assert len(said) == 1 and "head" in str(said[0].message)
+    turned = Head(portrait, face.landmarks, np.array([20.0, 0, 0]))
+    assert turned.limit[0] < head.limit[0]
+
+
+def test_somebody_beside_stays(portrait, face):
+    """Of two people in one picture the chosen one moves."""
+    pair = np.hstack([portrait, portrait[:, ::-1]])
+    head, renderer = Head(pair, face.landmarks, face.pose), Renderer(pair, alignment(face.points, SIZE), SIZE)
+    frame = renderer(*STILL, posed=head(BUSY))
+    other = np.s_[:, 680 + 150 :]
+    assert np.abs(frame[other].astype(int) - pair[other]).max() <= 1
+
+
+def test_puppet_without_motion_is_the_photographs_bit_for_bit(head, portrait):
+    puppet = head.prepare(portrait)
+    units = np.tile(puppet.units, (3, 1))
+    units[:, INDEX["JawOpen"]] = (0, 0.4, 0.8)
+    still = list(puppet.draw(units))
+    assert "head" not in vars(puppet)  # nothing was made for it
+    for plain, given in zip(still, puppet.draw(units, pose=np.tile(NEUTRAL, (3, 1)))):
+        assert np.array_equal(plain, given)
+    together = list(puppet.draw(units, pose=np.tile(BUSY, (3, 1))))
+    assert not np.array_equal(together[1], still[1])
+    for i, frame in enumerate(together):
+        assert np.array_equal(next(puppet.draw(units[i : i + 1], pose=BUSY[None])), frame)
+
+
+def test_cropped_head_moves_too(head, portrait):
+    puppet = head.prepare(portrait, crop=True)
+    frame = next(puppet.draw(puppet.units[None], pose=pose(roll=6)[None]))
+    seen = head.tracker(frame)[0].pose - head.tracker(puppet.renderer.image)[0].pose
+    assert seen[2] == pytest.approx(6, abs=2)
+
+
+def test_speed(portrait, renderer, solid):
+    """Processor time of one thread: a pose may cost little more than the same frame at rest."""
+    threads = cv2.getNumThreads()
+    flow = np.full((2, SIZE, SIZE), 0.01, np.float32)
+    cv2.setNumThreads(1)
+    try:
+        times = {}
+        for moved in (None, BUSY):
+            for _ in range(12):
+                start = time.process_time()
+                renderer(flow, *STILL[1:], posed=None if moved is None else solid(moved))
+                times.setdefault(moved is None, []).append(time.process_time() - start)
+    finally:
+        cv2.setNumThreads(threads)
+    assert min(times[False]) < min(times[True]) + 0.006

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import csv
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from gath import files
+from gath.layers import request
+from gath.matte import MatteNet
+from recipes import train_matte
+from talkinghead.face.align import transform
+from talkinghead.face.matte import EYE_LINE, SIDE, described, matte, window
+
+
+def test_window_is_upright_around_the_eyes():
+    """Eyes on its eye line, 1 / 5.4 of its side apart, wherever and however the face lies in the picture."""
+    from talkinghead.face.align import ALIGN_POINTS, TEMPLATE
+
+    points = np.zeros((478, 2))
+    points[list(ALIGN_POINTS)] = TEMPLATE
+    for angle, scale, shift in ((0, 100, 20), (40, 700, -50), (-170, 30, 300)):
+        turn = cv2.getRotationMatrix2D((0.5, 0.5), angle, scale)
+        seen = transform(window(transform(turn, points) + shift), transform(turn, points)[[33, 263]] + shift)
+        np.testing.assert_allclose(seen.mean(0), (SIDE / 2 - 0.5, EYE_LINE * SIDE - 0.5), atol=0.05)
+        assert seen[1, 0] - seen[0, 0] == pytest.approx(SIDE / 5.4, rel=0.01)
+
+
+def test_the_person_is_opaque_and_what_is_beside_clear(astronaut, astronaut_face):
+    opacity = matte(astronaut, astronaut_face.points)
+    assert opacity.shape == astronaut.shape[:2] and opacity.dtype == np.uint8
+    hull = cv2.convexHull(astronaut_face.points.astype(np.int32))
+    face = cv2.fillConvexPoly(np.zeros_like(opacity), hull, 1) > 0
+    assert opacity[cv2.erode(face.astype(np.uint8), np.ones((5, 5))) > 0].min() > 200
+    assert (opacity[25:45, 200:245] > 200).mean() > 0.9  # her hair
+    assert (opacity[5:80, 90:140] < 60).mean() > 0.8 and (opacity[5:80, 310:380] < 60).mean() > 0.8  # flag, shuttle
+
+
+def test_network_runs_without_torch_as_it_does_in_torch(tmp_path):
+    torch.manual_seed(0)
+    net, picture = MatteNet().eval(), torch.rand(1, 3, SIDE, SIDE) * 2 - 1
+    files.save(net, tmp_path / "net.safetensors", steps=3)
+    kind, _, state = files.read(tmp_path / "net.safetensors")
+    assert kind == "matte" and (tmp_path / "net.safetensors").stat().st_size < 1_000_000
+    found = request(described(state)).infer([picture.numpy()])[0]
+    with torch.inference_mode():
+        np.testing.assert_allclose(found, net(picture).numpy(), atol=5e-3)
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory):
+    """Discs on grounds of another colour, in the form that recipes.label_mattes gives."""
+    folder, rng, size = tmp_path_factory.mktemp("mattes"), np.random.default_rng(0), SIDE + 40
+    y, x = np.mgrid[:size, :size]
+    disc = (np.hypot(x - size / 2, y - size / 2) < size / 4)[..., None]
+    for split, count in (("train", 6), ("val", 3)):
+        colours = rng.integers(0, 255, (2, count, 1, 1, 3))
+        np.save(folder / f"{split}_pictures.npy", np.where(disc, *colours).astype(np.uint8))
+        np.save(folder / f"{split}_mattes.npy", np.repeat(255 * disc[None, ..., 0], count, 0).astype(np.uint8))
+        np.save(folder / f"{split}_sets.npy", np.array(["a"] * (count - 1) + ["b"]))
+    return folder
+
+
+def test_a_resumed_run_equals_one_that_was_never_stopped(material, tmp_path, monkeypatch):
+    monkeypatch.setattr(train_matte, "VAL_PICTURES", 2)
+
+    def run(name, *steps):
+        for count in steps:
+            train_matte.main([f"data={material}", f"run={tmp_path / name}", "batch=2", f"steps={count}"])
+        return torch.load(tmp_path / name / "latest.pt", weights_only=False)
+
+    # The learning rate falls over `steps`, so a stop is made by time and not by them.
+    monkeypatch.setattr(train_matte.time, "monotonic", iter([0, 0, 0, 1e9, 0, 0, 0, 0, 0, 0, *[0] * 50]).__next__)
+    whole_after_stop = run("stopped", 4, 4)
+    whole = run("whole", 4)
+    assert whole_after_stop["step"] == whole["step"] == 4
+    for name, value in whole["net"].items():
+        assert torch.equal(value, whole_after_stop["net"][name]), name
+    rows = list(csv.DictReader(open(tmp_path / "stopped" / "val.csv")))
+    assert [int(row["step"]) for row in rows][-1] == 4
+
+
+def test_material_is_set_before_other_backgrounds(material):
+    faces = train_matte.Pictures(material, "train", 0)
+    pictures, mattes = faces.draw(faces.rows(8), composed=1.0)
+    assert pictures.shape == (8, 3, SIDE, SIDE) and mattes.shape == (8, 1, SIDE, SIDE)
+    assert -1 <= pictures.min() and pictures.max() <= 1 and 0 <= mattes.min() and mattes.max() <= 1
+    plain, _ = train_matte.Pictures(material, "train", 0).draw(np.zeros(8, int), composed=0.0)
+    behind, ground = (part[:, :, :12, :12].flatten(2).std(2).mean() for part in (pictures, plain))
+    assert behind > 3 * ground
+    assert (np.bincount(faces.rows(3000)) / 3000)[-1] > 0.25  # of a small set: 1 / (1 + 5 ** 0.5) = 0.31
