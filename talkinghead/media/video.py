@@ -166,6 +166,11 @@ class VideoWriter:
         height, width = (side + after for side, (_, after) in zip(self._shape[:2], self._pad))
         return (height * 3 // 2, width) if self._yuv else None
 
+    @property
+    def encoder(self) -> int:
+        """Number of the process that encodes."""
+        return self._ffmpeg.process.pid
+
     def _failure(self, ffmpeg: Ffmpeg) -> OutputError:
         ffmpeg.wait()
         if any("No space left on device" in line for line in ffmpeg.complaints):
