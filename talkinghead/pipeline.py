@@ -23,7 +23,7 @@ import numpy as np
 
 from talkinghead.errors import ClipError, UnitsError
 from talkinghead.face.puppet import Puppet, make_puppet
-from talkinghead.media.threads import ahead
+from talkinghead.media.threads import ahead, beside
 from talkinghead.media.timing import frames_in
 from talkinghead.models import load_generator, load_speech
 from talkinghead.options import FrameOptions, PortraitOptions
@@ -244,7 +244,8 @@ class TalkingHead:
 
         name = "the picture" if isinstance(portrait, np.ndarray) else str(portrait)
         image = portrait if isinstance(portrait, np.ndarray) else read_portrait(portrait)
-        found, warning = find_face(image, self.tracker, options.face, name)
+        with beside(lambda: self.generator) as generator:  # tracker and generator take as long to load
+            found, warning = find_face(image, self.tracker, options.face, name)
         if warning:
             warnings.warn(warning)
-        return make_puppet(image, found, self.generator, self.tracker, options.crop, options.enhance)
+        return make_puppet(image, found, generator(), self.tracker, options.crop, options.enhance)

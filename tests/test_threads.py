@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from talkinghead.media.threads import Feed, ahead
+from talkinghead.media.threads import Feed, ahead, beside
 
 
 def test_the_same_items_made_in_another_thread():
@@ -93,3 +93,26 @@ def test_a_broken_pipe_is_told_and_nothing_waits_for_ever():
             feed.put(bytes(100_000))
             time.sleep(0.01)
     feed.end()
+
+
+def test_made_beside_a_block():
+    here, there = threading.Event(), threading.Event()
+
+    def make():
+        there.set()
+        assert here.wait(5)
+        return 7
+
+    with beside(make) as made:
+        assert there.wait(5)
+        here.set()
+    assert made() == 7
+
+
+def test_what_is_raised_beside_comes_when_it_is_asked_for():
+    with beside(lambda: 1 / 0) as made:
+        pass
+    with pytest.raises(ZeroDivisionError):
+        made()
+    with pytest.raises(KeyError), beside(lambda: 1 / 0):
+        raise KeyError

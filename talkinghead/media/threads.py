@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import atexit
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import IO, Any, TypeVar
 
@@ -32,6 +34,25 @@ def ahead(items: Iterator[Item], depth: int) -> Iterator[Item]:
     finally:
         maker.stop()
         atexit.unregister(maker.stop)
+
+
+@contextmanager
+def beside(make: Callable[[], Item]) -> Iterator[Callable[[], Item]]:
+    """Runs `make` in a thread while the block runs; calling what the block is given gives, or raises, what it did."""
+    done: Future[Item] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(make())
+        except BaseException as error:
+            done.set_exception(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield done.result
+    finally:
+        thread.join()
 
 
 class _Made:

@@ -36,7 +36,12 @@ _PALETTE = (
     "[a]trim=end_frame=1,palettegen[p];[b][p]paletteuse=dither=bayer:bayer_scale=5:diff_mode=rectangle"
 )
 # A still background costs hardly a bit after the first frame, so quality is cheap; colour gets a little more of it.
-_H264 = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "12", "-x264-params", "chroma-qp-offset=-4"]
+# Motion to half a pixel, one reference and no weights: a quarter of the work less for 0.1 dB.
+_X264 = ["-x264-params", "chroma-qp-offset=-4:subme=1:ref=1:weightp=0"]
+_H264 = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "12", *_X264]
+# Beyond so many pixels, which are softer, twice as fast at the same PSNR; the file is two fifths larger.
+LARGE_PIXELS = 8_000_000
+_LARGE_H264 = ["-c:v", "libx264", "-preset", "superfast", "-crf", "14", *_X264]
 _VP9 = ["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "7", "-row-mt", "1", "-crf", "20", "-b:v", "0"]
 _FASTSTART = ["-movflags", "+faststart"]  # the index first, so that a browser can start before it has all
 
@@ -50,7 +55,9 @@ class Format:
     container: list[str]
 
 
-_MP4 = Format(["-vf", _TAGS, *_H264], ["-c:a", "aac", "-aac_coder", "fast", "-b:a", "160k"], _FASTSTART)
+_AAC = ["-c:a", "aac", "-aac_coder", "fast", "-b:a", "160k"]
+_MP4 = Format(["-vf", _TAGS, *_H264], _AAC, _FASTSTART)
+_LARGE_MP4 = Format(["-vf", _TAGS, *_LARGE_H264], _AAC, _FASTSTART)
 _WEBM = Format(["-vf", _TAGS, *_VP9], ["-c:a", "libopus", "-b:a", "112k"], [])
 FORMATS = {".mp4": _MP4, ".mov": _MP4, ".webm": _WEBM, ".gif": Format(["-vf", _PALETTE], None, [])}
 
@@ -121,6 +128,8 @@ class VideoWriter:
         self._target = check_output(path, force)
         suffix = self.path.suffix.lower()  # a link's target may be called anything
         self._format = FORMATS[suffix]
+        if self._format is _MP4 and width * height > LARGE_PIXELS:
+            self._format = _LARGE_MP4
         self._sound = Path(sound) if sound is not None and self._format.sound else None
         token = secrets.token_hex(6)
         self._silent = self._target.with_name(f".talkinghead-{token}-silent{suffix}")
@@ -165,6 +174,11 @@ class VideoWriter:
         """Of frames as media.yuv has them, height and width made even; None for a .gif, which takes RGB alone."""
         height, width = (side + after for side, (_, after) in zip(self._shape[:2], self._pad))
         return (height * 3 // 2, width) if self._yuv else None
+
+    @property
+    def encoder(self) -> int:
+        """Number of the process that encodes."""
+        return self._ffmpeg.process.pid
 
     def _failure(self, ffmpeg: Ffmpeg) -> OutputError:
         ffmpeg.wait()

@@ -1,0 +1,151 @@
+"""How fast one size is, measured in a process of its own: portrait, voice and size in, one line of JSON out.
+
+    python -m talkinghead.surfaces.bench PORTRAIT VOICE SIDE SECONDS REPEATS
+
+`talkinghead bench` starts it for every size and makes a table of the lines.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import resource
+import sys
+import tempfile
+import time
+import wave
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+
+import cv2
+import numpy as np
+
+from talkinghead.errors import TalkingHeadError
+from talkinghead.media.audio import decode
+from talkinghead.media.pictures import read_portrait
+from talkinghead.media.video import VideoWriter
+from talkinghead.media.yuv import to_yuv
+from talkinghead.pipeline import Clip, TalkingHead
+
+RATE = 16000  # Hz, of the voice
+KEPT_BYTES = 300_000_000  # of finished frames, which the encoder alone is given back and forth
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What one size costs. Milliseconds are those of one core for a frame."""
+
+    side: int  # pixels
+    first: float  # seconds from the start of the process to the first frame given to the encoder
+    factor: float  # median of seconds of work by seconds of video, models loaded, portrait and sound included
+    worst: float  # the most of them
+    encoding: float  # the same, of writing the finished frames alone
+    ahead: float  # milliseconds: units and generator, in a thread of their own
+    drawing: float  # milliseconds: putting the face into the photograph, in the encoder's colours
+    encoder: float  # milliseconds: ffmpeg, pictures and sound
+    mebibytes: float  # peak memory
+    encoder_mebibytes: float  # and ffmpeg's on top
+
+
+def figures(portrait: Path, voice: Path, side: int, seconds: float, repeats: int) -> Figures:
+    """Raises what TalkingHead.speak raises."""
+    image, head = _square(portrait, side), TalkingHead()
+    with tempfile.TemporaryDirectory() as folder:
+        sound, video = Path(folder) / "voice.wav", Path(folder) / "video.mp4"
+        _repeat(voice, seconds, sound)
+        clip = head.speak(image, sound)
+        _film(clip, itertools.islice(clip, 1), sound, video)
+        first = time.time() - _born()
+        times, drawing, own, encoder = _spoken(head, image, sound, video, repeats)
+        mebibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        encoding, children = _encoding(head.speak(image, sound), sound, video, repeats)
+    factors = [took / seconds for took in times]
+    costs = own - drawing, drawing, encoder
+    return Figures(side, first, median(factors), max(factors), encoding / seconds, *costs, mebibytes, children)
+
+
+def _square(portrait: Path, side: int) -> np.ndarray:
+    """The upper square of a picture."""
+    image = read_portrait(portrait)
+    least = min(image.shape[:2])
+    how = cv2.INTER_AREA if side < least else cv2.INTER_CUBIC
+    return cv2.resize(image[:least, :least], (side, side), interpolation=how)
+
+
+def _repeat(voice: Path, seconds: float, path: Path) -> None:
+    """The voice, over and over, as a WAV of the given length."""
+    samples = np.resize(np.concatenate(list(decode(voice, RATE))), round(seconds * RATE))
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, RATE, 0, "NONE", ""))
+        file.writeframes((samples.clip(-1, 1) * 32767).astype("<i2").tobytes())
+
+
+def _born() -> float:
+    """When this process began, in seconds since 1970; where the system does not tell, when this module did."""
+    about = Path("/proc/self/stat")
+    if not about.exists():
+        return LOADED
+    ticks = int(about.read_text().rpartition(")")[2].split()[19])
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + ticks / os.sysconf("SC_CLK_TCK")
+
+
+LOADED = time.time()
+
+
+def _film(clip: Clip, frames: Iterable[np.ndarray], sound: Path, video: Path) -> tuple[int, float]:
+    """How many frames there were, and ffmpeg's peak memory in MiB (NaN where the system does not tell)."""
+    with VideoWriter(video, clip.width, clip.height, clip.fps, sound, force=True) as writer:
+        for frame in frames:
+            writer.write(frame)
+        # Not RUSAGE_CHILDREN's: in that a child begins with all that its parent has.
+        about = Path(f"/proc/{writer.encoder}/status")
+        peak = re.search(r"VmHWM:\s*(\d+) kB", about.read_text()) if about.exists() else None
+    return writer.frames, int(peak[1]) / 1024 if peak else float("nan")
+
+
+def _spoken(
+    head: TalkingHead, image: np.ndarray, sound: Path, video: Path, repeats: int
+) -> tuple[list[float], float, float, float]:
+    """Seconds of each time; milliseconds a frame of this thread, of this process and of ffmpeg."""
+    times, frames = [], 0
+    before = time.thread_time(), _used(resource.RUSAGE_SELF), _used(resource.RUSAGE_CHILDREN)
+    for _ in range(repeats):
+        start = time.perf_counter()
+        clip = head.speak(image, sound)
+        frames += _film(clip, clip, sound, video)[0]
+        times.append(time.perf_counter() - start)
+    after = time.thread_time(), _used(resource.RUSAGE_SELF), _used(resource.RUSAGE_CHILDREN)
+    return times, *(1000 * (b - a) / frames for a, b in zip(before, after))
+
+
+def _used(who: int) -> float:
+    used = resource.getrusage(who)
+    return used.ru_utime + used.ru_stime
+
+
+def _encoding(clip: Clip, sound: Path, video: Path, repeats: int) -> tuple[float, float]:
+    """Seconds of writing as many frames as the clip has, finished before in the encoder's own colours, and ffmpeg's
+    peak memory in MiB."""
+    clip.height, clip.width = clip.height // 2 * 2, clip.width // 2 * 2
+    most = max(8, KEPT_BYTES // (clip.height * clip.width * 3 // 2))
+    kept = [to_yuv(frame[: clip.height, : clip.width]) for frame in itertools.islice(clip, most)]
+    times = []
+    for _ in range(repeats):
+        frames = itertools.islice(itertools.cycle(kept + kept[-2:0:-1]), clip.frames)
+        start = time.perf_counter()
+        _, peak = _film(clip, frames, sound, video)
+        times.append(time.perf_counter() - start)
+    return median(times), peak
+
+
+if __name__ == "__main__":
+    picture, spoken, *numbers = sys.argv[1:]
+    try:
+        found = figures(Path(picture), Path(spoken), int(numbers[0]), float(numbers[1]), int(numbers[2]))
+    except TalkingHeadError as error:
+        sys.exit(f"talkinghead: {error}")
+    print(json.dumps(asdict(found)))
