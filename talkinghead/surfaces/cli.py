@@ -16,7 +16,7 @@ from talkinghead.surfaces.commands_edit import edit
 from talkinghead.surfaces.commands_serving import live, web
 from talkinghead.surfaces.commands_units import aus, convert, track
 from talkinghead.surfaces.commands_video import demo, speak
-from talkinghead.surfaces.running import Stopped, stop_on_signals
+from talkinghead.surfaces.running import Stopped, one_line, stop_on_signals
 
 COMMANDS = (speak, track, edit, convert, aus, demo, live, batch, web)  # as --help lists them
 
@@ -50,7 +50,7 @@ def options(
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     from tqdm import tqdm
 
-    tqdm.write(f"talkinghead: {message}", file=sys.stderr)
+    tqdm.write(f"talkinghead: {one_line(message)}", file=sys.stderr)
 
 
 def main() -> None:
@@ -62,7 +62,7 @@ def main() -> None:
     try:
         app()
     except TalkingHeadError as error:
-        sys.exit(f"talkinghead: {error}")
+        sys.exit(f"talkinghead: {one_line(error)}")
     except Stopped as stopped:
         print("talkinghead: interrupted; nothing was written", file=sys.stderr)
         sys.exit(128 + stopped.args[0])

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from talkinghead.options import FrameOptions
-from talkinghead.surfaces.cli_options import ForceOption, Models, OutputOption, PortraitArg, Signing
-from talkinghead.surfaces.running import check_outputs, film
+from talkinghead.media.ffmpeg import playlists_allowed
+from talkinghead.options import FrameOptions, Signing
+from talkinghead.surfaces.cli_options import ForceOption, Models, OutputOption, PlaylistsOption, PortraitArg
+from talkinghead.surfaces.running import check_outputs, film, one_line
 
 
 def speak(
@@ -23,6 +24,7 @@ def speak(
     options: FrameOptions,
     models: Models,
     signing: Signing,
+    allow_playlists: PlaylistsOption = False,
     force: ForceOption = False,
 ) -> None:
     """Make a portrait speak.
@@ -37,13 +39,14 @@ def speak(
     check_outputs(output, save_au, force)
     seal = signing.seal(output)
     head = models.head()
-    if au:
-        from talkinghead.units.convert import read_csv
+    with playlists_allowed(allow_playlists):
+        if au:
+            from talkinghead.units.convert import read_csv
 
-        clip = head.animate(portrait, read_csv(au, options.rate), options, sound=sound)
-    else:
-        clip = head.speak(portrait, sound, options)
-    film(clip, output, sound, save_au, force, seal)
+            clip = head.animate(portrait, read_csv(au, options.rate), options, sound=sound)
+        else:
+            clip = head.speak(portrait, sound, options)
+        film(clip, output, sound, save_au, force, seal)
 
 
 def demo(
@@ -64,4 +67,4 @@ def demo(
 
     with as_file(files("talkinghead") / "assets" / "demo_voice.flac") as voice:
         film(Models().head().speak(skimage.data.astronaut(), voice), output, voice, None, force, seal)
-    print(f"{output} is written; play it")
+    print(one_line(f"{output} is written; play it"))

@@ -32,6 +32,11 @@ def _stop(number: int, _: object) -> None:
     raise Stopped(number)
 
 
+def one_line(text: object) -> str:
+    """What is said on the terminal: a line break or an escape code in the name of a file is shown, not obeyed."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+
+
 def progress(frames: Iterable, total: int | None, unit: str = "frame") -> Iterable:
     """The same frames (or other things), with a bar and the time left on a terminal."""
     from tqdm import tqdm
@@ -41,7 +46,7 @@ def progress(frames: Iterable, total: int | None, unit: str = "frame") -> Iterab
 
 def check_outputs(video: Path, csv: Path | None, force: bool) -> None:
     """Raises OutputError unless a video, and a CSV of its units, can be written there."""
-    from talkinghead.media.video import check_output
+    from talkinghead.media.outputs import check_output
 
     check_output(video, force)
     if csv:

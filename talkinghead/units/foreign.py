@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import re
@@ -82,7 +83,10 @@ def kind_of(path: Path) -> str | None:
         start = file.read(1 << 16).lstrip()
     if start.startswith(("{", "[")):
         return MEDIAPIPE
-    header = [name.strip() for name in next(csv.reader([start.partition("\n")[0]]), [])]
+    try:
+        header = [name.strip() for name in next(csv.reader(io.StringIO(start, newline="")), [])]
+    except csv.Error:  # no text
+        return None
     if any(re.fullmatch(r"AU\d\d_[rc]", name) for name in header):
         return OPENFACE
     if "timecode" in (name.lower() for name in header):

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import csv
 import os
-import secrets
 from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -23,8 +22,8 @@ import numpy as np
 
 from talkinghead.errors import OutputError, UnitsError
 from talkinghead.media.ffmpeg import existing_file
+from talkinghead.media.outputs import check_output, partial_of
 from talkinghead.media.timing import DEFAULT_FPS
-from talkinghead.media.video import check_output
 from talkinghead.units.names import INDEX, UNIT_NAMES
 from talkinghead.units.track import CLOCKS, UnitTrack, cell_number, check_unit
 
@@ -104,7 +103,7 @@ class CsvWriter:
     def __init__(self, path: str | Path, fps: Fraction | float, force: bool = False):
         self.path, self._step = Path(path), 1 / Fraction(fps)
         self._target = check_output(path, force, (".csv",))
-        self._partial = self._target.with_name(f".talkinghead-{secrets.token_hex(6)}.csv")
+        self._partial = partial_of(self._target, ".csv")
         self._rows = 0
 
     def __enter__(self) -> CsvWriter:
