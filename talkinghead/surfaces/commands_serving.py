@@ -9,7 +9,7 @@ import typer
 
 from talkinghead.options import FrameOptions, Signing
 from talkinghead.surfaces.cli_options import Models, PortraitArg
-from talkinghead.surfaces.running import Stopped
+from talkinghead.surfaces.running import Stopped, remarks
 
 
 def live(
@@ -46,6 +46,7 @@ def live(
     source = PcmSource(sys.stdin.buffer, rate) if rate else Microphone(head.speech.sample_rate)
     speaker = Live(head, portrait, options, rate=source.rate)
     player = Player(speaker, source, sink, delay=None if delay is None else delay / 1000)
+    remarks.say_at_once()
     if mjpeg is not None:
         print(f"talkinghead: {sink.url} shows it", file=sys.stderr)
     try:
@@ -74,6 +75,7 @@ def web(
     from talkinghead.surfaces.web import serve
     from talkinghead.surfaces.web_room import Limits
 
+    remarks.say_at_once()
     try:
         serve(models.head(), host, port, max_mb, Limits(seconds=max_seconds), browser)
     except Stopped:  # the usual end
