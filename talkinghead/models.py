@@ -59,6 +59,6 @@ def check_device(name: str) -> None:
     except ImportError:
         raise ModelError(f"--device {name} {NEEDS_TORCH}") from None
     try:
-        torch.zeros(1, device=name).add(1).item()  # `meta` takes numbers and never gives one back
+        torch.ones(1, device=name).cpu()  # `meta` takes numbers and gives none back
     except (RuntimeError, AssertionError, NotImplementedError, ImportError):
         raise ModelError(f"there is no device {name!r} here; leave --device out for the CPU") from None

@@ -1,6 +1,6 @@
 """What can be asked of a video besides portrait and voice: each option once, with its help, its default and its check.
 
-Takes values as the API gives them, or as text; gives two frozen dataclasses that the API, the command line, the page,
+Takes values as the API gives them, or as text; gives frozen dataclasses that the API, the command line, the page,
 `live` and `batch` share. A field added here is a keyword of `TalkingHead.speak`, an option of the commands that take
 these options, and a column of a batch's list.
 """
@@ -11,6 +11,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from talkinghead.errors import OptionError
@@ -19,6 +20,7 @@ from talkinghead.media.timing import DEFAULT_FPS, frame_rate
 if TYPE_CHECKING:
     import numpy as np
 
+    from talkinghead.media.provenance import Seal
     from talkinghead.units.moods import Mood
 
 TRUTH = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
@@ -149,3 +151,35 @@ class FrameOptions(PortraitOptions):
     def look(self) -> PortraitOptions:
         """Those that a portrait is made ready by, which frames of one portrait share."""
         return PortraitOptions(**{name: getattr(self, name) for name in described(PortraitOptions)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signing:
+    """Whether results carry a signed manifest, and whose."""
+
+    sign: bool = option(False, "Add a signed C2PA manifest: docs/provenance.md.", bool)
+    sign_cert: Path | None = option(None, "PEM certificates to sign with. Default: one for tests.", Path)
+    sign_key: Path | None = option(None, "The private key of --sign-cert, PEM.", Path)
+
+    def __post_init__(self) -> None:
+        if (self.sign_cert is None) != (self.sign_key is None):
+            raise OptionError("sign_cert", "a certificate and its key belong together")
+
+    @property
+    def wanted(self) -> bool:
+        return self.sign or self.sign_cert is not None
+
+    def absolute(self) -> Signing:
+        """The same from any folder."""
+        cert, key = (path and Path(path).absolute() for path in (self.sign_cert, self.sign_key))
+        return Signing(sign=self.sign, sign_cert=cert, sign_key=key)
+
+    def seal(self, *outputs: Path | str) -> Seal | None:
+        """What signs files named like `outputs`, None if nobody asked for it. Raises SigningError."""
+        if not self.wanted:
+            return None
+        from talkinghead.media.provenance import Seal, check_signable
+
+        for output in outputs:
+            check_signable(output)
+        return Seal(self.sign_cert, self.sign_key)

@@ -169,7 +169,7 @@ def make_bad_input(folder: Path, kind: str) -> Path:
         ("nothing.wav", "the file is empty"),
         ("noise.mp3", "not a sound file"),
         ("table.csv", "not a sound file"),
-        ("web.m3u8", "not a sound file"),
+        ("web.m3u8", "is a text that may name other files"),
         ("cut.m4a", "not a sound file"),
         ("silent.mp4", "has no sound track"),
     ],
@@ -181,6 +181,12 @@ def test_what_is_no_sound_is_one_line_with_the_remedy(tmp_path, kind, message):
             attempt()
         line = str(error.value)
         assert line.startswith(f"{path}: ") and message in line and "; " in line and "\n" not in line
+
+
+def test_a_playlist_that_is_allowed_still_reaches_no_other_machine(tmp_path):
+    path = make_bad_input(tmp_path, "web.m3u8")
+    with ffmpeg.playlists_allowed(), pytest.raises(SoundError, match="not a sound file"):
+        audio.probe(path)
 
 
 def test_damage_in_the_middle_is_skipped_with_a_warning(tmp_path):

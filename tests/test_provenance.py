@@ -19,11 +19,14 @@ from typer.testing import CliRunner
 
 from talkinghead.errors import SigningError
 from talkinghead.media.ffmpeg import executable
+from talkinghead.media.outputs import synthetic_notice, version
 from talkinghead.media.pictures import PICTURE_SUFFIXES, write_picture
 from talkinghead.media.provenance import SIGNABLE, SOURCE_TYPE, Seal, throwaway_identity
-from talkinghead.media.video import FORMATS, VideoWriter, synthetic_notice, version
+from talkinghead.media.video import FORMATS, VideoWriter
 from talkinghead.surfaces import cli
+from talkinghead.surfaces.batch import Batch
 from talkinghead.surfaces.cli_options import Models
+from talkinghead.surfaces.live_server import MjpegSink
 
 NOISE = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
 
@@ -262,3 +265,36 @@ def test_the_commands_of_the_page(folder, c2pa, identity):
     (example,) = re.findall(r"```python\n(.*?)```", page, re.S)
     done = subprocess.run([sys.executable, "-c", example], capture_output=True, text=True)
     assert done.stdout.startswith("Valid\n{") and not done.stderr
+
+
+def test_the_demo_signs(folder, c2pa):
+    assert run("demo", "-o", "demo.mp4", "--sign").exit_code == 0
+    assert verify(c2pa, Path("demo.mp4"))[0] == "Valid"
+
+
+def test_a_batch_signs_and_makes_again_what_was_not(folder, c2pa, head, monkeypatch):
+    monkeypatch.setattr(Batch, "head", lambda self: head)
+    Path("jobs.csv").write_text(
+        "portrait,audio,output\nportrait.jpg,speech.wav,a.mp4\nportrait.jpg,speech.wav,b.webm\n"
+    )
+    assert run("batch", "jobs.csv", "--out", "out").output.startswith("2 jobs: 2 made")
+    assert "C2PA" not in Path("out/report.csv").read_text()
+    done = run("batch", "jobs.csv", "--out", "out", "--sign")
+    assert done.exit_code == 1 and "1 made, 1 failed" in done.output
+    assert "b.webm: this kind of file cannot be signed" in Path("out/report.csv").read_text()
+    assert verify(c2pa, Path("out/a.mp4"))[0] == "Valid"
+    assert "1 kept, 1 failed" in run("batch", "jobs.csv", "--out", "out", "--sign").output
+
+
+def test_every_picture_of_a_live_stream_is_signed(tmp_path, c2pa):
+    sink = MjpegSink(0, Seal())
+    try:
+        (tmp_path / "frame.jpg").write_bytes(sink.encode(NOISE))
+    finally:
+        sink.close(0)
+    assert verify(c2pa, tmp_path / "frame.jpg")[0] == "Valid"
+
+
+def test_raw_live_frames_have_no_place_for_a_signature(folder):
+    done = run("live", "portrait.jpg", "--rate", "16000", "--pipe", "--sign")
+    assert done.exit_code == 2 and "--mjpeg do" in done.output

@@ -21,7 +21,8 @@ from videos import NTSC, PAL, RATES, ask, noise, opencv_frames, pictures, write
 
 from talkinghead.errors import OutputError
 from talkinghead.media import ffmpeg, video
-from talkinghead.media.video import VideoReader, VideoWriter, check_output
+from talkinghead.media.outputs import check_output
+from talkinghead.media.video import VideoReader, VideoWriter
 
 
 def sound_seconds(path: Path) -> float:

@@ -14,7 +14,7 @@ from typing import BinaryIO
 import numpy as np
 
 from talkinghead.errors import SoundError
-from talkinghead.media.ffmpeg import Ffmpeg, existing_file, head, read_input
+from talkinghead.media.ffmpeg import Ffmpeg, existing_recording, head, read_input
 
 # Time 0 is the start of the file. A track that begins later, or has gaps, gets silence there, so that sample n is
 # always heard n / rate seconds into the file; `video.VideoWriter` muxes the sound through the same filter.
@@ -59,7 +59,7 @@ def probe(path: str | Path) -> SoundInfo:
 
     Raises SoundError, in one line, if the file is missing, a folder, empty, unreadable, not sound, or without sound.
     """
-    path = existing_file(Path(path), SoundError)
+    path = existing_recording(Path(path), SoundError)
     output, duration, complaints = head(_arguments(path, "-t", "0.1", "-c:a", "pcm_s16be"))
     header = _read_header(io.BytesIO(output))
     if header is None:
@@ -85,7 +85,7 @@ def decode(path: str | Path, sample_rate: int, block_seconds: float = 10.0) -> I
     second; a file that stops early is a shorter sound.
     Raises SoundError, in one line: before the first block as `probe` does, later if ffmpeg gives up (names the second).
     """
-    path = existing_file(Path(path), SoundError)
+    path = existing_recording(Path(path), SoundError)
     with Ffmpeg(_arguments(path, "-ar", str(sample_rate), "-c:a", "pcm_f32be"), stdout=True) as ffmpeg:
         stream = ffmpeg.process.stdout
         header = _read_header(stream)

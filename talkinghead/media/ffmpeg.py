@@ -8,12 +8,17 @@ import re
 import subprocess
 import threading
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
 from talkinghead.errors import TalkingHeadError
 
 COMPLAINTS_KEPT = 500  # lines; ffmpeg may complain about every packet of an hour
+LISTS = (b"#extm3u", b"ffconcat", b"<")  # how texts begin that name other files
+_playlists: ContextVar[bool] = ContextVar("playlists", default=False)
 
 
 @cache
@@ -26,17 +31,44 @@ def executable() -> str:
 
 def existing_file(path: Path, error: type[TalkingHeadError]) -> Path:
     """`path`, if it is a readable file with something in it; else raises `error` in one line."""
-    if path.is_dir():
-        raise error(f"{path}: is a folder; name a file in it")
-    if not path.exists():
-        raise error(f"{path}: no such file; check the name and the folder")
-    if not path.is_file():
-        raise error(f"{path}: is not a regular file; save what it gives to a file first")
-    if not os.access(path, os.R_OK):
-        raise error(f"{path}: may not be read; check its permissions")
-    if path.stat().st_size == 0:
-        raise error(f"{path}: the file is empty; export or download it again")
+    try:
+        if path.is_dir():
+            raise error(f"{path}: is a folder; name a file in it")
+        if not path.exists():
+            raise error(f"{path}: no such file; check the name and the folder")
+        if not path.is_file():
+            raise error(f"{path}: is not a regular file; save what it gives to a file first")
+        if not os.access(path, os.R_OK):
+            raise error(f"{path}: may not be read; check its permissions")
+        if path.stat().st_size == 0:
+            raise error(f"{path}: the file is empty; export or download it again")
+    except (OSError, ValueError) as wrong:  # too long, or with a zero byte in it
+        raise error(f"{path}: no such file ({getattr(wrong, 'strerror', None) or wrong}); check the name") from None
     return path
+
+
+def existing_recording(path: Path, error: type[TalkingHeadError]) -> Path:
+    """`existing_file`, but for playlists: ffmpeg plays lists (HLS, DASH, concat) of files anywhere on this machine,
+    which whoever made the list had no right to read. Allowed inside `playlists_allowed()`."""
+    path = existing_file(path, error)
+    try:
+        with open(path, "rb") as file:
+            listed = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(LISTS)
+    except OSError as wrong:
+        raise error(f"{path}: cannot be read ({wrong.strerror})") from None
+    if listed and not _playlists.get():
+        raise error(f"{path}: is a text that may name other files; give the recording itself, or --allow-playlists")
+    return path
+
+
+@contextmanager
+def playlists_allowed(allowed: bool = True) -> Iterator[None]:
+    """While inside, playlists are played; only for lists from somebody whom you trust with your files."""
+    before = _playlists.set(allowed)
+    try:
+        yield
+    finally:
+        _playlists.reset(before)
 
 
 def read_input(path: Path) -> list[str]:

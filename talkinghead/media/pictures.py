@@ -13,7 +13,7 @@ from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin
 
 from talkinghead.errors import OutputError, PortraitError
 from talkinghead.media.ffmpeg import existing_file
-from talkinghead.media.video import check_output, synthetic_notice
+from talkinghead.media.outputs import check_output, partial_of, synthetic_notice
 
 # Kinds that hold photographs. Pillow knows more, PostScript among them, which it has Ghostscript run.
 READABLE = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000")
@@ -68,7 +68,7 @@ def write_picture(
     """Write RGB uint8 [H, W, 3] as one of PICTURE_SUFFIXES, whole or not at all; its metadata says that it is
     synthetic, in EXIF and, of a PNG, in a text chunk too. `seal` signs it, see provenance.Seal. Raises OutputError."""
     target = check_output(path, force, PICTURE_SUFFIXES)
-    partial = target.with_name(f".talkinghead-{os.getpid()}{target.suffix}")
+    partial = partial_of(target, Path(path).suffix)
     try:
         exif = Image.Exif()
         exif[ExifTags.Base.ImageDescription] = synthetic_notice()

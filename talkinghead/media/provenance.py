@@ -10,14 +10,13 @@ from __future__ import annotations
 import datetime
 import io
 import os
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from talkinghead.errors import SigningError
 from talkinghead.media.ffmpeg import existing_file
-from talkinghead.media.video import version
+from talkinghead.media.outputs import partial_of, version
 
 SIGNABLE = (".mp4", ".mov", ".gif", ".png", ".jpg", ".jpeg", ".webp")  # C2PA has no place in a .webm
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
@@ -63,7 +62,7 @@ class Seal:
 
     def __call__(self, path: Path, suffix: str) -> None:
         """Sign the file at `path`, of the kind that `suffix` says; whole, or left as it was."""
-        signed = path.with_name(f".talkinghead-{secrets.token_hex(6)}-signed{suffix}")
+        signed = partial_of(path, suffix, "-signed")
         try:
             with open(path, "rb") as source, open(signed, "w+b") as target:
                 self._sign(source, target, suffix)
@@ -72,6 +71,15 @@ class Seal:
             raise SigningError(f"the signature could not be written ({_reason(error)}); leave out --sign") from None
         finally:
             signed.unlink(missing_ok=True)
+
+    def signed(self, data: bytes, suffix: str) -> bytes:
+        """A whole file of the kind that `suffix` says, signed. Raises SigningError."""
+        target = io.BytesIO()
+        try:
+            self._sign(io.BytesIO(data), target, suffix)
+        except self._c2pa.C2paError as error:
+            raise SigningError(f"a picture could not be signed ({_reason(error)}); leave out --sign") from None
+        return target.getvalue()
 
     def _sign(self, source: BinaryIO, target: BinaryIO, suffix: str) -> None:
         c2pa = self._c2pa

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import deque
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -18,10 +19,16 @@ NTSC = {Fraction(text): Fraction(n, 1001) for text, n in (
 )}  # fmt: skip
 
 
+_RATE = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{0,20}|/[0-9]{1,20})?")
+
+
 def frame_rate(value: str | float | Fraction) -> Fraction:
     """25, "25", 29.97, "30000/1001" as an exact rate. Raises ValueError outside 1 to MAX_FPS, or if it is no number."""
+    text = str(value).strip()
     try:
-        fps = Fraction(str(value).strip())
+        if not _RATE.fullmatch(text):  # 1e999999999 would take for ever
+            raise ValueError
+        fps = Fraction(text)
     except (ValueError, ZeroDivisionError):
         raise ValueError(f"{value!r} is not a frame rate; write 25, 29.97 or 30000/1001") from None
     if not 1 <= fps <= MAX_FPS:

@@ -14,7 +14,6 @@ import csv
 import hashlib
 import json
 import os
-import secrets
 import time
 import warnings
 from collections.abc import Iterable, Iterator
@@ -24,9 +23,10 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from talkinghead.errors import JobsError, OutputError, TalkingHeadError
-from talkinghead.media.ffmpeg import existing_file
-from talkinghead.media.video import FORMATS, VideoWriter, check_output
-from talkinghead.options import FrameOptions, PortraitOptions, described
+from talkinghead.media.ffmpeg import existing_file, playlists_allowed
+from talkinghead.media.outputs import VIDEO_SUFFIXES, check_output, partial_of, sweep
+from talkinghead.media.video import VideoWriter
+from talkinghead.options import FrameOptions, PortraitOptions, Signing, described
 from talkinghead.units.convert import read_csv
 
 if TYPE_CHECKING:
@@ -122,8 +122,8 @@ def _job(path: Path, number: int, cells: dict[str, str]) -> Job:
     if not (cells.get("audio") or cells.get("au")):
         raise wrong("audio", "empty, and so is au; name a sound, or a CSV of action units")
     output = PurePosixPath(os.path.normpath(cells["output"] or ".").replace(os.sep, "/"))
-    if output.suffix.lower() not in FORMATS:
-        raise wrong("output", f"{cells['output']!r} must end in one of {', '.join(FORMATS)}")
+    if output.suffix.lower() not in VIDEO_SUFFIXES:
+        raise wrong("output", f"{cells['output']!r} must end in one of {', '.join(VIDEO_SUFFIXES)}")
     if output.is_absolute() or Path(output).is_absolute() or output.parts[0] == "..":
         raise wrong("output", f"{cells['output']!r} must lie in the folder of --out; name it relative to that")
     options = {}
@@ -142,12 +142,23 @@ class Batch:
     """The folder that jobs write to, what is already done there, and how to do the rest. One at a time in a folder.
 
     `weights` is the generator's file, or None for the one that ships. `force` makes every job again, and replaces
-    files that no batch made. An object of this class can be sent to another process.
+    files that no batch made. Videos are signed as `signing` says. An object of this class can be sent to another
+    process. Raises SigningError if nothing could be signed.
     """
 
-    def __init__(self, out: str | Path, weights: str | Path | None = None, device: str = "auto", force: bool = False):
+    def __init__(
+        self,
+        out: str | Path,
+        weights: str | Path | None = None,
+        device: str = "auto",
+        force: bool = False,
+        signing: Signing = Signing(),
+        playlists: bool = False,
+    ):
         self.out, self.device, self.force = Path(out).absolute(), device, force
         self.weights = None if weights is None else str(Path(weights).absolute())
+        self.signing, self.playlists = signing.absolute(), playlists
+        self.signing.seal()  # tried before any model loads
 
     def open(self, jobs: list[Job]) -> None:
         """Create the folder, and remove what killed runs left half done. Raises OutputError."""
@@ -160,10 +171,9 @@ class Batch:
             raise OutputError(f"{self.out}: cannot be written ({error.strerror}); choose another folder") from None
 
     def sweep(self, jobs: list[Job]) -> None:
-        """Remove temporary files; nothing may be running."""
+        """Remove what killed runs, and workers on other machines, have left half done; no worker may be running."""
         for folder in {self.out / RECORDS, *((self.out / job.output).parent for job in jobs)}:
-            for left in folder.glob(".talkinghead-*"):
-                left.unlink(missing_ok=True)
+            sweep(folder, others=True)
 
     def head(self) -> TalkingHead:
         """With its models loaded, because without them every job would fail. Raises ModelError."""
@@ -193,7 +203,10 @@ class Batch:
     def _fingerprint(self, job: Job) -> str:
         """Changes with the row, and with the size or time of any file it is made from."""
         files = [_stamp(path) for path in (job.portrait, job.audio, job.au, self.weights) if path]
-        return hashlib.sha256(json.dumps([asdict(job), self.weights, files], sort_keys=True).encode()).hexdigest()
+        made_of = [asdict(job), self.weights, files]
+        if self.signing.wanted:
+            made_of += [str(self.signing.sign_cert), str(self.signing.sign_key)]
+        return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
 
     def do(self, job: Job, head: TalkingHead, puppets: Puppets) -> Result:
         """One job, whatever comes of it; what is done already is kept."""
@@ -203,7 +216,8 @@ class Batch:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
             try:
-                self._make(job, head, puppets)
+                with playlists_allowed(self.playlists):
+                    self._make(job, head, puppets)
                 message = "; ".join(str(w.message) for w in caught if "talkinghead" in Path(w.filename).parts)
             except TalkingHeadError as error:
                 status, message = FAILED, str(error)
@@ -215,19 +229,20 @@ class Batch:
         target = self.out / job.output
         target.parent.mkdir(parents=True, exist_ok=True)
         check_output(target, force=self.force or self._is_ours(job))
+        seal = self.signing.seal(target)
         made_from = self._fingerprint(job)  # before the files are read: if one changes meanwhile, the job is redone
         if job.au:
             clip = head.animate(puppets(job), read_csv(job.au, job.frames.rate), job.frames, sound=job.audio)
         else:
             clip = head.speak(puppets(job), job.audio, job.frames)
-        finished = target.with_name(f".talkinghead-{secrets.token_hex(6)}{target.suffix}")
+        finished = partial_of(target, target.suffix)
         try:
-            with VideoWriter(finished, clip.width, clip.height, clip.fps, job.audio) as video:
+            with VideoWriter(finished, clip.width, clip.height, clip.fps, job.audio, seal=seal) as video:
                 for frame in clip:
                     video.write(frame)
             # The record comes first and says which file it speaks of, so that at no moment a kill loses whole work.
             record = self._record_path(job)
-            partial = record.with_name(f".talkinghead-{secrets.token_hex(6)}.json")
+            partial = partial_of(record, ".json")
             partial.write_text(json.dumps({"output": job.output, "made_from": made_from, "file": _stamp(finished)}))
             os.replace(partial, record)
             os.replace(finished, target)
@@ -262,7 +277,7 @@ class Puppets:
 def report(results: Iterable[Result], out: Path) -> Iterator[Result]:
     """The same results, each written to the report as it comes. Raises OutputError."""
     try:
-        with open(out / REPORT, "w", newline="", encoding="utf-8") as file:
+        with open(out / REPORT, "w", newline="", encoding="utf-8", errors="backslashreplace") as file:
             rows = csv.writer(file)
             rows.writerow(["output", "status", "message", "seconds"])
             for result in results:

@@ -4,7 +4,6 @@ that --help answers at once."""
 from __future__ import annotations
 
 import sys
-import warnings
 from typing import Annotated
 
 import typer
@@ -17,8 +16,9 @@ from talkinghead.surfaces.commands_edit import edit
 from talkinghead.surfaces.commands_serving import live, web
 from talkinghead.surfaces.commands_units import aus, convert, track
 from talkinghead.surfaces.commands_video import demo, drive, speak
-from talkinghead.surfaces.running import Stopped, stop_on_signals
+from talkinghead.surfaces.running import Stopped, one_line, remarks, stop_on_signals
 
+USAGE = 2  # exit status
 COMMANDS = (speak, drive, track, edit, convert, aus, demo, live, batch, web, bench)  # as --help lists them
 
 app = typer.Typer(
@@ -48,22 +48,18 @@ def options(
     pass
 
 
-def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    from tqdm import tqdm
-
-    tqdm.write(f"talkinghead: {message}", file=sys.stderr)
-
-
 def main() -> None:
     """Entry point: exit status 1 after one line for what the user can mend, 2 for usage, 128 + n for signal n."""
-    warnings.simplefilter("ignore")
-    warnings.filterwarnings("always", category=UserWarning, module="talkinghead")
-    warnings.showwarning = _show_warning
+    remarks.begin()
     stop_on_signals()
     try:
         app()
+    except SystemExit as end:  # how every command ends that was not refused
+        if end.code != USAGE:
+            remarks.say()
+        raise
     except TalkingHeadError as error:
-        sys.exit(f"talkinghead: {error}")
+        sys.exit(f"talkinghead: {one_line(error)}")
     except Stopped as stopped:
         print("talkinghead: interrupted; nothing was written", file=sys.stderr)
         sys.exit(128 + stopped.args[0])

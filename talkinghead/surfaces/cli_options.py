@@ -20,11 +20,13 @@ from talkinghead.media.timing import frame_rate
 from talkinghead.options import About, described, option
 
 if TYPE_CHECKING:
-    from talkinghead.media.provenance import Seal
     from talkinghead.pipeline import TalkingHead
 
 PortraitArg = Annotated[Path, typer.Argument(help="Picture of one face seen from the front.")]
 OutputOption = Annotated[Path, typer.Option("--output", "-o", help="File to write: .mp4, .mov, .webm or .gif.")]
+PlaylistsOption = Annotated[
+    bool, typer.Option("--allow-playlists", help="Play lists (HLS, DASH, concat), which may name any file of yours.")
+]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
 
 
@@ -42,33 +44,6 @@ class Models:
         from talkinghead.pipeline import TalkingHead
 
         return TalkingHead(self.generator, device=self.device)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Signing:
-    """Whether results carry a signed manifest, and whose."""
-
-    sign: bool = option(False, "Add a signed C2PA manifest: docs/provenance.md.", bool)
-    sign_cert: Path | None = option(None, "PEM certificates to sign with. Default: one for tests.", Path)
-    sign_key: Path | None = option(None, "The private key of --sign-cert, PEM.", Path)
-
-    def __post_init__(self) -> None:
-        if (self.sign_cert is None) != (self.sign_key is None):
-            raise OptionError("sign_cert", "a certificate and its key belong together")
-
-    @property
-    def wanted(self) -> bool:
-        return self.sign or self.sign_cert is not None
-
-    def seal(self, *outputs: Path | str) -> Seal | None:
-        """What signs files named like `outputs`, None if nobody asked for it. Raises SigningError."""
-        if not self.wanted:
-            return None
-        from talkinghead.media.provenance import Seal, check_signable
-
-        for output in outputs:
-            check_signable(output)
-        return Seal(self.sign_cert, self.sign_key)
 
 
 def check_fps(text: str | None) -> str | None:

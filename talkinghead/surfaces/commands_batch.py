@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from talkinghead.surfaces.cli_options import Models
-from talkinghead.surfaces.running import Stopped, progress
+from talkinghead.options import Signing
+from talkinghead.surfaces.cli_options import Models, PlaylistsOption
+from talkinghead.surfaces.running import Stopped, one_line, progress
 
 
 def batch(
@@ -18,6 +19,8 @@ def batch(
     out: Annotated[Path, typer.Option(help="Folder for the videos and report.csv.")],
     ray: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Run on this Ray cluster: auto, local.")] = None,
     models: Models,
+    signing: Signing,
+    allow_playlists: PlaylistsOption = False,
     force: Annotated[bool, typer.Option("--force", help="Make every job again, also over other files.")] = False,
 ) -> None:
     """Make many videos; what is done already is kept.
@@ -29,7 +32,7 @@ def batch(
     from talkinghead.surfaces.batch import FAILED, REPORT, Batch, read_jobs, report
 
     listed = read_jobs(jobs)
-    work = Batch(out, models.generator, models.device, force)
+    work = Batch(out, models.generator, models.device, force, signing, allow_playlists)
     work.open(listed)
     if ray:
         from talkinghead.surfaces import batch_ray
@@ -44,6 +47,6 @@ def batch(
         sys.exit(128 + stopped.args[0])
     work.sweep(listed)
     counts = ", ".join(f"{number} {status}" for status, number in count.items())
-    print(f"{len(listed)} jobs: {counts}; see {out / REPORT}")
+    print(one_line(f"{len(listed)} jobs: {counts}; see {out / REPORT}"))
     if count[FAILED]:
         raise typer.Exit(1)

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from talkinghead.errors import UnitsError
-from talkinghead.options import PortraitOptions
-from talkinghead.surfaces.cli_options import ForceOption, Models, PortraitArg, Signing
+from talkinghead.options import PortraitOptions, Signing
+from talkinghead.surfaces.cli_options import ForceOption, Models, PortraitArg
 
 
 def edit(
@@ -31,8 +31,8 @@ def edit(
 
     Action units that are not named keep the portrait's own values.
     """
+    from talkinghead.media.outputs import check_output
     from talkinghead.media.pictures import PICTURE_SUFFIXES, write_picture
-    from talkinghead.media.video import check_output
 
     check_output(output, force, PICTURE_SUFFIXES)
     wanted = dict(map(_assignment, units or []))

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from talkinghead.options import FrameOptions
+from talkinghead.options import FrameOptions, Signing
 from talkinghead.surfaces.cli_options import Models, PortraitArg
-from talkinghead.surfaces.running import Stopped
+from talkinghead.surfaces.running import Stopped, remarks
 
 
 def live(
@@ -24,6 +24,7 @@ def live(
     delay: Annotated[int | None, typer.Option(min=0, max=10000, help="Milliseconds behind the sound.")] = None,
     options: FrameOptions,
     models: Models,
+    signing: Signing,
 ) -> None:
     """Make a portrait speak while you speak, in a window, until Ctrl-C.
 
@@ -31,15 +32,21 @@ def live(
     """
     if mjpeg is not None and pipe:
         raise typer.BadParameter("give one of --mjpeg and --pipe", param_hint="--pipe")
+    if signing.wanted and mjpeg is None:
+        raise typer.BadParameter(
+            "raw frames have no place for a signature; the pictures of --mjpeg do", param_hint="--sign"
+        )
+    seal = signing.seal("frame.jpg")
     from talkinghead.surfaces.live import Live, Player
     from talkinghead.surfaces.live_io import Microphone, PcmSource, PipeSink, WindowSink
     from talkinghead.surfaces.live_server import MjpegSink
 
-    sink = PipeSink(sys.stdout.buffer) if pipe else WindowSink() if mjpeg is None else MjpegSink(mjpeg)
+    sink = PipeSink(sys.stdout.buffer) if pipe else WindowSink() if mjpeg is None else MjpegSink(mjpeg, seal)
     head = models.head()
     source = PcmSource(sys.stdin.buffer, rate) if rate else Microphone(head.speech.sample_rate)
     speaker = Live(head, portrait, options, rate=source.rate)
     player = Player(speaker, source, sink, delay=None if delay is None else delay / 1000)
+    remarks.say_at_once()
     if mjpeg is not None:
         print(f"talkinghead: {sink.url} shows it", file=sys.stderr)
     try:
@@ -68,6 +75,7 @@ def web(
     from talkinghead.surfaces.web import serve
     from talkinghead.surfaces.web_room import Limits
 
+    remarks.say_at_once()
     try:
         serve(models.head(), host, port, max_mb, Limits(seconds=max_seconds), browser)
     except Stopped:  # the usual end

@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from talkinghead.media.ffmpeg import playlists_allowed
 from talkinghead.media.timing import frame_rate
-from talkinghead.surfaces.cli_options import ForceOption, Models, check_fps
+from talkinghead.surfaces.cli_options import ForceOption, Models, PlaylistsOption, check_fps
 from talkinghead.surfaces.running import progress
 
 Kind = Literal["ours", "arkit", "livelink", "openface", "mediapipe"]
@@ -18,17 +19,19 @@ def track(
     clip: Annotated[Path, typer.Argument(help="A video of one face.")],
     *,
     output: Annotated[Path, typer.Option("--output", "-o", help="CSV to write.")],
+    allow_playlists: PlaylistsOption = False,
     force: ForceOption = False,
 ) -> None:
     """Measure the action units and the head's pose in a video.
 
     talkinghead track clip.mp4 -o au.csv
     """
-    from talkinghead.media.video import check_output
+    from talkinghead.media.outputs import check_output
     from talkinghead.units.unit_csv import write_csv
 
     check_output(output, force, (".csv",))
-    found, fps = Models().head().track(clip, progress)
+    with playlists_allowed(allow_playlists):
+        found, fps = Models().head().track(clip, progress)
     write_csv(output, found.units, fps, force, found.pose)
 
 

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from talkinghead.options import FrameOptions
+from talkinghead.media.ffmpeg import playlists_allowed
+from talkinghead.options import FrameOptions, Signing
 from talkinghead.samples import DEMO, VOICE
-from talkinghead.surfaces.cli_options import ForceOption, Models, OutputOption, PortraitArg, Signing
-from talkinghead.surfaces.running import check_outputs, film, progress
+from talkinghead.surfaces.cli_options import ForceOption, Models, OutputOption, PlaylistsOption, PortraitArg
+from talkinghead.surfaces.running import check_outputs, film, one_line, progress
 
 
 def speak(
@@ -24,6 +25,7 @@ def speak(
     options: FrameOptions,
     models: Models,
     signing: Signing,
+    allow_playlists: PlaylistsOption = False,
     force: ForceOption = False,
 ) -> None:
     """Make a portrait speak.
@@ -38,13 +40,14 @@ def speak(
     check_outputs(output, save_au, force)
     seal = signing.seal(output)
     head = models.head()
-    if au:
-        from talkinghead.units.convert import read_csv
+    with playlists_allowed(allow_playlists):
+        if au:
+            from talkinghead.units.convert import read_csv
 
-        clip = head.animate(portrait, read_csv(au, options.rate), options, sound=sound)
-    else:
-        clip = head.speak(portrait, sound, options)
-    film(clip, output, sound, save_au, force, seal)
+            clip = head.animate(portrait, read_csv(au, options.rate), options, sound=sound)
+        else:
+            clip = head.speak(portrait, sound, options)
+        film(clip, output, sound, save_au, force, seal)
 
 
 def drive(
@@ -56,6 +59,7 @@ def drive(
     options: FrameOptions,
     models: Models,
     signing: Signing,
+    allow_playlists: PlaylistsOption = False,
     force: ForceOption = False,
 ) -> None:
     """Make a portrait do what a face in a video does, with the video's sound.
@@ -66,8 +70,9 @@ def drive(
 
     check_outputs(output, save_au, force)
     seal = signing.seal(output)
-    driven = models.head().drive(portrait, clip, options, progress=progress)
-    film(driven, output, clip if has_sound(clip) else None, save_au, force, seal)
+    with playlists_allowed(allow_playlists):
+        driven = models.head().drive(portrait, clip, options, progress=progress)
+        film(driven, output, clip if has_sound(clip) else None, save_au, force, seal)
 
 
 def demo(
@@ -83,4 +88,4 @@ def demo(
     check_outputs(output, None, force)
     seal = signing.seal(output)
     film(Models().head().speak(DEMO, VOICE), output, VOICE, None, force, seal)
-    print(f"{output} is written; play it")
+    print(one_line(f"{output} is written; play it"))

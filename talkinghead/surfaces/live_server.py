@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from talkinghead.errors import OutputError
-from talkinghead.media.video import synthetic_notice
+from talkinghead.media.outputs import synthetic_notice
+
+if TYPE_CHECKING:
+    from talkinghead.media.provenance import Seal
 
 HOST = "127.0.0.1"
 HOST_NAMES = (HOST, "localhost")
@@ -21,12 +25,12 @@ BOUNDARY = "talkinghead-frame"
 class MjpegSink:
     """http://127.0.0.1:PORT/ shows the newest frame, and each one after it; `port` 0 takes a free one.
 
-    Every viewer gets what it can take, and none holds up the others or the picture. Raises OutputError if the port is
-    taken.
+    Every viewer gets what it can take, and none holds up the others or the picture. Each picture is a JPEG of its own,
+    which `seal` signs. Raises OutputError if the port is taken.
     """
 
-    def __init__(self, port: int):
-        sink = self
+    def __init__(self, port: int, seal: Seal | None = None):
+        sink, self._seal = self, seal
 
         class Handler(_Viewer):
             feed = sink
@@ -47,7 +51,8 @@ class MjpegSink:
         import cv2
 
         quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-        return cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), quality)[1].tobytes()
+        picture = cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), quality)[1].tobytes()
+        return self._seal.signed(picture, ".jpg") if self._seal else picture
 
     def show(self, number: int, payload: bytes) -> None:
         with self._changed:

@@ -32,6 +32,47 @@ def _stop(number: int, _: object) -> None:
     raise Stopped(number)
 
 
+class Remarks:
+    """Warnings on their way to the terminal. Somebody who looks sees them at once; elsewhere they wait until the run
+    has come to something, because a run that is refused says one line and no more."""
+
+    def __init__(self) -> None:
+        self.at_once = False
+        self._held: list[str] = []
+
+    def begin(self) -> None:
+        """A new run: every warning of ours comes here from now on, and no other."""
+        self.at_once = sys.stderr.isatty()
+        self._held.clear()
+        warnings.simplefilter("ignore")
+        warnings.filterwarnings("always", category=UserWarning, module="talkinghead")
+        warnings.showwarning = self.take
+
+    def take(self, message: Warning | str, *_: object, **__: object) -> None:
+        self._held.append(f"talkinghead: {one_line(message)}")
+        if self.at_once:
+            self.say()
+
+    def say(self) -> None:
+        from tqdm import tqdm
+
+        while self._held:
+            tqdm.write(self._held.pop(0), file=sys.stderr)
+
+    def say_at_once(self) -> None:
+        """For runs without an end: what waits is said now, and what comes when it comes."""
+        self.at_once = True
+        self.say()
+
+
+remarks = Remarks()
+
+
+def one_line(text: object) -> str:
+    """What is said on the terminal: a line break or an escape code in the name of a file is shown, not obeyed."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+
+
 def progress(frames: Iterable, total: int | None, unit: str = "frame") -> Iterable:
     """The same frames (or other things), with a bar and the time left on a terminal."""
     from tqdm import tqdm
@@ -41,7 +82,7 @@ def progress(frames: Iterable, total: int | None, unit: str = "frame") -> Iterab
 
 def check_outputs(video: Path, csv: Path | None, force: bool) -> None:
     """Raises OutputError unless a video, and a CSV of its units, can be written there."""
-    from talkinghead.media.video import check_output
+    from talkinghead.media.outputs import check_output
 
     check_output(video, force)
     if csv:

@@ -28,7 +28,7 @@ import numpy as np
 
 from talkinghead.errors import ClipError, PortraitError, SoundError, TalkingHeadError, UnitsError
 from talkinghead.media.ffmpeg import existing_file
-from talkinghead.options import FrameOptions, PortraitOptions
+from talkinghead.options import FrameOptions, PortraitOptions, Signing
 from talkinghead.units.convert import read_csv
 from talkinghead.units.names import UNIT_NAMES
 from talkinghead.units.track import Motion, UnitTrack
@@ -41,7 +41,6 @@ MAX_SIDE = 4096  # pixels, of videos and pictures; larger portraits are reduced.
 PREVIEW_SIDE = 1024  # pixels, of the picture that follows the sliders
 KEPT_PORTRAITS = 6  # made ready and held in memory, at most about 200 MB each
 TELL_SECONDS = 0.5  # between two reports of progress
-LISTS = (b"#extm3u", b"ffconcat", b"<")  # how they begin
 JOB = "talkinghead"  # what files made for a visitor are called
 
 Tell = Callable[[int, "int | None", "float | None"], None]  # frames done, frames in all, seconds left
@@ -112,7 +111,7 @@ class Room:
 
     def plain(self, text: object) -> str:
         """An error or a warning as the command line words it, naming files as their owner does."""
-        return self._here.sub("", str(text))
+        return self._here.sub("", str(text).removesuffix(", or --allow-playlists"))
 
     def speak(
         self,
@@ -199,7 +198,7 @@ class Room:
 
         with self._job() as folder:
             path = folder / f"{JOB}.png"
-            write_picture(path, self._edit(sitting, MAX_SIDE, units), seal=_seal(path, sign))
+            write_picture(path, self._edit(sitting, MAX_SIDE, units), seal=Signing(sign=sign).seal(path))
         return path
 
     def track(self, clip: str | Path | None, tell: Tell | None = None) -> tuple[UnitTrack, Fraction, Path]:
@@ -209,7 +208,6 @@ class Room:
 
         if not clip:
             raise ClipError("there is no clip; give a video of one face")
-        _refuse_list(clip, ClipError)
         reader = VideoReader(clip)
         if reader.width * reader.height > self.limits.clip_pixels:
             raise ClipError(f"{clip}: {reader.width}x{reader.height} is too large here; make it smaller first")
@@ -228,7 +226,7 @@ class Room:
         from talkinghead.media.video import VideoWriter
 
         most = round(self.limits.seconds * clip.fps)
-        seal = _seal(made.path, sign)
+        seal = Signing(sign=sign).seal(made.path)
         with (
             CsvWriter(made.units, clip.fps, pose=clip.turns) as csv,
             VideoWriter(made.path, clip.width, clip.height, clip.fps, voice, seal=seal) as video,
@@ -272,7 +270,6 @@ class Room:
     def _check_voice(self, voice: str | Path) -> None:
         from talkinghead.media.audio import probe
 
-        _refuse_list(voice, SoundError)
         duration = probe(voice).duration
         if duration is not None and duration > self.limits.seconds:  # a header that lies is found out in the making
             raise SoundError(self._too_long(voice))
@@ -300,13 +297,6 @@ def _at_most(path: Path, side: int) -> Path | np.ndarray:
     return path if small is image else small
 
 
-def _refuse_list(path: str | Path, error: type[TalkingHeadError]) -> None:
-    """ffmpeg plays lists (HLS, DASH, concat) of files anywhere on this machine, which are not the visitor's to read."""
-    with open(existing_file(Path(path), error), "rb") as file:
-        if file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(LISTS):
-            raise error(f"{path}: is a text that may name other files; give the recording itself")
-
-
 def _counted(frames: Iterable, total: int | None, tell: Tell | None, most: int, error: Exception) -> Iterator:
     """The same frames, `tell` called now and then; raises `error` after `most` of them."""
     start = told = time.monotonic()
@@ -318,12 +308,3 @@ def _counted(frames: Iterable, total: int | None, tell: Tell | None, most: int, 
         if tell and now - told >= TELL_SECONDS:
             told = now
             tell(done, total, (now - start) / done * (total - done) if total and total >= done else None)
-
-
-def _seal(path: Path, wanted: bool):
-    if not wanted:
-        return None
-    from talkinghead.media.provenance import Seal, check_signable
-
-    check_signable(path)
-    return Seal(None, None)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import warnings
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -19,8 +18,8 @@ import numpy as np
 
 from talkinghead.errors import OutputError, UnitsError
 from talkinghead.media.ffmpeg import existing_file
+from talkinghead.media.outputs import check_output, partial_of
 from talkinghead.media.timing import DEFAULT_FPS
-from talkinghead.media.video import check_output
 from talkinghead.units.foreign import (
     ANGLES,
     ARKIT,
@@ -195,7 +194,7 @@ def _units_from_scores(names: tuple[str, ...], values: np.ndarray, lost: list[st
 
 
 def _write_whole(path: str | Path, goal: Path, text: Iterator[str]) -> None:
-    partial = goal.with_name(f".talkinghead-{secrets.token_hex(6)}{goal.suffix}")
+    partial = partial_of(goal, Path(path).suffix)
     try:
         with open(partial, "w", encoding="utf-8") as file:
             file.writelines(line + "\n" for line in text)

@@ -18,6 +18,7 @@ from talkinghead.units.speech import SpeechStream
 from talkinghead.units.track import Motion, UnitTrack
 
 TOLERATED_DIFFERENCE = 0.5  # seconds between the lengths of units and sound
+MAX_SECONDS = 24 * 3600  # of a video from units; beyond, their clock is thought to count something else
 SILENCE = 1e-3  # -60 dB of full scale: below this peak a sound counts as silent
 
 
@@ -38,9 +39,12 @@ def sampled(
     track: UnitTrack, fps: Fraction, sound: str | Path | None, head: float = 1.0
 ) -> tuple[Iterator[Motion], int]:
     """A track's units and its pose, relative to its mean and times `head`, at every frame, and how many frames there
-    are: as long as the track, or as a sound that is played with it (a large difference warns). Raises SoundError."""
+    are: as long as the track, or as a sound that is played with it (a large difference warns). Raises SoundError,
+    UnitsError."""
     from talkinghead.media import audio
 
+    if sound is None and track.duration > MAX_SECONDS:
+        raise UnitsError(f"the units last {track.duration:.0f} seconds, the most is a day; is their time in seconds?")
     # Less a microsecond, or a rounding error in the track's length might add a frame.
     seconds = Fraction(track.duration - 1e-6) if sound is None else audio.seconds(sound)
     if abs(float(seconds) - track.duration) > TOLERATED_DIFFERENCE:

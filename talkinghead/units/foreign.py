@@ -13,6 +13,7 @@ units/foreign_pose.py knows what the angles and matrices mean.
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import re
@@ -89,7 +90,10 @@ def kind_of(path: Path) -> str | None:
         start = file.read(1 << 16).lstrip()
     if start.startswith(("{", "[")):
         return MEDIAPIPE
-    header = [name.strip() for name in next(csv.reader([start.partition("\n")[0]]), [])]
+    try:
+        header = [name.strip() for name in next(csv.reader(io.StringIO(start, newline="")), [])]
+    except csv.Error:  # no text
+        return None
     if any(re.fullmatch(r"AU\d\d_[rc]", name) for name in header):
         return OPENFACE
     if "timecode" in (name.lower() for name in header):

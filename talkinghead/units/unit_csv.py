@@ -14,7 +14,6 @@ from __future__ import annotations
 import csv
 import itertools
 import os
-import secrets
 from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -25,8 +24,8 @@ import numpy as np
 
 from talkinghead.errors import OutputError, UnitsError
 from talkinghead.media.ffmpeg import existing_file
+from talkinghead.media.outputs import check_output, partial_of
 from talkinghead.media.timing import DEFAULT_FPS
-from talkinghead.media.video import check_output
 from talkinghead.units.names import INDEX, UNIT_NAMES
 from talkinghead.units.pose import LIMITS, NEUTRAL, POSE_NAMES
 from talkinghead.units.track import CLOCKS, UnitTrack, cell_number, check_unit
@@ -127,7 +126,7 @@ class CsvWriter:
         self.path, self._step = Path(path), 1 / Fraction(fps)
         self._names = (*UNIT_NAMES, *POSE_NAMES) if pose else UNIT_NAMES
         self._target = check_output(path, force, (".csv",))
-        self._partial = self._target.with_name(f".talkinghead-{secrets.token_hex(6)}.csv")
+        self._partial = partial_of(self._target, ".csv")
         self._rows = 0
 
     def __enter__(self) -> CsvWriter:
