@@ -12,7 +12,7 @@ SEED, CASES, GROUPS = 9, 200, 8
 
 
 @pytest.mark.parametrize("group", range(GROUPS))
-def test_hostile_commands_end_in_one_line_and_leave_nothing(tmp_path, group, monkeypatch):
+def test_hostile_commands_end_in_one_line_and_leave_nothing(tmp_path, group):
     wrong, statuses = run(SEED, range(group, CASES, GROUPS), tmp_path / "fuzz")
     assert wrong == []
     assert sum(statuses.values()) == CASES / GROUPS and len({key[-1] for key in statuses}) == 3

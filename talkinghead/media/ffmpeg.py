@@ -10,7 +10,6 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from talkinghead.errors import TalkingHeadError
 
 COMPLAINTS_KEPT = 500  # lines; ffmpeg may complain about every packet of an hour
 LISTS = (b"#extm3u", b"ffconcat", b"<")  # how texts begin that name other files
-_playlists: ContextVar[bool] = ContextVar("playlists", default=False)
+_playlists = False  # of the whole program: sound is read by threads of its own
 
 
 @cache
@@ -56,19 +55,20 @@ def existing_recording(path: Path, error: type[TalkingHeadError]) -> Path:
             listed = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(LISTS)
     except OSError as wrong:
         raise error(f"{path}: cannot be read ({wrong.strerror})") from None
-    if listed and not _playlists.get():
+    if listed and not _playlists:
         raise error(f"{path}: is a text that may name other files; give the recording itself, or --allow-playlists")
     return path
 
 
 @contextmanager
 def playlists_allowed(allowed: bool = True) -> Iterator[None]:
-    """While inside, playlists are played; only for lists from somebody whom you trust with your files."""
-    before = _playlists.set(allowed)
+    """While inside, the whole program plays playlists; for lists of somebody whom you trust with your files."""
+    global _playlists
+    before, _playlists = _playlists, allowed
     try:
         yield
     finally:
-        _playlists.reset(before)
+        _playlists = before
 
 
 def read_input(path: Path) -> list[str]:
