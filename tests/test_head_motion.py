@@ -24,7 +24,7 @@ from talkinghead.units.pose import NEUTRAL, POSE_NAMES
 from talkinghead.units.prosody import FPS, LOOK_AHEAD, PAUSE, Beat, Prosody
 from talkinghead.units.speech import SpeechStream
 from talkinghead.units.track import Motion, UnitTrack
-from talkinghead.units.unit_csv import read_own
+from talkinghead.units.unit_csv import RELATIVE, read_own
 
 RATE = 16000
 DEMO = Path(talkinghead.__file__).parent / "assets" / "demo_voice.flac"
@@ -273,7 +273,9 @@ def test_track_and_drive(head, astronaut, clip, tmp_path, monkeypatch):
         cli.app, ["drive", str(tmp_path / "portrait.png"), str(clip), "-o", str(out), "--save-au", str(table)]
     )
     assert done.exit_code == 0, done.output
-    assert VideoReader(out).fps == 25 and table.read_text().partition("\n")[0].endswith(",".join(POSE_NAMES))
+    assert VideoReader(out).fps == 25 and table.read_text().partition("\n")[0].endswith(
+        ",".join((*POSE_NAMES, RELATIVE))
+    )
     assert has_sound(out)
     done = CliRunner().invoke(cli.app, ["track", str(clip), "-o", str(tmp_path / "tracked.csv")])
     assert done.exit_code == 0 and read_own(tmp_path / "tracked.csv").pose.shape == (12, 6)

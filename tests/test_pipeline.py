@@ -229,7 +229,7 @@ def test_the_models_that_ship_make_the_demo_speak(astronaut, tracker):
     """The first seconds of `talkinghead demo`, measured by the tracker: the mouth follows the units."""
     head = TalkingHead()
     head.tracker = tracker
-    clip = head.speak(astronaut, Path(talkinghead.__file__).parent / "assets" / "demo_voice.flac", blink=False)
+    clip = head.speak(astronaut, Path(talkinghead.__file__).parent / "assets" / "demo_voice.flac", blink=False, **STILL)
     asked, shown = [], []
     for frame in itertools.islice(clip, 10, 80, 2):
         asked.append(clip.units[JAW])

@@ -13,7 +13,7 @@ from talkinghead.errors import UnitsError
 from talkinghead.units.convert import convert, read_csv
 from talkinghead.units.pose import EYES_FROM_PIVOT, NEUTRAL, POSE_NAMES, angles, from_places, place, relative, rotation
 from talkinghead.units.track import UnitTrack
-from talkinghead.units.unit_csv import read_own, write_csv
+from talkinghead.units.unit_csv import CsvWriter, read_own, write_csv
 
 RANDOM = np.random.default_rng(0)
 UNITS = RANDOM.random((20, 46)).astype(np.float32)
@@ -113,9 +113,22 @@ def test_old_files_have_none_and_single_columns_the_rest_at_rest(tmp_path):
     np.testing.assert_allclose(read_own(path).pose, [[-12.5, 0, 0, 0, 0, 1]])
 
 
+def test_a_relative_pose_counts_from_the_portrait(tmp_path):
+    wanted, path = poses(20) + np.float32(0.5), tmp_path / "au.csv"
+    with CsvWriter(path, 25, pose=True, relative=True) as file:
+        for units, pose in zip(UNITS, wanted):
+            file.write(units, pose)
+    track = read_own(path)
+    assert track.relative
+    np.testing.assert_allclose(track.motion_at(0.2).pose, wanted[5], atol=1e-5)
+    np.testing.assert_allclose(UnitTrack(track.times, UNITS, wanted).motion_at(0.2).pose[:5],
+                               (wanted[5] - wanted.mean(0))[:5], atol=1e-4)  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "text, message",
     [
+        ("time,HeadYaw,relative\n0,9,1\n1,9,0\n", "row 3, column relative: must be 1 in every row, or 0 in every row"),
         ("time,HeadYaw\n0,91\n", "row 2, column HeadYaw: 91 is outside -90 to 90"),
         ("time,HeadScale\n0,0\n", "row 2, column HeadScale: 0 is outside 0.05 to 20"),
         ("time,HeadPitch\n0,\n", "row 2, column HeadPitch: empty"),

@@ -100,7 +100,7 @@ def film(
         warnings.warn(
             f"{output}: {clip.width}x{clip.height} is more than many players show; --crop gives the face alone"
         )
-    record = CsvWriter(save_au, clip.fps, force, clip.turns) if save_au else nullcontext()
+    record = CsvWriter(save_au, clip.fps, force, clip.turns, relative=True) if save_au else nullcontext()
     with record as csv, VideoWriter(output, clip.width, clip.height, clip.fps, sound, force, seal) as video:
         for frame in progress(clip, clip.frames):
             video.write(frame)

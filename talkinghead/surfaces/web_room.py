@@ -228,7 +228,7 @@ class Room:
         most = round(self.limits.seconds * clip.fps)
         seal = Signing(sign=sign).seal(made.path)
         with (
-            CsvWriter(made.units, clip.fps, pose=clip.turns) as csv,
+            CsvWriter(made.units, clip.fps, pose=clip.turns, relative=True) as csv,
             VideoWriter(made.path, clip.width, clip.height, clip.fps, voice, seal=seal) as video,
         ):
             frames = _counted(self._in_turn(clip), clip.frames, tell, most, SoundError(self._too_long(voice)))

@@ -29,11 +29,13 @@ class Motion(NamedTuple):
 @dataclass(frozen=True)
 class UnitTrack:
     """Action units over time: `times` [T] float64 seconds, increasing; `units` [T, 46] float32, each in [0, 1]; `pose`
-    [T, 6] float32 of the head, see units/pose.py, or None where nobody knows."""
+    [T, 6] float32 of the head, see units/pose.py, or None where nobody knows. A pose that is `relative` counts from a
+    portrait as it was photographed; any other moves a portrait by its distance from its own mean."""
 
     times: np.ndarray
     units: np.ndarray
     pose: np.ndarray | None = None
+    relative: bool = False
 
     @property
     def duration(self) -> float:
@@ -50,13 +52,13 @@ class UnitTrack:
         return None if self.pose is None else self._at(times, self.pose)
 
     def motion_at(self, time: float, head: float = 1.0) -> Motion:
-        """What moves a portrait at one time: the units, and the pose relative to the track's mean, `head` times."""
+        """What moves a portrait at one time: the units, and how far the pose is from its origin, `head` times."""
         units, pose = self.at([time])[0], self.pose_at([time])
-        return Motion(units) if pose is None else Motion(units, relative(pose[0], self._usual, head))
+        return Motion(units) if pose is None else Motion(units, relative(pose[0], self._origin, head))
 
     @cached_property
-    def _usual(self) -> np.ndarray:
-        return self.pose.mean(0)
+    def _origin(self) -> np.ndarray:
+        return NEUTRAL if self.relative else self.pose.mean(0)
 
     def _at(self, times: np.ndarray, values: np.ndarray) -> np.ndarray:
         times = np.asarray(times, np.float64)

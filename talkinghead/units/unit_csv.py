@@ -6,7 +6,8 @@
 
 Columns may stand in any order, units left out are zero. `time` is in seconds, `frame` counts whole frames; with both,
 `time` counts. The six of units/pose.py, `HeadYaw` and so on, may stand there as well: with any of them the others are
-those of a head at rest.
+those of a head at rest. A column `relative`, 1 in every row, says that they count from a portrait, as what a voice gave
+does; without it (or 0) they are a driver's own.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from talkinghead.units.names import INDEX, UNIT_NAMES
 from talkinghead.units.pose import LIMITS, NEUTRAL, POSE_NAMES
 from talkinghead.units.track import CLOCKS, UnitTrack, cell_number, check_unit
 
+RELATIVE = "relative"
+
 
 def read_own(path: str | Path, fps: Fraction | float = DEFAULT_FPS) -> UnitTrack:
     """Read a CSV of our units; `fps` turns a column `frame` into seconds.
@@ -49,7 +52,7 @@ def _parse(path: Path, rows: Iterator[list[str]], fps: Fraction | float) -> Unit
     header = [name.strip() for name in next(rows, [])]
     clock, columns = _columns(path, header)
     turned = [(column, POSE_NAMES.index(name)) for column, name in enumerate(header) if name in POSE_NAMES]
-    times, values, poses = array("d"), array("f"), array("f")
+    times, values, poses, relative = array("d"), array("f"), array("f"), None
     for number, row in enumerate(rows, 2):
         if not any(cell.strip() for cell in row):
             continue
@@ -76,10 +79,20 @@ def _parse(path: Path, rows: Iterator[list[str]], fps: Fraction | float) -> Unit
             full[unit] = numbers[column]
         values.extend(full)
         poses.extend(_pose(path, number, header, turned, numbers))
+        relative = _is_relative(path, number, header, numbers, relative)
     if not times:
         raise UnitsError(f"{path}: no rows below the header")
     units = np.array(values, np.float32).reshape(-1, len(UNIT_NAMES))
-    return UnitTrack(np.array(times), units, np.array(poses, np.float32).reshape(len(units), -1) if turned else None)
+    pose = np.array(poses, np.float32).reshape(len(units), -1) if turned else None
+    return UnitTrack(np.array(times), units, pose, bool(relative))
+
+
+def _is_relative(path: Path, row: int, header: list[str], numbers: list[float], before: bool | None) -> bool:
+    """What the column RELATIVE says, if there is one; `before` is what it said so far."""
+    value = numbers[header.index(RELATIVE)] if RELATIVE in header else 0.0
+    if value not in (0, 1) or before is not None and value != before:
+        raise UnitsError(f"{path}: row {row}, column {RELATIVE}: must be 1 in every row, or 0 in every row")
+    return bool(value)
 
 
 def _pose(path: Path, row: int, header: list[str], columns: list[tuple[int, int]], numbers: list[float]) -> list[float]:
@@ -104,7 +117,7 @@ def _columns(path: Path, header: list[str]) -> tuple[int, list[tuple[int, int]]]
     for i, name in enumerate(header):
         if name in header[:i]:
             raise UnitsError(f"{path}: row 1: column {name} stands there twice")
-        if name not in CLOCKS and name not in POSE_NAMES:
+        if name not in (*CLOCKS, *POSE_NAMES, RELATIVE):
             try:
                 check_unit(name)
             except UnitsError as error:
@@ -118,13 +131,16 @@ def _columns(path: Path, header: list[str]) -> tuple[int, list[tuple[int, int]]]
 class CsvWriter:
     """Units into a CSV, row by row, in a `with` block: whole when the block ends well, else not at all.
 
-    Row i stands at i / fps seconds. With `pose` the six columns of the head's pose come last. An existing file is kept
-    unless `force`. Raises OutputError.
+    Row i stands at i / fps seconds. With `pose` the six columns of the head's pose come last, and with `relative` one
+    that says that they count from a portrait. An existing file is kept unless `force`. Raises OutputError.
     """
 
-    def __init__(self, path: str | Path, fps: Fraction | float, force: bool = False, pose: bool = False):
+    def __init__(
+        self, path: str | Path, fps: Fraction | float, force: bool = False, pose: bool = False, relative: bool = False
+    ):
         self.path, self._step = Path(path), 1 / Fraction(fps)
-        self._names = (*UNIT_NAMES, *POSE_NAMES) if pose else UNIT_NAMES
+        self._names = (*UNIT_NAMES, *(POSE_NAMES if pose else ()), *((RELATIVE,) if pose and relative else ()))
+        self._end = ",1\n" if self._names[-1] == RELATIVE else "\n"
         self._target = check_output(path, force, (".csv",))
         self._partial = partial_of(self._target, ".csv")
         self._rows = 0
@@ -139,7 +155,7 @@ class CsvWriter:
         """Append the units [46] of one frame, and its pose [6]."""
         with self._failing_clearly():
             time = float(self._rows * self._step)
-            self._file.write(f"{time:.6f}," + ",".join(f"{value:.5f}" for value in (*units, *pose)) + "\n")
+            self._file.write(f"{time:.6f}," + ",".join(f"{value:.5f}" for value in (*units, *pose)) + self._end)
         self._rows += 1
 
     def __exit__(self, kind, *exc) -> None:
