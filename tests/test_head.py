@@ -198,7 +198,8 @@ def test_puppet_without_motion_is_the_photographs_bit_for_bit(head, portrait):
 def test_cropped_head_moves_too(head, portrait):
     puppet = head.prepare(portrait, crop=True)
     frame = next(puppet.draw(puppet.units[None], pose=pose(roll=6)[None]))
-    seen = head.tracker(frame)[0].pose - head.tracker(puppet.renderer.image)[0].pose
+    seen = head.tracker(frame)[0].pose - head.tracker(next(puppet.draw(puppet.units[None])))[0].pose
+    assert frame.shape == (puppet.height, puppet.width, 3) and puppet.height == puppet.width
     assert seen[2] == pytest.approx(6, abs=2)
 
 

@@ -112,11 +112,26 @@ def test_enhance_adds_contrast_to_the_face_alone():
 def test_square_keeps_the_face_at_its_own_resolution(astronaut, astronaut_face, scale, side):
     image = cv2.resize(astronaut[:256, 96:352], None, fx=2 * scale, fy=2 * scale)
     points = (astronaut_face.points - (96, 0)) * 2 * scale
-    face, landmarks = square(image, points)
+    face, landmarks, box = square(image, points)
     natural = 1 / np.hypot(*alignment(points, 1)[:, 0])
     assert face.shape == (len(face), len(face), 3) and len(face) % 2 == 0
     assert len(face) == side or abs(len(face) - natural) <= 1
+    assert box == (0, 0, len(face), len(face))
     np.testing.assert_allclose(landmarks, transform(alignment(points, len(face)), points), atol=1e-3)
+
+
+def test_square_keeps_what_lies_around_it_as_far_as_the_picture_goes(astronaut, astronaut_face):
+    """Above her head there is less of the picture than is asked for, on the other sides there is enough."""
+    face, points, _ = square(astronaut, astronaut_face.points)
+    wide, landmarks, (left, top, right, bottom) = square(astronaut, astronaut_face.points, 0.5)
+    assert np.array_equal(wide[top:bottom, left:right], face)
+    np.testing.assert_allclose(landmarks - (left, top), points, atol=1e-3)
+    size = len(face)
+    assert left == wide.shape[1] - right == wide.shape[0] - bottom == size // 2 and 0 < top < size // 2
+    matrix = alignment(astronaut_face.points, size)
+    matrix[:, 2] += left, top
+    np.testing.assert_allclose(wide, cv2.warpAffine(astronaut, matrix, wide.shape[1::-1], flags=cv2.INTER_CUBIC,
+                                                    borderMode=cv2.BORDER_REPLICATE), atol=2)  # fmt: skip
 
 
 def test_speed():

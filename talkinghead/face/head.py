@@ -33,10 +33,10 @@ CELLS = 12  # nodes of the motion's grid in an inter-ocular distance
 STEPS = 4  # of the fixed point that inverts the motion
 CHIN, FOREHEAD, CORNERS = 152, 10, [33, 263]
 # Depths over the pivot, inter-ocular distances: of the outline, and of the throat, which lies behind the chin.
-RIM, THROAT = -0.1, 0.3
+RIM, THROAT = 0.1, 0.3
 # A warp leaves ears and nostrils as photographed, so that a turn looks smaller than it is: with a deeper relief the
 # tracker sees 0.85 of the yaw and 0.95 of the pitch asked for (medians of 19 portraits), with a true one 0.58 and 0.67.
-RELIEF = 1.45
+RELIEF, AXIS = 1.45, 0.35  # and the depth from which it is deeper
 NEAR = 0.25  # inter-ocular distances from a landmark within which the tracker's depth alone counts
 TRUST, PRIOR = 4.0, 0.05  # weight of a landmark's and of an assumed depth against a smooth surface
 MEMBRANE_STEPS = 300
@@ -48,6 +48,9 @@ WIDE, HIGH, REST = 2.3, 2.15, 0.7  # as much aside and over the eyes all is at r
 LOBES = 0.45  # of the way from the eyes to the chin
 LIMIT = np.array([12.0, 9.0, 10.0, 0.35, 0.3, 0.12])  # what a frontal photograph bears, either way
 TURNED = 0.15  # degrees of yaw and pitch less for each degree that the photograph itself is turned aside
+# Where the picture's border cuts a head its motion fades, over CUT inter-ocular distances; a face closer than CLOSE to
+# such a border moves less, but a little.
+CUT, CLOSE, LEAST = 0.5, 0.9, 0.3
 AT_REST = 0.002  # of the head's motion: pixels that make no more than that stay the photograph's own
 KNEE = 0.6  # of a limit: up to there poses are taken as they are
 NOTABLE = 0.1  # of a limit: warned of when that much is taken away
@@ -127,8 +130,6 @@ class Head:
         self._cut_out(image, opacity)
         gh, gw = self.nodes.shape[:2]
         self.room = Room(*self.plate.shape[:2], (gh * self.cell, gw * self.cell))
-        self.limit = LIMIT.copy()
-        self.limit[:2] -= TURNED * np.abs(self._own[:2])
         self._warned = False
 
     def _lay(self, size: tuple[int, int], landmarks: np.ndarray, opacity: np.ndarray, eye_depth: float) -> None:
@@ -147,14 +148,19 @@ class Head:
         nodes = np.stack([i, j], -1) * self.cell + (self.cell - 1) / 2 + low
         self.nodes = nodes.astype(np.float32)
         self.origin = self.nodes[0, 0]
-        weight = _follows(transform(self._upright, nodes), chin)
-        outline = cv2.remap(opacity, self.nodes, None, cv2.INTER_LINEAR)
+        outline = cv2.remap(opacity, self.nodes, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        away = _from_cut(nodes, outline, size)
+        weight = _follows(transform(self._upright, nodes), chin) * cv2.GaussianBlur(_smooth(away / CUT), (0, 0), 1)
+        at = np.round((points - self.nodes[0, 0]) / self.cell).astype(int).clip(0, (count + 1))
+        self.limit = LIMIT * np.clip(away[at[:, 1], at[:, 0]].min() / CLOSE, LEAST, 1)
+        self.limit[:2] -= TURNED * np.abs(self._own[:2]) * self.limit[:2] / LIMIT[:2]
         eye_z = landmarks[CORNERS, 2].mean()
         depth = np.c_[points, eye_depth + eye_z - landmarks[:, 2]]
         z = self._relief(depth, outline, transform(self._upright, nodes)[..., 1] > chin + NEAR)
         self.moves = (self.at_pixels(weight.astype(np.float32)) > AT_REST).astype(np.uint8)
         offset = nodes - self.pivot
-        solid = np.stack([offset[..., 0], -offset[..., 1], RELIEF * z, np.full_like(z, unit)], -1)
+        z = AXIS * unit + RELIEF * (z - AXIS * unit)
+        solid = np.stack([offset[..., 0], -offset[..., 1], z, np.full_like(z, unit)], -1)
         self._basis = (weight[..., None] * solid).astype(np.float32)
 
     def _cut_out(self, image: np.ndarray, opacity: np.ndarray) -> None:
@@ -268,6 +274,16 @@ def _explained(image: np.ndarray, plate: np.ndarray, opacity: np.ndarray, unit: 
     varies = np.sqrt((around(behind**2) - around(behind) ** 2).max(-1).clip(0))
     needed = 255 * ((np.abs(change).max(-1) - varies) / np.maximum(room.max(-1), 1)).clip(0, 1)
     return np.ceil(np.maximum(kept, needed)).astype(np.uint8)
+
+
+def _from_cut(nodes: np.ndarray, outline: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """How far nodes [gh, gw, 2] of a picture of `size` pixels are, in inter-ocular distances, from where its border
+    cuts the person, beyond which nothing is known."""
+    outside = ((nodes < 0) | (nodes > np.array(size) - 1)).any(-1)
+    free = (~(outside & (outline > 127))).astype(np.uint8)
+    if free.all():
+        return np.full(free.shape, np.inf)
+    return (cv2.distanceTransform(free, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) - 1) / CELLS
 
 
 def _membrane(pull: np.ndarray, wanted: np.ndarray) -> np.ndarray:

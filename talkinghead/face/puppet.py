@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from talkinghead.face.tracker import TrackedFace, Tracker
 
 TRIAL_SIDE = 256  # pixels of the face that lips are tried on
+AROUND = 0.35  # of its side: how much a head that moves sees of what lies around the square that `crop` keeps
 Decode = Callable[[np.ndarray], Iterator[tuple[np.ndarray, ...]]]
 
 
@@ -36,7 +37,7 @@ class Puppet:
 
     `decode` gives flow, mask and colour of each frame for units [N, 46], as Renderer takes them; `measure` draws the
     face under units [N, 46] and gives the gaps between the lips, [N], see lips.fit; `landmarks` [478, 3] lie in the
-    renderer's picture, whose head is turned by the angles `turned` [3].
+    renderer's picture, whose head is turned by the angles `turned` [3], and of which the frames show the box `shown`.
     """
 
     units: np.ndarray
@@ -45,14 +46,15 @@ class Puppet:
     measure: Callable[[np.ndarray], np.ndarray]
     landmarks: np.ndarray
     turned: np.ndarray
+    shown: tuple[int, int, int, int]
 
     @property
     def width(self) -> int:
-        return self.renderer.image.shape[1]
+        return self.shown[2] - self.shown[0]
 
     @property
     def height(self) -> int:
-        return self.renderer.image.shape[0]
+        return self.shown[3] - self.shown[1]
 
     @cached_property
     def lips(self) -> Lips:
@@ -82,7 +84,12 @@ class Puppet:
         if closing and lip_gap(self.units) > PHOTOGRAPHED_OPEN:
             units = self.lips.drawn(units)
         poses = repeat(NEUTRAL) if pose is None else pose
-        return (self.renderer(*maps, posed=self._posed(at)) for maps, at in zip(self.decode(units), poses))
+        return (self._frame(maps, at) for maps, at in zip(self.decode(units), poses))
+
+    def _frame(self, maps: tuple[np.ndarray, ...], pose: np.ndarray) -> np.ndarray:
+        frame = self.renderer(*maps, posed=self._posed(pose))
+        left, top, right, bottom = self.shown
+        return np.ascontiguousarray(frame[top:bottom, left:right])
 
     def _posed(self, pose: np.ndarray) -> Posed | None:
         return None if np.array_equal(pose, NEUTRAL) else self.head(pose)
@@ -114,12 +121,15 @@ def make_puppet(
     tone = MouthTone(aligned, transform(to_face, points)) if generator.warps else None
     to_face = alignment(transform(to_trial, points), size)
     trial = Renderer(cut(image, to_trial, TRIAL_SIDE), to_face, size, tone=tone)
+    shown = 0, 0, image.shape[1], image.shape[0]
     if crop:
-        image, points = square(image, points)
+        image, points, shown = square(image, points, AROUND)
         scale = np.ptp(points[:, 0]) / found.width
         landmarks = np.c_[points, landmarks[:, 2] * scale]
     renderer = Renderer(image, alignment(points, size), size, enhance, tone)
-    return Puppet(found.units, renderer, decode, partial(lip_gaps, decode, trial, tracker), landmarks, found.pose)
+    return Puppet(
+        found.units, renderer, decode, partial(lip_gaps, decode, trial, tracker), landmarks, found.pose, shown
+    )
 
 
 def lip_gaps(decode: Decode, trial: Renderer, tracker: Tracker, units: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ FEATHER = 0.06  # of the crop's side: motion and paint fade to nothing toward it
 # much as cubic, so it is for faces up to this many pixels (square region), where texture is finest.
 LANCZOS_PIXELS = 250 * 250
 MIN_SQUARE, MAX_SQUARE = 256, 1024  # pixels, the side of what `--crop` makes
+INSIDE = 0.98  # of a row around the square must be the picture's own
 # Below a hundredth of a pixel, or half a grey level, nothing is to be seen: such pixels stay the photograph's own.
 MIN_SHIFT, MIN_MASK = 0.01, 0.002
 # Section 4.2 of the paper: CLAHE, non-local means, unsharp masking, on luminance alone so that colours stay.
@@ -132,16 +133,30 @@ class Renderer:
         frame[top:bottom, left:right] = cv2.blendLinear(face, paint, 1 - weight, weight)
 
 
-def square(image: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The aligned face alone, at its own resolution within MIN_SQUARE and MAX_SQUARE, and its landmarks there.
+def square(image: np.ndarray, points: np.ndarray, around: float = 0.0) -> tuple[np.ndarray, np.ndarray, Box]:
+    """The aligned face alone, at its own resolution within MIN_SQUARE and MAX_SQUARE, its landmarks there, and its box.
 
-    `image` RGB uint8, `points` [478, 2] in its pixels; the square has an even side, as video codecs want it.
+    `image` RGB uint8, `points` [478, 2] in its pixels. The square, the box of what is returned, has an even side, as
+    video codecs want it; on each side there is as much of the picture around it as there is, `around` of its side at
+    most.
     """
     matrix = alignment(points, 1)
     natural = 1 / np.hypot(matrix[0, 0], matrix[1, 0])
     size = 2 * round(float(np.clip(natural, MIN_SQUARE, MAX_SQUARE)) / 2)
-    matrix = alignment(points, size)
-    return crop(image, matrix, size), transform(matrix, points)
+    margin = round(around * size)
+    to_square = alignment(points, size)
+    matrix, whole, inner = to_square.copy(), size + 2 * margin, slice(margin, margin + size)
+    matrix[:, 2] += margin
+    picture = crop(image, matrix, whole)
+    picture[inner, inner] = crop(image, to_square, size)
+    # From the square outwards, the rows and columns that lie in the picture.
+    known = cv2.warpAffine(np.ones(image.shape[:2], np.float32), matrix, (whole, whole))
+    rows, columns = known[:, inner].mean(1) > INSIDE, known[inner].mean(0) > INSIDE
+    runs = rows[:margin][::-1], rows[margin + size :], columns[:margin][::-1], columns[margin + size :]
+    top, bottom, left, right = (int(np.argmin(np.r_[run, False])) for run in runs)
+    picture = picture[margin - top : margin + size + bottom, margin - left : margin + size + right]
+    points = transform(matrix, points) - (margin - left, margin - top)
+    return np.ascontiguousarray(picture), points, (left, top, left + size, top + size)
 
 
 def _fade(size: int) -> np.ndarray:
