@@ -13,18 +13,15 @@ from talkinghead.surfaces.web_parts import (
     light,
     outlined,
     plainly,
-    plotted,
     portrait_upload,
     samples,
-    units_plot,
     upload,
 )  # fmt: skip
+from talkinghead.surfaces.web_plot import units_plot
 from talkinghead.surfaces.web_room import Room
 from talkinghead.units.convert import read_csv
 
 INVITATION = "Click a face, and it speaks. Nobody here exists."
-# On a narrow screen the stage may be out of sight when something begins there.
-TO_STAGE = "() => document.querySelector('#speak-stage').scrollIntoView({behavior: 'smooth', block: 'nearest'})"
 
 
 def speak_tab(room: Room, visits: Visits) -> None:
@@ -54,7 +51,7 @@ def speak_tab(room: Room, visits: Visits) -> None:
                 interactive=False, autoplay=True, buttons=["download"], visible=False, show_label=False,
                 elem_id="speak-video",
             )  # fmt: skip
-            plot = units_plot("speak-plot", "Its action units, the six liveliest", 220, visible=False)
+            plot = gr.HTML(visible=False, elem_id="speak-plot")
             table = gr.File(label="All its action units", visible=False, height=70, elem_id="speak-units")
 
     def before() -> list[dict]:
@@ -81,7 +78,7 @@ def speak_tab(room: Room, visits: Visits) -> None:
         return [
             gr.update(visible=False),
             gr.update(value=str(made.path), visible=True),
-            plotted(units, liveliest(units), visible=True),
+            gr.update(value=units_plot(units, liveliest(units), "#speak-video video"), visible=True),
             gr.update(value=str(made.units), visible=True),
         ]
 
@@ -96,6 +93,4 @@ def speak_tab(room: Room, visits: Visits) -> None:
         taken = button.click(lambda voice, name=name: sample(name, voice), voice, [portrait, voice, *stage], **light())
         taken.success(**made)
     start.click(before, None, stage, **light()).success(**made)
-    begins = [start.click, *(button.click for button in faces.values())]
-    gr.on(begins, None, js=TO_STAGE, queue=False, api_visibility="private")
     stop.click(visits.stop, queue=False, api_visibility="private")
