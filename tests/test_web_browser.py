@@ -154,7 +154,7 @@ def test_a_portrait_and_a_voice_become_a_playing_video(page, files, tmp_path):
     page.locator("#speak-start").click()
     width, shown = playing(page)
     assert width == 512 and shown > 0.4 * 1280
-    assert page.locator("#speak-plot polyline").count() == 6
+    assert page.locator("#speak-plot polyline").count() == 6 + 3  # and yaw, pitch, roll
     with page.expect_download() as download:
         page.locator("#speak-units a[download]").first.click()
     download.value.save_as(tmp_path / "units.csv")
@@ -216,7 +216,7 @@ def test_the_plot_follows_the_video_and_leads_it(page, files):
     page.locator("#speak-sample-man").click()
     playing(page)
     page.evaluate("document.querySelector('#speak-video video').pause()")
-    box = page.locator("#speak-plot .field").bounding_box()
+    box = page.locator("#speak-plot .field").first.bounding_box()
     page.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + 40)
     now = "document.querySelector('#speak-video video').currentTime"
     assert page.evaluate(now) == pytest.approx(0.48, abs=0.02)  # of 25 frames the last begins at 0.96 s
@@ -276,7 +276,7 @@ def test_a_clip_becomes_units_over_time(page, files, tmp_path):
         page.locator("#track-units a[download]").first.click()
     download.value.save_as(tmp_path / "units.csv")
     assert read_csv(tmp_path / "units.csv").units.shape == (5, 46)
-    assert page.locator("#track-plot polyline").count() == 6
+    assert page.locator("#track-plot polyline").count() == 6 + 3
 
 
 def test_what_is_no_portrait_is_told_as_on_the_command_line(page, tmp_path):

@@ -19,9 +19,10 @@ from PIL import Image
 from talkinghead.errors import OutputError, PortraitError
 from talkinghead.options import FrameOptions, described, option
 from talkinghead.surfaces import cli
-from talkinghead.surfaces.web_plot import POINTS, plot, units_plot
+from talkinghead.surfaces.web_plot import POINTS, plot, pose_plot, units_plot
 from talkinghead.surfaces.web_room import Limits
 from talkinghead.units.names import INDEX, UNIT_NAMES
+from talkinghead.units.pose import NEUTRAL
 from talkinghead.units.track import UnitTrack
 
 ROOT = Path(__file__).parents[1]
@@ -83,6 +84,17 @@ def test_the_plot_shows_values_where_and_when_they_are():
     assert 'data-seconds="200.000" data-follows="#clip video"' in html
     assert re.findall(r'left:([\d.]+)%">(\d+)<', html) == [(f"{15 * i:.2f}", str(30 * i)) for i in range(7)]
     assert "polyline" not in units_plot(None, ["JawOpen"]) + units_plot(track, [])
+
+
+def test_the_pose_is_plotted_where_it_is_known():
+    pose = np.tile(NEUTRAL, (3, 1))
+    pose[:, 0] = -12, 0, 12
+    track = UnitTrack(np.arange(3.0), np.zeros((3, 46), np.float32), pose)
+    html = pose_plot(track, "#clip video")
+    assert re.findall(r"</i>(\w+)</li>", html) == ["HeadYaw", "HeadPitch", "HeadRoll"]
+    assert re.findall(r'points="([^"]+)"', html)[0] == "0.0,100.0 500.0,50.0 1000.0,0.0"
+    assert "<em>12\u00b0</em><em>-12\u00b0</em>" in html
+    assert pose_plot(UnitTrack(np.arange(3.0), np.zeros((3, 46), np.float32))) == pose_plot(None) == ""
 
 
 def test_one_frame_and_any_range_can_be_plotted():

@@ -13,9 +13,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from talkinghead.units.names import INDEX
+from talkinghead.units.pose import ANGLES, POSE_NAMES
 from talkinghead.units.track import UnitTrack
 
 POINTS = 500  # of one curve, at most
+LEAST_DEGREES = 5.0  # what the plot of a pose shows, at least
 TICKS = 8  # along the time, at most
 STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)  # seconds between ticks
 COLOURS = ("#17896f", "#d9792b", "#5b7fd6", "#c2527a", "#a08a1f", "#7a6ac8")  # to be seen on either ground
@@ -23,10 +25,15 @@ EMPTY = '<div class="plot"><div class="field"></div></div>'
 
 
 def plot(
-    times: np.ndarray, curves: Mapping[str, np.ndarray], low: float = 0.0, high: float = 1.0, follows: str = ""
+    times: np.ndarray,
+    curves: Mapping[str, np.ndarray],
+    low: float = 0.0,
+    high: float = 1.0,
+    follows: str = "",
+    measure: str = "",
 ) -> str:
-    """Curves by name, each of `times` [N] in seconds, from `low` to `high`; `follows` is the CSS selector of the video
-    whose time is shown. Curves are thinned to POINTS."""
+    """Curves by name, each of `times` [N] in seconds, from `low` to `high` of `measure`; `follows` is the CSS
+    selector of the video whose time is shown. Curves are thinned to POINTS."""
     seconds = max(float(times[-1]), 1e-3)
     kept = np.unique(np.linspace(0, len(times) - 1, POINTS).round().astype(int))
     across = 1000 * times[kept] / seconds
@@ -40,10 +47,11 @@ def plot(
     ticks = "".join(
         f'<span style="left:{100 * t / seconds:.2f}%">{t:g}</span>' for t in np.arange(0, seconds + step / 100, step)
     )
+    ends = f"<em>{high:g}{measure}</em><em>{low:g}{measure}</em>"
     return (
         f'<div class="plot"><ul>{"".join(legend)}</ul>'
         f'<div class="field" data-seconds="{seconds:.3f}" data-follows="{html.escape(follows)}">'
-        f'<svg viewBox="0 0 1000 100" preserveAspectRatio="none">{"".join(lines)}</svg><b></b></div>'
+        f'<svg viewBox="0 0 1000 100" preserveAspectRatio="none">{"".join(lines)}</svg>{ends}<b></b></div>'
         f'<div class="ticks">{ticks}</div></div>'
     )
 
@@ -53,3 +61,11 @@ def units_plot(track: UnitTrack | None, names: list[str], follows: str = "") -> 
     if track is None or not names:
         return EMPTY
     return plot(track.times, {name: track.units[:, INDEX[name]] for name in names}, follows=follows)
+
+
+def pose_plot(track: UnitTrack | None, follows: str = "") -> str:
+    """How the head of a track is turned, in degrees over seconds; nothing where nobody knows."""
+    if track is None or track.pose is None:
+        return ""
+    most = max(LEAST_DEGREES, float(np.ceil(np.abs(track.pose[:, ANGLES]).max())))
+    return plot(track.times, dict(zip(POSE_NAMES, track.pose[:, ANGLES].T)), -most, most, follows, "\u00b0")

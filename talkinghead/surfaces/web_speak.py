@@ -6,7 +6,7 @@ import gradio as gr
 
 from talkinghead.samples import PORTRAITS, VOICE
 from talkinghead.surfaces.web_controls import Controls
-from talkinghead.surfaces.web_expressions import liveliest
+from talkinghead.surfaces.web_expressions import telling
 from talkinghead.surfaces.web_parts import (
     Visits,
     heavy,
@@ -17,10 +17,11 @@ from talkinghead.surfaces.web_parts import (
     samples,
     upload,
 )  # fmt: skip
-from talkinghead.surfaces.web_plot import units_plot
+from talkinghead.surfaces.web_plot import pose_plot, units_plot
 from talkinghead.surfaces.web_room import Room
 from talkinghead.units.convert import read_csv
 
+VIDEO = "#speak-video video"
 INVITATION = "Click a face, and it speaks. Nobody here exists."
 
 
@@ -68,7 +69,7 @@ def speak_tab(room: Room, visits: Visits) -> None:
     def sample(name, voice):
         path = room.sample(PORTRAITS[name])
         outline, *others = look(path, None)
-        return [str(path), voice or str(room.sample(VOICE)), outline, *others]
+        return [str(path), voice or str(room.sample(VOICE)), 0, outline, *others]
 
     def speak(progress=gr.Progress(), request: gr.Request = None, *given):
         portrait, voice, au, sign, *values = given
@@ -78,19 +79,21 @@ def speak_tab(room: Room, visits: Visits) -> None:
         return [
             gr.update(visible=False),
             gr.update(value=str(made.path), visible=True),
-            gr.update(value=units_plot(units, liveliest(units), "#speak-video video"), visible=True),
+            gr.update(value=units_plot(units, telling(units), VIDEO) + pose_plot(units, VIDEO), visible=True),
             gr.update(value=str(made.units), visible=True),
         ]
 
-    stage = [outline, video, plot, table]
+    stage, face = [outline, video, plot, table], controls.of("face")
     inputs = [portrait, voice, au, sign, *controls.components]
     made = {"fn": speak, "inputs": inputs, "outputs": stage, "show_progress_on": outline, **heavy()}
     gr.on(
-        [portrait.upload, portrait.input, portrait.clear, controls.of("face").input], look,
-        [portrait, controls.of("face")], stage, trigger_mode="always_last", **light(),
+        [portrait.upload, portrait.input, portrait.clear, face.input], look,
+        [portrait, face], stage, trigger_mode="always_last", **light(),
     )  # fmt: skip
     for name, button in faces.items():
-        taken = button.click(lambda voice, name=name: sample(name, voice), voice, [portrait, voice, *stage], **light())
+        taken = button.click(
+            lambda voice, name=name: sample(name, voice), voice, [portrait, voice, face, *stage], **light()
+        )
         taken.success(**made)
     start.click(before, None, stage, **light()).success(**made)
     stop.click(visits.stop, queue=False, api_visibility="private")

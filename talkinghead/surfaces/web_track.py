@@ -6,9 +6,11 @@ import gradio as gr
 
 from talkinghead.surfaces.web_expressions import liveliest
 from talkinghead.surfaces.web_parts import Visits, heavy, plainly, upload
-from talkinghead.surfaces.web_plot import EMPTY, units_plot
+from talkinghead.surfaces.web_plot import EMPTY, pose_plot, units_plot
 from talkinghead.surfaces.web_room import Room
 from talkinghead.units.names import UNIT_NAMES
+
+CLIP = "#track-clip video"
 
 
 def track_tab(room: Room, visits: Visits) -> None:
@@ -26,7 +28,7 @@ def track_tab(room: Room, visits: Visits) -> None:
             plot = gr.HTML(EMPTY, elem_id="track-plot", elem_classes="tall")
 
     def drawn(units, names):
-        return units_plot(units, names, "#track-clip video")
+        return units_plot(units, names, CLIP) + pose_plot(units, CLIP)
 
     def track(clip, request: gr.Request, progress=gr.Progress()):
         with plainly(room), visits.job(request, progress) as tell:
