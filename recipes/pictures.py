@@ -1,23 +1,27 @@
-"""The pictures in docs/: frames of a video side by side, and a sheet of portraits under single units.
+"""The pictures of README and docs/, made anew: shipped weights and samples in, and finished files out.
 
-python -m recipes.pictures frames VIDEO OUT.png [--count 4]
-python -m recipes.pictures sheet CORPUS OUT.png [--set us_congress] [--split test] [--generator FILE]
+python -m recipes.pictures moving docs/demo.webp              # the three samples speaking, side by side
+python -m recipes.pictures page docs --browser /usr/bin/chromium     # the web page: web_speak, web_edit, web_phone
+python -m recipes.pictures sheet CORPUS docs/portraits.jpg [--set us_congress] [--split test] [--generator FILE]
 """
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import cv2
 import numpy as np
 import typer
+from PIL import ExifTags, Image
 
 from recipes.parts.manifest import rows_of, spread
+from recipes.parts.web_client import WebPage, in_pictures
 from talkinghead.face.align import alignment, crop
-from talkinghead.face.tracker import Tracker
 from talkinghead.media.pictures import read_portrait, write_picture
-from talkinghead.media.video import VideoReader
+from talkinghead.media.video import synthetic_notice
 from talkinghead.pipeline import TalkingHead
+from talkinghead.samples import PORTRAITS, VOICE
 
 SHEET = {
     "jaw": {"JawOpen": 0.5, "LipsLowerOpen": 0.9, "LipsUpperOpen": 0.6},
@@ -26,20 +30,30 @@ SHEET = {
     "pucker": {"LipsPucker": 0.95, "LipsFunnel": 0.3},
     "brows": {"BrowsU_C": 0.9, "BrowsU_L": 0.9, "BrowsU_R": 0.9},
 }
+SENTENCE = 3.4  # seconds, of the voice's first
 SIDE = 192  # pixels of one face
 
 app = typer.Typer(help=__doc__)
 
 
 @app.command()
-def frames(video: Path, out: Path, count: int = 4) -> None:
-    """The first frame of a video, and the face in frames evenly spaced through it."""
-    every = list(VideoReader(video))
-    matrix = alignment(Tracker()(every[0])[0].points, 2 * SIDE)
-    chosen = [every[i] for i in np.linspace(0, len(every) - 1, count + 2).astype(int)[1:-1]]
-    scale = 2 * SIDE / every[0].shape[0]
-    first = cv2.resize(every[0], None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    write_picture(out, np.hstack([first] + [crop(frame, matrix, 2 * SIDE) for frame in chosen]), True)
+def moving(out: Path, seconds: float = SENTENCE, side: int = 288, quality: int = 75) -> None:
+    """An animated WebP of the samples speaking the beginning of their voice, which plays again and again."""
+    head = TalkingHead()
+    clips = [list(itertools.islice(head.speak(path, VOICE), round(25 * seconds))) for path in PORTRAITS.values()]
+    small = [[cv2.resize(frame, (side, side), interpolation=cv2.INTER_AREA) for frame in clip] for clip in clips]
+    first, *others = (Image.fromarray(np.hstack(faces)) for faces in zip(*small))
+    exif = Image.Exif()
+    exif[ExifTags.Base.ImageDescription] = synthetic_notice()
+    first.save(out, save_all=True, append_images=others, duration=40, loop=0, quality=quality, method=6, exif=exif)
+    print(f"{out}: {1 + len(others)} frames, {out.stat().st_size / 2**20:.2f} MiB")
+
+
+@app.command()
+def page(folder: Path, browser: str = "/usr/bin/chromium") -> None:
+    """The web page as a browser shows it: speaking, editing, and on a telephone."""
+    with WebPage() as page:
+        in_pictures(browser, page.address, folder)
 
 
 @app.command()

@@ -21,7 +21,7 @@ from talkinghead.media.video import VideoReader
 from talkinghead.options import PortraitOptions
 from talkinghead.samples import PORTRAITS, VOICE
 from talkinghead.surfaces import web_room
-from talkinghead.surfaces.web_expressions import GROUPS, PRESETS, expressions, group, liveliest
+from talkinghead.surfaces.web_expressions import GROUPS, PRESETS, expressions, group, liveliest, telling
 from talkinghead.surfaces.web_room import PREVIEW_SIDE, Limits
 from talkinghead.units.convert import read_csv
 from talkinghead.units.names import INDEX, UNIT_NAMES
@@ -196,6 +196,15 @@ def test_samples_are_the_portraits_of_the_package_and_can_be_had(room):
         assert copy.is_relative_to(room.folder) and copy.read_bytes() == path.read_bytes()
         assert room.sample(path) == copy
     assert all(room.look_at(path).taken == 1 for path in PORTRAITS.values())
+
+
+def test_telling_units_are_of_mouth_brow_and_lid():
+    units = np.zeros((10, 46), np.float32)
+    names = ["EyeIn_L", "JawOpen", "MouthSmile_R", "LipsPucker", "LipsFunnel", "MouthSmile_L", "BrowsU_L", "Puff"]
+    for i, name in enumerate(names):
+        units[::2, INDEX[name]] = 1 - 0.1 * i
+    wanted = ["JawOpen", "LipsPucker", "LipsFunnel", "MouthSmile_L", "BrowsU_L", "EyeBlink_L"]
+    assert telling(UnitTrack(np.arange(10.0), units)) == wanted
 
 
 def test_liveliest_units_come_first():

@@ -1,7 +1,4 @@
-"""The web page in a real browser: Playwright drives the Chromium that is installed, on the shipped weights.
-
-`WEB_PICTURE=docs/web.png pytest tests/test_web_browser.py` keeps the picture of the page.
-"""
+"""The web page in a real browser: Playwright drives the Chromium that is installed, on the shipped weights."""
 
 from __future__ import annotations
 
@@ -157,7 +154,7 @@ def test_a_portrait_and_a_voice_become_a_playing_video(page, files, tmp_path):
     page.locator("#speak-start").click()
     width, shown = playing(page)
     assert width == 512 and shown > 0.4 * 1280
-    page.locator("#speak-plot").locator("canvas, svg.marks").first.wait_for()
+    assert page.locator("#speak-plot polyline").count() == 6 + 3  # and yaw, pitch, roll
     with page.expect_download() as download:
         page.locator("#speak-units a[download]").first.click()
     download.value.save_as(tmp_path / "units.csv")
@@ -172,7 +169,6 @@ def test_one_click_from_a_sample_to_a_playing_video(page, files):
     page.locator("#speak-outline path.taken").wait_for()
     assert playing(page)[0] == 720
     assert page.evaluate("document.querySelector('#speak-video video').duration") == pytest.approx(1, abs=0.1)
-    page.locator("#speak-plot").locator("canvas, svg.marks").first.wait_for()
     give(page, "speak-portrait", files / "portrait.png")  # and another begins with its outline again
     page.locator('#speak-outline svg[viewBox="0 0 512 512"]').wait_for()
     assert page.locator("#speak-video video").count() == 0
@@ -225,6 +221,19 @@ def test_no_face_is_said_where_the_face_would_be_outlined(page, tmp_path):
     assert "grey.png: no face found" in page.locator("#speak-outline").inner_text()
 
 
+def test_the_plot_follows_the_video_and_leads_it(page, files):
+    give(page, "speak-voice", files / "voice.wav")
+    page.locator("#speak-voice").get_by_text("0:01").wait_for()
+    page.locator("#speak-sample-man").click()
+    playing(page)
+    page.evaluate("document.querySelector('#speak-video video').pause()")
+    box = page.locator("#speak-plot .field").first.bounding_box()
+    page.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + 40)
+    now = "document.querySelector('#speak-video video').currentTime"
+    assert page.evaluate(now) == pytest.approx(0.48, abs=0.02)  # of 25 frames the last begins at 0.96 s
+    page.wait_for_function("Math.abs(parseFloat(document.querySelector('#speak-plot b').style.left) - 50) < 2")
+
+
 @pytest.mark.parametrize("way", ["button", "leaving"])
 def test_a_job_can_be_stopped_and_leaves_nothing(page, files, temporary, way):
     give(page, "speak-portrait", files / "portrait.png")
@@ -261,9 +270,6 @@ def test_the_picture_follows_a_slider(page, files, tmp_path):
     page.get_by_role("button", name="Surprise", exact=True).click()
     preview(page, neutral)
     assert page.locator("#unit-JawOpen input[type=range]").input_value() == "0.35"
-    if keep := os.environ.get("WEB_PICTURE"):
-        page.wait_for_timeout(500)
-        page.screenshot(path=keep)
     page.locator("#edit-save").click()
     with page.expect_download() as download:
         page.locator("#edit-full a[download]").first.click()
@@ -281,7 +287,7 @@ def test_a_clip_becomes_units_over_time(page, files, tmp_path):
         page.locator("#track-units a[download]").first.click()
     download.value.save_as(tmp_path / "units.csv")
     assert read_csv(tmp_path / "units.csv").units.shape == (5, 46)
-    page.locator("#track-plot").locator("canvas, svg.marks").first.wait_for()
+    assert page.locator("#track-plot polyline").count() == 6 + 3
 
 
 def test_what_is_no_portrait_is_told_as_on_the_command_line(page, tmp_path):

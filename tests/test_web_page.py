@@ -19,8 +19,10 @@ from PIL import Image
 from talkinghead.errors import OutputError, PortraitError
 from talkinghead.options import FrameOptions, described, option
 from talkinghead.surfaces import cli
+from talkinghead.surfaces.web_plot import POINTS, plot, pose_plot, units_plot
 from talkinghead.surfaces.web_room import Limits
 from talkinghead.units.names import INDEX, UNIT_NAMES
+from talkinghead.units.pose import NEUTRAL
 from talkinghead.units.track import UnitTrack
 
 ROOT = Path(__file__).parents[1]
@@ -70,13 +72,34 @@ def test_errors_are_the_command_lines_and_harmless_as_html(parts, room, uploads)
     assert caught.value.message == "a.png: broken picture (&lt;script&gt;)"
 
 
-def test_lines_are_thinned(parts):
-    track = UnitTrack(np.arange(5000) / 25, np.random.default_rng(0).random((5000, 46), np.float32))
-    frame = parts.lines(track, ["JawOpen", "Puff"])
-    assert len(frame) == 2 * parts.PLOT_POINTS
-    row = frame[frame.unit == "Puff"].iloc[100]
-    assert row.value == pytest.approx(track.units[round(row.seconds * 25), INDEX["Puff"]])
-    assert len(parts.lines(None, ["JawOpen"])) == 0
+def test_the_plot_shows_values_where_and_when_they_are():
+    track = UnitTrack(np.arange(5001) / 25, np.random.default_rng(0).random((5001, 46), np.float32))
+    html = units_plot(track, ["JawOpen", "Puff"], "#clip video")
+    curves = re.findall(r'points="([^"]+)"', html)
+    assert len(curves) == 2 and re.findall(r"</i>(\w+)</li>", html) == ["JawOpen", "Puff"]
+    points = np.array([point.split(",") for point in curves[1].split()], float)
+    assert len(points) == POINTS and points[-1, 0] == 1000
+    frames = np.round(points[:, 0] * 5).astype(int)  # a fifth of a frame for each of 1000 across
+    np.testing.assert_allclose(1 - points[:, 1] / 100, track.units[frames, INDEX["Puff"]], atol=0.001)
+    assert 'data-seconds="200.000" data-follows="#clip video"' in html
+    assert re.findall(r'left:([\d.]+)%">(\d+)<', html) == [(f"{15 * i:.2f}", str(30 * i)) for i in range(7)]
+    assert "polyline" not in units_plot(None, ["JawOpen"]) + units_plot(track, [])
+
+
+def test_the_pose_is_plotted_where_it_is_known():
+    pose = np.tile(NEUTRAL, (3, 1))
+    pose[:, 0] = -12, 0, 12
+    track = UnitTrack(np.arange(3.0), np.zeros((3, 46), np.float32), pose)
+    html = pose_plot(track, "#clip video")
+    assert re.findall(r"</i>(\w+)</li>", html) == ["HeadYaw", "HeadPitch", "HeadRoll"]
+    assert re.findall(r'points="([^"]+)"', html)[0] == "0.0,100.0 500.0,50.0 1000.0,0.0"
+    assert "<em>12\u00b0</em><em>-12\u00b0</em>" in html
+    assert pose_plot(UnitTrack(np.arange(3.0), np.zeros((3, 46), np.float32))) == pose_plot(None) == ""
+
+
+def test_one_frame_and_any_range_can_be_plotted():
+    html = plot(np.zeros(1), {"<yaw>": np.array([5.0])}, -10, 10)
+    assert 'points="0.0,25.0"' in html and "&lt;yaw&gt;" in html
 
 
 def test_the_outline_is_drawn_over_the_portrait(parts, room, uploads):

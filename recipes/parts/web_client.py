@@ -1,4 +1,4 @@
-"""The Edit tab of `talkinghead web` as a browser speaks to it over HTTP, to be measured: a portrait and a slider."""
+"""`talkinghead web` as visitors have it: a portrait and a slider over HTTP, measured; what a browser shows, kept."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import numpy as np
 from talkinghead.units.names import INDEX, UNIT_NAMES
 
 PREFIX = "/gradio_api"
+MOMENT = 2.1  # seconds into the video, of the picture
 PROGRAM = [sys.executable, "-c", "from talkinghead.surfaces.cli import main; main()", "web", "--port", "0"]
 
 
@@ -101,6 +102,36 @@ def in_browser(chromium: str, address: str, portrait: Path, moves: int = 40) -> 
         times = page.evaluate(_FOLLOW, moves)
         browser.close()
     return times
+
+
+def in_pictures(chromium: str, address: str, folder: Path) -> None:
+    """JPEGs of the page at `address`: web_speak (light) with a video playing, web_edit (dark), web_phone (dark)."""
+    from playwright.sync_api import Page, sync_playwright
+
+    def speak(page: Page) -> None:
+        page.locator("#speak-sample-woman").click()
+        page.wait_for_function(f"document.querySelector('#speak-video video')?.currentTime > {MOMENT}", timeout=300_000)
+
+    def edit(page: Page) -> None:
+        page.get_by_role("tab", name="Edit").click()
+        page.locator("#edit-sample-old_man").click()
+        page.wait_for_function("document.querySelector('#edit-preview img')?.src")
+        page.get_by_role("button", name="Smile", exact=True).click()
+        page.wait_for_timeout(3000)
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for name, show, width, height, scheme in (
+            ("web_speak", speak, 1280, 1230, "light"),
+            ("web_edit", edit, 1280, 900, "dark"),
+            ("web_phone", speak, 390, 844, "dark"),
+        ):
+            page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+            page.goto(f"http://{address}/")
+            show(page)
+            page.screenshot(path=folder / f"{name}.jpg", type="jpeg", quality=85)
+            page.close()
+        browser.close()
 
 
 def _event(text: bytes) -> dict:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from talkinghead.pipeline import TalkingHead
 
 LOCAL = ("127.0.0.1", "localhost")
-# The page asks nothing of other machines, and cannot be made to: vega, which draws the plot, needs eval.
+# The page asks nothing of other machines, and cannot be made to. Gradio's own components need eval.
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline';"
     " img-src 'self' data: blob:; media-src 'self' data: blob:; font-src 'self' data:;"
@@ -57,7 +57,7 @@ def serve(head: TalkingHead, host: str, port: int, megabytes: int, limits: Limit
         except ImportError:
             raise ModelError("the web page needs a package more; pip install 'talkinghead[web]'") from None
         from talkinghead.surfaces.web_page import build
-        from talkinghead.surfaces.web_style import style, theme
+        from talkinghead.surfaces.web_style import SCRIPT, style, theme
 
         room = Room(head, folder, limits)
         room.load()
@@ -71,7 +71,7 @@ def serve(head: TalkingHead, host: str, port: int, megabytes: int, limits: Limit
                 server_name=host, server_port=port, max_file_size=f"{megabytes}mb", inbrowser=browser, share=False,
                 prevent_thread_lock=True, quiet=True, footer_links=[], run_history=False, ssr_mode=False, pwa=False,
                 mcp_server=False, enable_monitoring=False, theme=theme(), css=style(),
-                app_kwargs={"middleware": guards},
+                head=f"<script>{SCRIPT}</script>", app_kwargs={"middleware": guards},
             )  # fmt: skip
             print(f"talkinghead: the page is at http://{host}:{port}/ until Ctrl-C", file=sys.stderr, flush=True)
             threading.Event().wait()

@@ -23,13 +23,13 @@ def edit_tab(room: Room) -> None:
     sitting = gr.State()
     with gr.Row(elem_classes="studio"):
         with gr.Column(scale=2):
+            faces = samples("edit")
             preview = gr.HTML(elem_id="edit-preview", elem_classes="preview")
             with gr.Row():
                 reset = gr.Button("Reset", size="sm", elem_id="edit-reset")
                 neutral = gr.Button("No expression (neutralise)", size="sm", elem_id="edit-neutral")
             with gr.Row(elem_classes="presets"):
                 presets = [gr.Button(name, size="sm", min_width=90) for name in expressions(NEUTRAL)]
-            faces = samples("edit")
             portrait = portrait_upload("edit-portrait")
             with gr.Accordion("Options", open=False):
                 look = Controls(PortraitOptions)

@@ -48,3 +48,11 @@ def expressions(own: dict[str, float]) -> dict[str, dict[str, float]]:
 def liveliest(track: UnitTrack, count: int = 6) -> list[str]:
     """The units that vary most over a clip, most first."""
     return [UNIT_NAMES[i] for i in np.argsort(-track.units.std(0), kind="stable")[:count]]
+
+
+def telling(track: UnitTrack) -> list[str]:
+    """Six units that tell what a talking face does: the four liveliest of its mouth, a brow and a lid; of pairs the
+    left."""
+    order = [name for name in liveliest(track, len(UNIT_NAMES)) if not name.endswith("_R")]
+    mouth = [name for name in order if name.startswith(("Jaw", "Mouth", "Lips"))]
+    return [*mouth[:4], next(name for name in order if name.startswith("Brows")), "EyeBlink_L"]

@@ -1,27 +1,19 @@
-"""What the tabs of the web page share: uploads, samples, the plot of units, errors as one line, and who wants a job
+"""What the tabs of the web page share: uploads, samples, the outlined portrait, errors as one line, and who wants a job
 stopped. Takes values of visitors; gives Gradio components and what their events need."""
 
 from __future__ import annotations
 
 import base64
 import html
-import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import gradio as gr
-import numpy as np
-import pandas as pd
 from gradio_client.utils import is_http_url_like
 
 from talkinghead.errors import TalkingHeadError
 from talkinghead.samples import PORTRAITS
 from talkinghead.surfaces.web_room import Room, Seen, Stopped
-from talkinghead.surfaces.web_style import LINES
-from talkinghead.units.names import UNIT_NAMES
-from talkinghead.units.track import UnitTrack
-
-PLOT_POINTS = 500  # of one unit's line, at most
 
 
 class Visits:
@@ -126,34 +118,7 @@ def outlined(seen: Seen | None) -> str:
         if len(seen.faces) > 1:
             x, y = points[0]
             paths.append(f'<text x="{x:.0f}" y="{y:.0f}">{number}</text>')
-    remark = f'<figcaption class="{"trouble" if seen.taken is None else ""}">{html.escape(seen.remark)}</figcaption>'
+    style = f'class="seen" style="--ratio: {seen.width / seen.height:.4f}"'
     overlay = f'<svg viewBox="0 0 {seen.width} {seen.height}">{"".join(paths)}</svg>'
-    return f'<figure><div class="seen">{picture(seen.jpeg, "The portrait")}{overlay}</div>{remark}</figure>'
-
-
-def units_plot(elem_id: str, label: str, height: int, **more) -> gr.LinePlot:
-    """The plot that `lines` are drawn in."""
-    return gr.LinePlot(
-        x="seconds", y="value", color="unit", y_lim=[0, 1], height=height, label=label, y_title=" ", elem_id=elem_id,
-        buttons=[], **more,
-    )  # fmt: skip
-
-
-def plotted(track: UnitTrack | None, names: list[str], **more) -> dict:
-    """The named units in `units_plot`."""
-    return gr.update(value=lines(track, names), color_map=dict(zip(names, itertools.cycle(LINES))), **more)
-
-
-def lines(track: UnitTrack | None, names: list[str]) -> pd.DataFrame:
-    """Long form (seconds, value, unit) of the named units, thinned to PLOT_POINTS each."""
-    if track is None:
-        return pd.DataFrame({"seconds": [], "value": [], "unit": []})
-    kept = np.unique(np.linspace(0, len(track.times) - 1, PLOT_POINTS).round().astype(int))
-    columns = [UNIT_NAMES.index(name) for name in names]
-    return pd.DataFrame(
-        {
-            "seconds": np.tile(track.times[kept], len(names)),
-            "value": track.units[np.ix_(kept, columns)].T.ravel().astype(float),
-            "unit": np.repeat(names, len(kept)),
-        }
-    )
+    remark = f'<figcaption class="{"trouble" if seen.taken is None else ""}">{html.escape(seen.remark)}</figcaption>'
+    return f"<figure><div {style}>{picture(seen.jpeg, 'The portrait')}{overlay}</div>{remark}</figure>"

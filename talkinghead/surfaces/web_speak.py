@@ -6,25 +6,23 @@ import gradio as gr
 
 from talkinghead.samples import PORTRAITS, VOICE
 from talkinghead.surfaces.web_controls import Controls
-from talkinghead.surfaces.web_expressions import liveliest
+from talkinghead.surfaces.web_expressions import telling
 from talkinghead.surfaces.web_parts import (
     Visits,
     heavy,
     light,
     outlined,
     plainly,
-    plotted,
     portrait_upload,
     samples,
-    units_plot,
     upload,
 )  # fmt: skip
+from talkinghead.surfaces.web_plot import pose_plot, units_plot
 from talkinghead.surfaces.web_room import Room
 from talkinghead.units.convert import read_csv
 
+VIDEO = "#speak-video video"
 INVITATION = "Click a face, and it speaks. Nobody here exists."
-# On a narrow screen the stage may be out of sight when something begins there.
-TO_STAGE = "() => document.querySelector('#speak-stage').scrollIntoView({behavior: 'smooth', block: 'nearest'})"
 
 
 def speak_tab(room: Room, visits: Visits) -> None:
@@ -59,7 +57,7 @@ def speak_tab(room: Room, visits: Visits) -> None:
                 interactive=False, autoplay=True, buttons=["download"], visible=False, show_label=False,
                 elem_id="speak-video",
             )  # fmt: skip
-            plot = units_plot("speak-plot", "Its action units, the six liveliest", 220, visible=False)
+            plot = gr.HTML(visible=False, elem_id="speak-plot")
             table = gr.File(label="All its action units", visible=False, height=70, elem_id="speak-units")
 
     def before() -> list[dict]:
@@ -76,7 +74,7 @@ def speak_tab(room: Room, visits: Visits) -> None:
     def sample(name, voice):
         path = room.sample(PORTRAITS[name])
         outline, *others = look(path, None)
-        return [str(path), voice or str(room.sample(VOICE)), outline, *others]
+        return [str(path), voice or str(room.sample(VOICE)), 0, outline, *others]
 
     def speak(progress=gr.Progress(), request: gr.Request = None, *given):
         portrait, voice, au, clip, sign, *values = given
@@ -89,21 +87,21 @@ def speak_tab(room: Room, visits: Visits) -> None:
         return [
             gr.update(visible=False),
             gr.update(value=str(made.path), visible=True),
-            plotted(units, liveliest(units), visible=True),
+            gr.update(value=units_plot(units, telling(units), VIDEO) + pose_plot(units, VIDEO), visible=True),
             gr.update(value=str(made.units), visible=True),
         ]
 
-    stage = [outline, video, plot, table]
+    stage, face = [outline, video, plot, table], controls.of("face")
     inputs = [portrait, voice, au, clip, sign, *controls.components]
     made = {"fn": speak, "inputs": inputs, "outputs": stage, "show_progress_on": outline, **heavy()}
     gr.on(
-        [portrait.upload, portrait.input, portrait.clear, controls.of("face").input], look,
-        [portrait, controls.of("face")], stage, trigger_mode="always_last", **light(),
+        [portrait.upload, portrait.input, portrait.clear, face.input], look,
+        [portrait, face], stage, trigger_mode="always_last", **light(),
     )  # fmt: skip
     for name, button in faces.items():
-        taken = button.click(lambda voice, name=name: sample(name, voice), voice, [portrait, voice, *stage], **light())
+        taken = button.click(
+            lambda voice, name=name: sample(name, voice), voice, [portrait, voice, face, *stage], **light()
+        )
         taken.success(**made)
     start.click(before, None, stage, **light()).success(**made)
-    begins = [start.click, *(button.click for button in faces.values())]
-    gr.on(begins, None, js=TO_STAGE, queue=False, api_visibility="private")
     stop.click(visits.stop, queue=False, api_visibility="private")

@@ -22,9 +22,8 @@ GLASS = Color(
     "#04211c", name="glass",
 )  # fmt: skip
 WEIGHTS = (400, 700)
-LINES = ("#17896f", "#d9792b", "#5b7fd6", "#c2527a", "#a08a1f", "#7a6ac8")  # of a plot, on either ground
 THUMBNAIL = 320  # pixels, of a sample's button
-CSS = (Path(__file__).parent / "web.css").read_text(encoding="utf-8")
+CSS, SCRIPT = ((Path(__file__).parent / name).read_text(encoding="utf-8") for name in ("web.css", "web.js"))
 
 
 def style() -> str:

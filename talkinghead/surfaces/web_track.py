@@ -5,9 +5,12 @@ from __future__ import annotations
 import gradio as gr
 
 from talkinghead.surfaces.web_expressions import liveliest
-from talkinghead.surfaces.web_parts import Visits, heavy, plainly, plotted, units_plot, upload
+from talkinghead.surfaces.web_parts import Visits, heavy, plainly, upload
+from talkinghead.surfaces.web_plot import EMPTY, pose_plot, units_plot
 from talkinghead.surfaces.web_room import Room
 from talkinghead.units.names import UNIT_NAMES
+
+CLIP = "#track-clip video"
 
 
 def track_tab(room: Room, visits: Visits) -> None:
@@ -22,18 +25,21 @@ def track_tab(room: Room, visits: Visits) -> None:
             table = gr.File(label="Action units", interactive=False, height=110, elem_id="track-units")
         with gr.Column(scale=3):
             names = gr.Dropdown(list(UNIT_NAMES), value=[], multiselect=True, label="Units shown")
-            plot = units_plot("track-plot", "Units over time", 400)
+            plot = gr.HTML(EMPTY, elem_id="track-plot", elem_classes="tall")
+
+    def drawn(units, names):
+        return units_plot(units, names, CLIP) + pose_plot(units, CLIP)
 
     def track(clip, request: gr.Request, progress=gr.Progress()):
         with plainly(room), visits.job(request, progress) as tell:
             units, _, path = room.track(clip, tell)
         chosen = liveliest(units)
-        return units, str(path), chosen, plotted(units, chosen)
+        return units, str(path), chosen, drawn(units, chosen)
 
     start.click(track, clip, [found, table, names, plot], show_progress_on=plot, **heavy())
     stop.click(visits.stop, queue=False, api_visibility="private")
     names.input(
-        lambda units, names: plotted(units, names),
+        drawn,
         [found, names],
         plot,
         show_progress="hidden",
