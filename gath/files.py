@@ -1,4 +1,4 @@
-"""Weights files of generators, estimators, lips and mattes: a path in, a torch module or bare parameters out; and back."""
+"""Weights files of all networks here: a path in, a torch module or bare parameters out; and back."""
 
 from __future__ import annotations
 

@@ -69,8 +69,8 @@ class Puppet:
 
     def draw(self, units: np.ndarray, closing: bool = False, pose: np.ndarray | None = None) -> Iterator[np.ndarray]:
         """Frames, RGB uint8 [height, width, 3], under units [N, 46]; with `closing`, as for a voice, lips touch up to
-        the gap that this portrait's lips have at rest. The head has the poses `pose` [N, 6], relative to the photograph,
-        or stays as photographed."""
+        the gap that this portrait's have at rest. The head has the poses `pose` [N, 6], relative to the photograph, or
+        stays as photographed."""
         mouths = self.outline(units, self.lips.shut if closing else 0.0)
         poses = repeat(NEUTRAL) if pose is None else pose
         frames = zip(self.decode(units), poses, mouths)
