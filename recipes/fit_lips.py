@@ -29,7 +29,7 @@ from talkinghead.units.names import UNIT_NAMES
 BATCH = 256
 SVD_ROWS = 6000
 FARTHEST = 0.999  # of talkers' frames lie within a component's range
-LIMIT = 2.0  # times that range is the farthest a mouth is ever drawn from where it was photographed
+LIMIT = 1.5  # times that range is the farthest a mouth is ever drawn from where it was photographed
 TRACKER_NOISE = 0.0007  # fractions of the side: a tenth of a pixel of 128
 MIDDLES = (INNER_LIP.index(13), INNER_LIP.index(14))
 MOUTH = [i for i, name in enumerate(UNIT_NAMES) if name.startswith(REGIONS["jaw"] + REGIONS["mouth"])]

@@ -27,8 +27,12 @@ UPPER_LIP_SHADOW, SHADE = 0.012, 0.026  # inter-ocular distances: how far it fal
 LIP_SHADE = 0.3  # how dark lips turn where they roll inward
 SEAM, SEAM_WIDTH = 0.5, 0.008  # how dark and wide a line there is between lips that were photographed apart
 STILL = (0.002, 0.008)  # inter-ocular distances of motion from which and by which the patch replaces the photograph
+# The light on what lies deep, on lower and on upper teeth: the least, and how it grows with that between the lips.
+DEEP, LOW, HIGH = (0.25, 1.2), (0.3, 0.9), (0.42, 0.9)
 TALLEST = 4.5  # millimetres of lower teeth that are seen above the lip at most
 CHIN = slice(3 * RING, None)
+
+Box = tuple[int, int, int, int]  # left, top, right, bottom
 
 
 @dataclass(frozen=True)
@@ -42,12 +46,16 @@ class Patch:
     def carried(self, posed: Posed) -> Patch:
         """Where it lies on a posed head."""
         h, w = self.rgba.shape[:2]
+        if not h:
+            return self
         rgba, box = posed.carry(self.rgba, (self.left, self.top, self.left + w, self.top + h))
         return Patch(rgba, *box[:2])
 
     def lay(self, frame: np.ndarray) -> None:
         """Over a frame RGB uint8 [H, W, 3], in place."""
         h, w = self.rgba.shape[:2]
+        if not h:
+            return
         under = frame[self.top : self.top + h, self.left : self.left + w]
         keep = cv2.cvtColor(255 - self.rgba[..., 3], cv2.COLOR_GRAY2RGB)
         under[:] = cv2.add(cv2.multiply(under, keep, scale=1 / 255), self.rgba[..., :3])
@@ -83,7 +91,7 @@ class Mouth:
         shift = (place.to_face[:, :2] @ place.box[:2] + place.to_face[:, 2] - self._low) / self._cell
         self._to_grid = np.hstack([linear, shift[:, None]])  # from pixels of the box
         self._turn = place.to_image[:, :2].T.astype(np.float32)
-        self._pixels = np.stack(np.meshgrid(*(np.arange(n, dtype=np.float32) for n in place.shape[::-1])), -1)
+        self._nodes = place.points(self._grid).reshape(*GRID[::-1], 2).astype(np.float32)  # in pixels of the box
         fades = [np.clip((1 - np.abs(np.linspace(-1, 1, n))) / EDGE, 0, 1) for n in GRID]
         self._edge = np.outer(fades[1], fades[0]).astype(np.float32)
 
@@ -95,12 +103,26 @@ class Mouth:
         near = self._near(points)
         weight = cv2.GaussianBlur(near, (0, 0), BLEND) * self._edge
         alpha = cv2.GaussianBlur(cv2.dilate(near, np.ones((5, 5))), (0, 0), BLEND) * self._edge * (255 * strength)
-        where = self._where(points, weight[..., None], self._base(flow))
-        face = cv2.remap(self._layers.lips, where, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        self._inside(face, points)
-        alpha = self._large(alpha.astype(np.uint8))
+        box = self._reach(alpha)
+        if box is None:
+            return Patch(np.zeros((0, 0, 4), np.uint8), 0, 0)
+        face = np.ascontiguousarray(self._lips(points, weight[..., None], self._base(flow), box))
+        self._inside(face, points, box)
+        alpha = self._large(alpha.astype(np.uint8), box)
         rgb = cv2.multiply(face, cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB), scale=1 / 255)
-        return Patch(np.dstack([rgb, alpha]), *self._place.box[:2])
+        left, top = self._place.box[:2]
+        return Patch(cv2.merge([*cv2.split(rgb), alpha]), left + box[0], top + box[1])
+
+    def _reach(self, alpha: np.ndarray) -> Box | None:
+        """The part of the box's pixels that cells with `alpha` reach."""
+        ys, xs = np.flatnonzero((alpha >= 1).any(1)), np.flatnonzero((alpha >= 1).any(0))
+        if not len(ys):
+            return None
+        top, bottom, left, right = max(ys[0] - 1, 0), ys[-1] + 2, max(xs[0] - 1, 0), xs[-1] + 2
+        reached = self._nodes[top:bottom, left:right].reshape(-1, 2)
+        low = reached.min(0).clip(0).astype(int)
+        high = np.minimum(reached.max(0).astype(int) + 1, self._place.shape[::-1])
+        return (*map(int, low), *map(int, high)) if (high > low).all() else None
 
     def _near(self, points: np.ndarray) -> np.ndarray:
         """Which cells of the grid lie at the lips, float32 [GRID]."""
@@ -117,81 +139,111 @@ class Mouth:
         flow = np.ascontiguousarray(flow.transpose(1, 2, 0))
         return cv2.warpAffine(flow, place, GRID, flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
-    def _large(self, values: np.ndarray) -> np.ndarray:
-        """Values of the grid [GRID, ...] at the box's pixels."""
+    def _large(self, values: np.ndarray, box: Box) -> np.ndarray:
+        """Values of the grid [GRID, ...] at the pixels of a part of the box."""
+        left, top, right, bottom = box
+        to_grid = self._to_grid.copy()
+        to_grid[:, 2] += to_grid[:, :2] @ (left, top)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         return cv2.warpAffine(
-            values, self._to_grid, self._place.shape[::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE
+            values, to_grid, (right - left, bottom - top), flags=flags, borderMode=cv2.BORDER_REPLICATE
         )
 
-    def _where(self, points: np.ndarray, weight: np.ndarray, base: np.ndarray) -> np.ndarray:
-        """Which of the box's pixels is seen at each, float32 [h, w, 2]: two sheets, one a lip."""
+    def _lips(self, points: np.ndarray, weight: np.ndarray, base: np.ndarray, box: Box) -> np.ndarray:
+        """The face in a part of the box, RGB uint8: two sheets of the photograph, which meet at the seam."""
+        left, top, right, bottom = box
         sheets = []
         for half in (UPPER, LOWER):
             index = np.concatenate([ring * RING + half for ring in range(3)])
             sheet = spline(points[index], self._own[index] - points[index], self._grid).reshape(base.shape)
-            sheets.append(self._large((base + weight * (sheet - base)) @ self._turn))
-        seam = curve((points[LOWER] + points[UPPER]) / 2)
-        first, last = seam[0] - (1, 0), seam[-1] + (1, 0)
-        below = self._place.filled(np.vstack([first, seam, last, last + (0, 1), first + (0, 1)])) > 127
-        return self._pixels + np.where(below[..., None], sheets[1], sheets[0])
+            sheets.append(self._nodes + (base + weight * (sheet - base)) @ self._turn)
+        seam = self._place.points(curve((points[LOWER] + points[UPPER]) / 2))
+        ends = np.array([(0, seam[0, 1]), (self._place.shape[1], seam[-1, 1])])
+        high, low = (int(np.clip(y, top, bottom)) for y in (seam[:, 1].min() - 1, seam[:, 1].max() + 2))
+        where = np.empty((bottom - top, right - left, 2), np.float32)
+        if low > top:
+            where[: low - top] = self._large(sheets[0], (left, top, right, low))
+        if bottom > low:
+            where[low - top :] = self._large(sheets[1], (left, low, right, bottom))
+        if low > high:  # where both are in one row
+            path = np.vstack([ends[:1], seam, ends[1:], (right, low + 1), (left, low + 1)]) - (left, high)
+            below = np.zeros((low - high, right - left), np.uint8)
+            cv2.fillPoly(below, [np.round(path * 16).astype(np.int32)], 255, cv2.LINE_8, 4)
+            cv2.copyTo(self._large(sheets[1], (left, high, right, low)), below, where[high - top : low - top])
+        return cv2.remap(self._layers.lips, where, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
-    def _inside(self, face: np.ndarray, points: np.ndarray) -> None:
-        """Draw what is seen between the lips into the box's pixels uint8 [h, w, 3], in place."""
+    def _inside(self, face: np.ndarray, points: np.ndarray, part: Box) -> None:
+        """Draw what is seen between the lips into the face's pixels uint8 [h, w, 3] of a part of the box, in place."""
         lower, upper = curve(points[LOWER]), curve(points[UPPER])
         gaps = (lower - upper)[:, 1].clip(0)
-        self._line(face, (lower + upper) / 2, float(gaps.max()) / IOD)
-        pixel = IOD / self._place.iod
-        # A filled polygon covers its edge as well: half a pixel all around, and a line where it has no area at all.
-        inset = np.stack([0 * gaps, np.minimum(gaps, pixel) / 2], -1)
-        opening = self._place.filled(np.vstack([lower - inset, (upper + inset)[::-1]]))
-        opening = cv2.convertScaleAbs(opening, alpha=float(np.clip(gaps.max() / pixel - 0.5, 0, 1)))
-        x, y, w, h = cv2.boundingRect(opening)
-        if not w:
+        self._line(face, (lower + upper) / 2, float(gaps.max()) / IOD, part)
+        iod, pixel = self._place.iod, IOD / self._place.iod
+        seen = float(np.clip(gaps.max() / pixel - 0.5, 0, 1))
+        if not seen:
             return
-        iod, soft = self._place.iod, self._layers.soft
-        pad = int(0.06 * iod) + 2
-        x0, y0 = max(x - pad, 0), max(y - pad, 0)
-        x1, y1 = min(x + w + pad, face.shape[1]), min(y + h + pad, face.shape[0])
-        opening, lips = opening[y0:y1, x0:x1], face[y0:y1, x0:x1].astype(np.float32)
-        mask = cv2.GaussianBlur(opening, (0, 0), 0.8 * soft).astype(np.float32)[..., None] / 255
-        shadow = cv2.GaussianBlur(opening, (0, 0), max(SHADE * iod, 0.7)).astype(np.float32)[..., None] / 255
-        inside = self._behind(points, (x0, y0, x1, y1), self._shade(shadow))
-        lips *= 1 - LIP_SHADE * shadow
-        face[y0:y1, x0:x1] = (lips + mask * (inside - lips) + 0.5).astype(np.uint8)
+        # A filled polygon covers its edge as well: half a pixel all around.
+        inset = np.stack([0 * gaps, np.minimum(gaps, pixel) / 2], -1)
+        ring = self._place.points(np.vstack([lower - inset, (upper + inset)[::-1]])) - part[:2]
+        pad = int(0.05 * iod) + 2
+        low, high = np.floor(ring.min(0)).astype(int) - pad, np.ceil(ring.max(0)).astype(int) + pad
+        x0, y0 = low.clip(0)
+        x1, y1 = np.minimum(high, face.shape[1::-1])
+        if x1 <= x0 or y1 <= y0:
+            return
+        opening = np.zeros((y1 - y0, x1 - x0), np.uint8)
+        cv2.fillPoly(opening, [np.round((ring - (x0, y0)) * 16).astype(np.int32)], 255 * seen, cv2.LINE_AA, 4)
+        mask = cv2.GaussianBlur(opening, (0, 0), 0.8 * self._layers.soft)
+        shadow = cv2.GaussianBlur(opening, (0, 0), max(SHADE * iod, 0.7))
+        around = face[y0:y1, x0:x1]
+        dark = cv2.convertScaleAbs(shadow, alpha=-LIP_SHADE, beta=255)
+        cv2.multiply(around, cv2.cvtColor(dark, cv2.COLOR_GRAY2RGB), dst=around, scale=1 / 255)
+        tight = max(pad - 4 - int(2 * self._layers.soft), 0)
+        inner = np.s_[tight : y1 - y0 - tight, tight : x1 - x0 - tight]
+        light = self._light(shadow)[inner]
+        inside = self._behind(points, (part[0] + x0 + tight, part[1] + y0 + tight), light)
+        weight = mask[inner].astype(np.float32) * np.float32(1 / 255)
+        around[inner] = cv2.blendLinear(np.ascontiguousarray(around[inner]), inside, 1 - weight, weight)
 
-    def _shade(self, shadow: np.ndarray) -> np.ndarray:
-        """How much light falls on what lies between the lips."""
-        drop = round(UPPER_LIP_SHADOW * self._place.iod)
+    def _light(self, shadow: np.ndarray) -> np.ndarray:
+        """How much light falls on what lies between the lips, whose soft image `shadow` is."""
+        drop = min(round(UPPER_LIP_SHADOW * self._place.iod), len(shadow) - 1)
         above = np.vstack([shadow[:1].repeat(drop, 0), shadow[: len(shadow) - drop]])
-        return above * shadow
+        return cv2.multiply(above, shadow, scale=1 / 255**2, dtype=cv2.CV_32F)
 
-    def _behind(self, points: np.ndarray, box: tuple[int, int, int, int], light: np.ndarray) -> np.ndarray:
-        x0, y0, x1, y1 = box
+    def _behind(self, points: np.ndarray, at: tuple[int, int], light: np.ndarray) -> np.ndarray:
+        """What lies behind the lips from pixel `at` of the box on, RGB uint8 like `light` [h, w]."""
         jaw = (points[CHIN] - self._rest[CHIN]).mean(0)
         lip = points[LOWER][3:8, 1].mean() - self._rest[LOWER][3:8, 1].mean()
         jaw[1] = max(jaw[1], lip - (LOWER_EDGE + TALLEST) * MILLIMETRE)
         jaw = jaw @ self._turn
-        deep = np.clip(0.25 + 1.2 * light, 0, 1)
-        out = self._layers.cavity * deep
-        for layer, share, bright in (
-            (self._layers.tongue, TONGUE_LAG, deep),
-            (self._layers.lower, 1.0, np.clip(0.3 + 0.9 * light, 0, 1)),
-            (self._layers.upper, 0.0, np.clip(0.42 + 0.9 * light, 0, 1)),
+        behind, size = self._layers, light.shape[::-1]
+        out = _shaded(np.full((*light.shape, 3), behind.cavity, np.uint8), light, *DEEP)
+        for layer, share, lit in (
+            (behind.tongue, TONGUE_LAG, DEEP),
+            (behind.lower, 1.0, LOW),
+            (behind.upper, 0.0, HIGH),
         ):
-            shift = np.array([[1, 0, share * jaw[0] - x0], [0, 1, share * jaw[1] - y0]])
-            part = cv2.warpAffine(layer, shift, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR).astype(np.float32)
-            out = out * (1 - part[..., 3:] / 255) + part[..., :3] * bright
+            shift = np.array([[1, 0, share * jaw[0] - at[0]], [0, 1, share * jaw[1] - at[1]]])
+            part = cv2.warpAffine(layer, shift, size, flags=cv2.INTER_LINEAR)
+            keep = cv2.cvtColor(255 - part[..., 3], cv2.COLOR_GRAY2RGB)
+            top = _shaded(cv2.cvtColor(part, cv2.COLOR_RGBA2RGB), light, *lit)
+            out = cv2.add(cv2.multiply(out, keep, scale=1 / 255), top)
         return out
 
-    def _line(self, face: np.ndarray, seam: np.ndarray, gap: float) -> None:
+    def _line(self, face: np.ndarray, seam: np.ndarray, gap: float, part: Box) -> None:
         """The shadow between touching lips, which a photograph of open ones does not have."""
         dark = SEAM * self._open * max(0.0, 1 - gap / 0.03)
         if dark < 0.02:
             return
         wide = max(1.0, SEAM_WIDTH * self._place.iod)
         line = np.zeros(face.shape[:2], np.uint8)
-        path = np.round(self._place.points(seam) * 16).astype(np.int32)
+        path = np.round((self._place.points(seam) - part[:2]) * 16).astype(np.int32)
         cv2.polylines(line, [path], False, 255, max(1, round(wide)), cv2.LINE_AA, 4)
-        keep = 255 - dark * cv2.GaussianBlur(line, (0, 0), max(0.6 * wide, 0.7))
-        face[:] = cv2.multiply(face, cv2.cvtColor(keep.astype(np.uint8), cv2.COLOR_GRAY2RGB), scale=1 / 255)
+        keep = cv2.convertScaleAbs(cv2.GaussianBlur(line, (0, 0), max(0.6 * wide, 0.7)), alpha=-dark, beta=255)
+        cv2.multiply(face, cv2.cvtColor(keep, cv2.COLOR_GRAY2RGB), dst=face, scale=1 / 255)
+
+
+def _shaded(picture: np.ndarray, light: np.ndarray, least: float, more: float) -> np.ndarray:
+    """RGB uint8 in `light` [h, w], of which the darkest is `least` and each part more adds `more`."""
+    much = cv2.min(light * np.float32(more) + np.float32(least), 1.0)
+    return cv2.multiply(picture, cv2.cvtColor(much, cv2.COLOR_GRAY2RGB), dtype=cv2.CV_8U)

@@ -26,7 +26,7 @@ EYE_WHITE = 1.12  # times as bright as the whites of the eyes
 OVER_LIPS = 1.5  # times as bright as the lips at least
 FLESH = np.array([1.62, 0.76, 0.72])  # gums and tongue of luminance one, mixed with the lips' own hue
 GUM, TONGUE, CAVITY = 0.50, 0.48, 0.11  # their luminance, teeth 1
-SOFT = (0.5, 2.0)  # pixels: the blur that a photograph may have
+SOFT = (0.5, 2.2)  # pixels: the blur that a photograph may have
 TOOTH_LIGHT, TOOTH_PALE = 0.95, 0.8  # teeth are at least so bright and at most so colourful as the lips
 # Lips are drawn over the open mouth and a little more (inter-ocular distances, and times the photograph's blur), also
 # over what is darker or, being pale, brighter than lips close by; half in their own colour.
@@ -116,7 +116,7 @@ def softness(pixels: np.ndarray) -> float:
     """About the Gaussian blur, in pixels, of the sharpest edges of a picture uint8 [h, w, 3]."""
     light = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
     slope = np.hypot(cv2.Sobel(light, -1, 1, 0, scale=1 / 8), cv2.Sobel(light, -1, 0, 1, scale=1 / 8))
-    height = 0.5 * (np.percentile(light, 98) - np.percentile(light, 2))
+    height = 0.8 * (np.percentile(light, 98) - np.percentile(light, 2))
     return float(np.clip(height / (np.sqrt(2 * np.pi) * max(np.percentile(slope, 99.5), 1e-3)), *SOFT))
 
 
