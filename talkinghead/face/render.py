@@ -14,6 +14,9 @@ FEATHER = 0.06  # of the crop's side: motion and paint fade to nothing toward it
 # 0.84 of the photograph's with Lanczos, 0.78 with cubic and 0.50 with linear interpolation. Lanczos costs five times as
 # much as cubic, so it is for faces up to this many pixels (square region), where texture is finest.
 LANCZOS_PIXELS = 250 * 250
+# Rows of the crop, in fractions, from which paint fades, and below which there is none: a Mouth draws the mouth, and on
+# skin paint only costs texture.
+PAINTED = (0.52, 0.58)
 MIN_SQUARE, MAX_SQUARE = 256, 1024  # pixels, the side of what `--crop` makes
 # Below a hundredth of a pixel, or half a grey level, nothing is to be seen: such pixels stay the photograph's own.
 MIN_SHIFT, MIN_MASK = 0.01, 0.002
@@ -44,6 +47,9 @@ class Renderer:
         # A shift by one whole side of the crop, in the photograph's pixels: turned and scaled with the face.
         self._turn = (self._from_crop[:, :2] * size).astype(np.float32)
         self._fade = _fade(size)
+        rows = (np.arange(size) + 0.5) / size
+        below = np.clip((rows - PAINTED[0]) / (PAINTED[1] - PAINTED[0]), 0, 1).astype(np.float32)
+        self._paints = self._fade * (1 if mouth is None else 1 - below[:, None])
         y, x = np.mgrid[:size, :size].astype(np.float64)
         self._nodes = transform(self._from_crop, np.stack([x, y], -1)).astype(np.float32)
         self._region = self._box(self._fade > 0)
@@ -71,7 +77,7 @@ class Renderer:
         frame = self.image.copy()
         patch = None if self.mouth is None or lips is None else self.mouth(lips, flow * self._fade)
         shift = np.tensordot(self._turn, flow, 1).transpose(1, 2, 0) * self._fade[..., None]
-        mask = mask[0] * self._fade
+        mask = mask[0] * self._paints
         if posed is None:
             self._warp(frame, shift, self._box((np.abs(shift) > MIN_SHIFT).any(-1)))
         else:
