@@ -57,13 +57,12 @@ class Clip:
         motions: Iterator[Motion],
         fps: Fraction,
         frames: int | None,
-        closing: bool = False,
         turns: bool = False,
     ):
         self.width, self.height, self.fps, self.frames, self.turns = puppet.width, puppet.height, fps, frames, turns
         self.units: np.ndarray | None = None
         self.pose: np.ndarray = NEUTRAL
-        self._puppet, self._source, self._closing = puppet, motions, closing
+        self._puppet, self._source = puppet, motions
 
     def __iter__(self) -> Iterator[np.ndarray]:
         for batch, frames in ahead(self._begun(), BATCHES_AHEAD):
@@ -74,7 +73,7 @@ class Clip:
         """Motions and what the generator makes of them; the frames are drawn when they are asked for."""
         while batch := list(itertools.islice(self._source, BATCH)):
             units, poses = (np.stack(part) for part in zip(*batch))
-            yield batch, self._puppet.draw(units, self._closing, poses)
+            yield batch, self._puppet.draw(units, poses)
 
 
 class TalkingHead:
@@ -124,7 +123,7 @@ class TalkingHead:
         puppet = self.prepare(portrait, options.look)
         expected = frames_in(info.duration, fps) if info.duration is not None else None
         stream = self.listen(puppet, options)
-        return Clip(puppet, spoken(stream, sound), fps, expected, closing=True, turns=options.head > 0)
+        return Clip(puppet, spoken(stream, sound), fps, expected, turns=options.head > 0)
 
     def listen(self, puppet: Puppet, options: FrameOptions) -> SpeechStream:
         """What turns a voice, as it comes in, into the motion of a portrait made ready. Raises ModelError."""

@@ -5,7 +5,7 @@ import pytest
 
 import gath
 from talkinghead.face.align import alignment, transform
-from talkinghead.face.lips import LAUGH_LIMITS, REST_LIMITS, Lips
+from talkinghead.face.lips import LAUGH_LIMITS, REST_LIMITS, rest_units
 from talkinghead.face.outline import IOD, LOWER, RING, UPPER, Outline
 from talkinghead.units.names import INDEX, SOURCES, UNIT_NAMES, lip_gap, lip_opening, units_from_scores
 
@@ -45,7 +45,7 @@ def test_the_gap_of_units_is_the_gap_of_the_landmarks_they_were_read_from():
 
 
 def test_own_units_are_limited_at_rest(outline):
-    rest = Lips.of(np.full(46, 0.9, np.float32), outline.photographed, outline.gap).rest
+    rest = rest_units(np.full(46, 0.9, np.float32), outline.photographed)
     limits = REST_LIMITS | LAUGH_LIMITS  # she laughs
     assert {name: rest[INDEX[name]] for name in limits} == pytest.approx(limits)
     assert all(rest[INDEX[name]] == np.float32(0.9) for name in UNIT_NAMES if name not in limits)
@@ -57,8 +57,7 @@ def test_own_units_leave_the_lips_where_they_are(outline, astronaut_face):
 
 
 def test_lips_meet_at_rest_and_part_with_speech(outline, astronaut_face):
-    lips = Lips.of(astronaut_face.units, outline.photographed, outline.gap)
-    rest, opened = outline(np.stack([lips.rest, lips.rest + vector(**OPEN)]), lips.shut)
+    rest, opened = outline(np.stack([outline.rest, outline.rest + vector(**OPEN)]))
     assert np.abs(gaps(rest)).max() < 1e-5
     assert gaps(opened).max() == pytest.approx(float(lip_gap(vector(**OPEN))), rel=0.35)
     chin = slice(3 * RING, None)
@@ -66,9 +65,8 @@ def test_lips_meet_at_rest_and_part_with_speech(outline, astronaut_face):
 
 
 def test_a_mouth_opens_without_a_jump(outline, astronaut_face):
-    lips = Lips.of(astronaut_face.units, outline.photographed, outline.gap)
-    path = lips.rest + np.linspace(0, 1, 200, dtype=np.float32)[:, None] * vector(**OPEN)
-    widest = gaps(outline(path, lips.shut)).max(1)
+    path = outline.rest + np.linspace(0, 1, 200, dtype=np.float32)[:, None] * vector(**OPEN)
+    widest = gaps(outline(path)).max(1)
     assert (np.diff(widest) > -1e-4).all() and np.diff(widest).max() < 0.01 and widest[-1] > 0.1
 
 
@@ -114,10 +112,10 @@ def test_the_outline_is_where_the_tracker_sees_the_lips(astronaut, tracker):
     head.tracker = tracker
     puppet = head.prepare(astronaut)
     wide = {"MouthSmile_L": 0.6, "MouthSmile_R": 0.6, "LipsUpperUp": 0.4}
-    asked = [puppet.lips.rest, puppet.lips.rest + vector(**OPEN), puppet.lips.rest + vector(**OPEN, **wide)]
+    asked = [puppet.rest, puppet.rest + vector(**OPEN), puppet.rest + vector(**OPEN, **wide)]
     asked = np.stack(asked).clip(0, 1)
     matrix = placed(tracker(astronaut)[0])
-    for points, frame in zip(puppet.outline(asked, puppet.lips.shut), puppet.draw(asked, closing=True)):
+    for points, frame in zip(puppet.outline(asked), puppet.draw(asked)):
         seen = transform(matrix, outline_of(tracker(frame)[0].points))
         assert np.linalg.norm(seen - points[:RING], axis=1).mean() / IOD < 0.03
 
@@ -129,8 +127,8 @@ def test_the_shipped_generator_closes_and_opens_the_astronaut(astronaut, tracker
     head = TalkingHead()
     head.tracker = tracker
     puppet = head.prepare(astronaut)
-    opened = puppet.lips.rest + vector(LipsUpperOpen=0.3, LipsLowerOpen=0.3, JawOpen=0.2)
-    frames = [astronaut, *puppet.draw(np.stack([puppet.lips.rest, opened]), closing=True)]
+    opened = puppet.rest + vector(LipsUpperOpen=0.3, LipsLowerOpen=0.3, JawOpen=0.2)
+    frames = [astronaut, *puppet.draw(np.stack([puppet.rest, opened]))]
     own, rest, open_ = (lip_opening(tracker(frame)[0].points).sum() for frame in frames)
     assert own > 0.06 and rest < 0.025 and open_ - rest > 0.06
     # However the neutral face is asked for, as on the web page's sliders.

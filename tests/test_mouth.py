@@ -13,7 +13,6 @@ from gath.mesh import EYES
 from talkinghead.face import teeth
 from talkinghead.face.align import alignment, transform
 from talkinghead.face.curves import curve, spline
-from talkinghead.face.lips import Lips
 from talkinghead.face.mouth import Mouth
 from talkinghead.face.mouth_layers import layers, over, softness
 from talkinghead.face.outline import IOD, LOWER, RING, Outline
@@ -31,18 +30,17 @@ class Sitter:
         self.matrix = alignment(face.points, 1)
         self.matrix[:, 2] += 0.5
         self.outline = Outline(gath.ready_lips(), image, self.matrix, face.points, face.units)
-        self.lips = Lips.of(face.units, self.outline.photographed, self.outline.gap)
-        self.rest = self.outline(self.lips.rest[None], self.lips.shut)[0]
+        self.rest = self.outline(self.outline.rest[None])[0]
         self.eyes = [transform(self.matrix, face.points[list(eye)]) for eye in EYES]
 
     def mouth(self, which="own"):
         return Mouth(self.image, self.matrix, self.outline.own, self.rest, self.eyes, which)
 
     def opened(self, strength=1.0):
-        units = self.lips.rest.copy()
+        units = self.outline.rest.copy()
         for name, value in OPEN.items():
             units[INDEX[name]] += strength * value
-        return self.outline(units[None].clip(0, 1), self.lips.shut)[0]
+        return self.outline(units[None].clip(0, 1))[0]
 
     def inside(self, points):
         """Pixels of the photograph well within the inner lip."""
@@ -140,7 +138,7 @@ def test_softness_tells_how_blurred_a_picture_is():
     step = np.zeros((100, 100, 3), np.uint8)
     step[:, 50:] = 200
     one, two = (softness(cv2.GaussianBlur(step, (0, 0), sigma)) for sigma in (1.0, 2.0))
-    assert two == pytest.approx(2 * one, rel=0.1) and 0.5 < one < 1.5
+    assert two == pytest.approx(2 * one, rel=0.2) and 0.5 < one < 1.5
 
 
 def test_premultiplied_pictures_lie_over_each_other():

@@ -54,7 +54,7 @@ def test_a_voice_gives_ceil_of_duration_times_fps_frames(head, astronaut, voice,
 def test_units_are_the_resting_face_plus_what_the_voice_adds(head, astronaut, voice):
     puppet = head.prepare(astronaut)
     units = units_of(head.speak(puppet, voice, blink=False, gain=0.5, **STILL))
-    expected = np.tile(puppet.lips.rest, (50, 1))
+    expected = np.tile(puppet.rest, (50, 1))
     expected[:, JAW] += 0.5 * np.repeat(np.arange(10) / 10, 5)
     np.testing.assert_allclose(units, expected.clip(0, 1), atol=1e-6)
     faster = units_of(head.speak(puppet, voice, blink=False, gain=0.5, fps=50, **STILL))
@@ -70,7 +70,7 @@ def test_blinks_close_both_lids_and_follow_the_seed(head, astronaut, tmp_path):
         for options in ({"seed": 1}, {"seed": 1}, {"seed": 2}, {"blink": False})
     )
     assert np.array_equal(one, same) and not np.array_equal(one, other)
-    assert one[:, LIDS].max() > 0.8 and (none[:, LIDS] == puppet.lips.rest[LIDS]).all()
+    assert one[:, LIDS].max() > 0.8 and (none[:, LIDS] == puppet.rest[LIDS]).all()
     assert (one[:, LIDS] >= none[:, LIDS]).all()
     # The gaze falls and the lower lid tightens with the lid, as MediaPipe sees it in people; nothing else moves.
     shut = one[:, LIDS[0]].argmax()

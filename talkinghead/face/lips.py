@@ -6,9 +6,6 @@ speaks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
 
 from talkinghead.units.moods import CLOSED_SMILE
@@ -22,24 +19,15 @@ REST_LIMITS = {
     "LipsFunnel": 0.02, "LipsPucker": 0.2, "MouthSmile_L": CLOSED_SMILE, "MouthSmile_R": CLOSED_SMILE,
 }  # fmt: skip
 # Lips that a smile drew apart close under a narrower one.
-LAUGH_LIMITS = {"MouthSmile_L": 0.35, "MouthSmile_R": 0.35, "LipsUpperUp": 0.05, "LipsUpperOpen": 0.15}
-SURE = 0.01  # inter-ocular distances by which speech must part the lips beyond their rest before it shows
+LAUGH_LIMITS = {
+    "MouthSmile_L": 0.35, "MouthSmile_R": 0.35, "LipsUpperUp": 0.05, "LipsUpperOpen": 0.05, "LipsLowerOpen": 0.12,
+}  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Lips:
-    """One portrait's lips: `rest` its units [46] with the mouth closed, `shut` the gap in inter-ocular distances up to
-    which its lips touch."""
-
-    rest: np.ndarray
-    shut: float
-
-    @classmethod
-    def of(cls, units: np.ndarray, photographed: float, gap: Callable[[np.ndarray], float]) -> Lips:
-        """Those of a portrait with these own units [46], `photographed` with that gap between the lips; `gap` tells the
-        one of other units."""
-        rest = units.copy()
-        laughing = photographed > PHOTOGRAPHED_OPEN
-        for name, limit in (REST_LIMITS | LAUGH_LIMITS if laughing else REST_LIMITS).items():
-            rest[INDEX[name]] = min(rest[INDEX[name]], limit)
-        return cls(rest, max(gap(rest), 0.0) + SURE)
+def rest_units(units: np.ndarray, photographed: float) -> np.ndarray:
+    """The units [46] of a portrait at rest whose own are given, `photographed` with this gap between its lips."""
+    rest = units.copy()
+    laughing = photographed > PHOTOGRAPHED_OPEN
+    for name, limit in (REST_LIMITS | LAUGH_LIMITS if laughing else REST_LIMITS).items():
+        rest[INDEX[name]] = min(rest[INDEX[name]], limit)
+    return rest

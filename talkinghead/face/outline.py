@@ -12,7 +12,7 @@ import numpy as np
 from gath.lean_lips import LeanLips
 from gath.mesh import INNER_LIP, MOUTH
 from talkinghead.face.curves import SMOOTH, curve
-from talkinghead.face.lips import PHOTOGRAPHED_OPEN
+from talkinghead.face.lips import PHOTOGRAPHED_OPEN, rest_units
 from talkinghead.units.moods import REGIONS
 from talkinghead.units.names import UNIT_NAMES
 
@@ -24,7 +24,8 @@ LOWER, UPPER = np.arange(RING // 2 + 1), np.r_[0, np.arange(RING - 1, RING // 2 
 # A gap that the units give is drawn narrower: nothing up to the first, all of it from the second number on, in
 # inter-ocular distances. The tracker sees gaps of up to 0.012 between lips that touch.
 TOUCH, CLEAR = 0.012, 0.045
-NEUTRAL = 0.03  # the widest gap that the mover may wrongly see in a face without expression
+SURE = 0.01  # inter-ocular distances by which units must part the lips beyond their rest before it shows
+EARLIEST = 0.6  # of the gap in the photograph may be drawn closed at most
 LIFT = 0.4  # of the gap that closes is closed by the upper lip coming down, the rest by the lower lip
 FOLLOW = (1.0, 0.5, 0.2)  # how far inner lip, outer lip and skin go along
 SEARCH, STEPS, BEND = 0.022, 15, 0.012  # where the seam may lie around the landmarks; how dearly a step aside is bought
@@ -44,21 +45,24 @@ class Outline:
         self.photographed = float((raw[LOWER, 1] - raw[UPPER, 1]).max()) / IOD  # the gap between the lips
         self.own = raw if self.photographed > PHOTOGRAPHED_OPEN else _meeting(raw, image, to_face)
         self._mended = self.own - raw
-        self._shut = float(np.clip(self.gap(np.zeros_like(units)), 0, NEUTRAL))
+        self.rest = rest_units(units, self.photographed)
+        shut = max(self.gap(self.rest), self.gap(np.zeros_like(units)), 0.0) + SURE
+        self._first, self._last = shut + TOUCH, shut + CLEAR
+        if self.photographed > PHOTOGRAPHED_OPEN:  # and stays as it is under its own units
+            self._first = min(self._first, EARLIEST * self.photographed)
+            self._last = min(self._last, self.photographed)
 
     def moved(self, units: np.ndarray) -> np.ndarray:
         """Points [N, P, 2] under units [N, 46], as the landmarks of talkers move."""
         wish = np.where(self._still, self._units, units)
         return self._mover(self._points, self._units, wish) + self._mended
 
-    def __call__(self, units: np.ndarray, shut: float = 0.0) -> np.ndarray:
-        """Points [N, P, 2] under units [N, 46]; lips whose gap is at most `shut` inter-ocular distances wide touch, and
-        those of a face without expression in any case."""
+    def __call__(self, units: np.ndarray) -> np.ndarray:
+        """Points [N, P, 2] under units [N, 46]; lips touch as long as their gap is about that at rest."""
         points = self.moved(units)
         gaps = points[:, LOWER, 1] - points[:, UPPER, 1]  # [N, 11]
         widest = gaps.max(1).clip(1e-6) / IOD
-        shut = max(shut, self._shut)
-        first, last = shut + TOUCH, shut + CLEAR
+        first, last = self._first, self._last
         wanted = np.where(widest < last, (widest - first).clip(0) * last / (last - first), widest)
         close = gaps - gaps.clip(0) * (wanted / widest)[:, None]
         for ring, share in enumerate(FOLLOW):

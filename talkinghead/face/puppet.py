@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from talkinghead.face.lips import Lips
 from talkinghead.units.life import Life
 from talkinghead.units.moods import Mood
 from talkinghead.units.pose import NEUTRAL
@@ -31,8 +30,7 @@ Decode = Callable[[np.ndarray], Iterator[tuple[np.ndarray, ...]]]
 
 @dataclass(frozen=True)
 class Puppet:
-    """What is drawn on, and how: `units` [46] are those of the portrait's own expression, `lips` those of its mouth at
-    rest.
+    """What is drawn on, and how: `units` [46] are those of the portrait's own expression.
 
     `decode` gives flow, mask and colour of each frame for units [N, 46], as Renderer takes them; `outline` tells where
     the lips go; `landmarks` [478, 3] lie in the renderer's picture, whose head is turned by the angles `turned` [3].
@@ -42,13 +40,17 @@ class Puppet:
     renderer: Renderer
     decode: Decode
     outline: Outline
-    lips: Lips
     landmarks: np.ndarray
     turned: np.ndarray
 
     @property
     def width(self) -> int:
         return self.renderer.image.shape[1]
+
+    @property
+    def rest(self) -> np.ndarray:
+        """The units [46] of the face when nobody speaks."""
+        return self.outline.rest
 
     @property
     def height(self) -> int:
@@ -65,15 +67,13 @@ class Puppet:
         self, speech: Any, fps: Fraction, gain: np.ndarray, seed: int | None, mood: Mood, life: Life | None
     ) -> SpeechStream:
         """What turns a voice into this portrait's motion."""
-        return SpeechStream(speech, self.lips.rest, fps, gain, seed, mood, life)
+        return SpeechStream(speech, self.rest, fps, gain, seed, mood, life)
 
-    def draw(self, units: np.ndarray, closing: bool = False, pose: np.ndarray | None = None) -> Iterator[np.ndarray]:
-        """Frames, RGB uint8 [height, width, 3], under units [N, 46]; with `closing`, as for a voice, lips touch up to
-        the gap that this portrait's have at rest. The head has the poses `pose` [N, 6], relative to the photograph, or
-        stays as photographed."""
-        mouths = self.outline(units, self.lips.shut if closing else 0.0)
+    def draw(self, units: np.ndarray, pose: np.ndarray | None = None) -> Iterator[np.ndarray]:
+        """Frames, RGB uint8 [height, width, 3], under units [N, 46]. The head has the poses `pose` [N, 6], relative to
+        the photograph, or stays as photographed."""
         poses = repeat(NEUTRAL) if pose is None else pose
-        frames = zip(self.decode(units), poses, mouths)
+        frames = zip(self.decode(units), poses, self.outline(units))
         return (self.renderer(*maps, posed=self._posed(at), lips=points) for maps, at, points in frames)
 
     def _posed(self, pose: np.ndarray) -> Posed | None:
@@ -111,11 +111,10 @@ def make_puppet(
     to_face = alignment(points, 1)
     to_face[:, 2] += 0.5  # its pixel centres lie at integers, fractions count from the border
     outline = Outline(mover, image, to_face, points, found.units)
-    lips = Lips.of(found.units, outline.photographed, outline.gap)
     mouth = None
     if generator.warps:  # one that paints the whole face paints the mouth as well
-        rest = outline(lips.rest[None], lips.shut)[0]
+        rest = outline(outline.rest[None])[0]
         eyes = [transform(to_face, points[list(eye)]) for eye in EYES]
         mouth = Mouth(image, to_face, outline.own, rest, eyes, teeth)
     renderer = Renderer(image, alignment(points, size), size, enhance, mouth)
-    return Puppet(found.units, renderer, decode, outline, lips, landmarks, found.pose)
+    return Puppet(found.units, renderer, decode, outline, landmarks, found.pose)

@@ -90,7 +90,7 @@ class Live:
 
     def draw_rest(self) -> np.ndarray:
         """The face when nobody speaks."""
-        return self.draw(Motion(self._puppet.lips.rest))
+        return self.draw(Motion(self._puppet.rest))
 
     @cached_property
     def latency(self) -> float:
