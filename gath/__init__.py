@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gath.files import DEFAULT, load, load_estimator, save
+from gath.files import DEFAULT, LIPS, load, load_estimator, load_lips, save
 
 if TYPE_CHECKING:
+    from gath.lean_lips import LeanLips
     from gath.runtime import Generator
 
-__all__ = ["DEFAULT", "load", "load_estimator", "ready", "save"]
+__all__ = ["DEFAULT", "LIPS", "load", "load_estimator", "load_lips", "ready", "ready_lips", "save"]
 
 
 def ready(source: Any = None, device: str = "auto") -> Generator:
@@ -20,3 +21,10 @@ def ready(source: Any = None, device: str = "auto") -> Generator:
     from gath.runtime import ready as make_ready
 
     return make_ready(source, device)
+
+
+def ready_lips() -> LeanLips:
+    """The lip mover that ships, at work on numpy arrays."""
+    from gath.lean_lips import ready_lips as make_ready
+
+    return make_ready()

@@ -1,4 +1,4 @@
-"""Weights files of generators, estimators and mattes: a path in, a torch module or bare parameters out; and back."""
+"""Weights files of all networks here: a path in, a torch module or bare parameters out; and back."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from typing import Any
 
 VERSION = 1
 DEFAULT = Path(__file__).parent / "weights" / "flow.safetensors"
+LIPS = Path(__file__).parent / "weights" / "lips.safetensors"
 # class -> the kind that its files say in `format`
-KINDS = {"FlowGenerator": "flow", "PaperGenerator": "paper", "Estimator": "estimator", "MatteNet": "matte"}
+KINDS = {
+    "FlowGenerator": "flow", "PaperGenerator": "paper", "Estimator": "estimator", "MatteNet": "matte",
+    "LipMover": "lips",
+}  # fmt: skip
 
 
 def load(path: str | Path | None = None, device: str = "cpu"):
@@ -29,6 +33,13 @@ def load_estimator(path: str | Path, device: str = "cpu"):
     from gath.estimator import Estimator, EstimatorConfig
 
     return _read(path, {"estimator": (EstimatorConfig, Estimator)}, "unit estimator", device)
+
+
+def load_lips(path: str | Path | None = None, device: str = "cpu"):
+    """The lip mover in a safetensors file as a torch module (default: the one that ships). Raises as `load` does."""
+    from gath.lips import LipConfig, LipMover
+
+    return _read(path or LIPS, {"lips": (LipConfig, LipMover)}, "lip mover", device)
 
 
 def read(path: str | Path) -> tuple[str, str, dict[str, Any]]:

@@ -14,22 +14,14 @@ import numpy as np
 import torch
 import typer
 
-from gath.data import MAX_YAW, Pack, Sampler, mirror_points, mirror_units
+from gath.data import Pack, Sampler, mirror_points, mirror_units
 from gath.motion import LandmarkEstimator, LandmarkMover, fit_unit_map
+from recipes.parts.clips import clip_list
 from talkinghead.units.names import UNIT_NAMES
 
 COMPONENTS = 48  # of expression displacement
 SVD_ROWS = 6000
 BATCH = 256
-
-
-def clip_list(pack: Pack) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    frontal = np.abs(pack.pose[:, 0]) < MAX_YAW
-    groups = [np.flatnonzero((pack.group == g) & frontal) for g in np.unique(pack.group) if g >= 0]
-    per_source = {s: sum(pack.source[g[0]] == s for g in groups if len(g)) for s in np.unique(pack.source)}
-    # One speaker has a thousand clips: keep of each data set about as many as the others have.
-    keep = [g for i, g in enumerate(groups) if len(g) >= 8 and i % max(1, per_source[pack.source[g[0]]] // 60) == 0]
-    return [(pack.landmarks[g], pack.units[g], pack.pose[g]) for g in keep]
 
 
 def fit_estimator(train: Pack, val: Pack, steps: int) -> LandmarkEstimator:

@@ -28,6 +28,11 @@ def load_speech(source: Any) -> Any:
     return _load("audio2au", source, lambda audio2au: audio2au.ready(source) if _is_path(source) else source)
 
 
+def load_lips() -> Any:
+    """The lip mover that ships with the generator, see `gath.lean_lips.LeanLips`. Raises ModelError."""
+    return _load("gath", None, lambda gath: gath.ready_lips())
+
+
 def _is_path(source: Any) -> bool:
     return source is None or isinstance(source, str | Path)
 

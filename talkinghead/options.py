@@ -90,6 +90,19 @@ def _mood(value: str | dict[str, float] | None) -> object:
     return parse_mood(value)
 
 
+def _teeth(value: str | int) -> int | str:
+    """A seed, "own" or "none"."""
+    if value in ("own", "none"):
+        return value
+    try:
+        seed = int(value)
+    except ValueError:
+        seed = -1
+    if seed < 0:
+        raise ValueError(f"{value!r} is neither a whole number from 0 nor own nor none")
+    return seed
+
+
 @dataclass(frozen=True, kw_only=True)
 class PortraitOptions:
     """How a portrait is made ready; hashable. Raises OptionError."""
@@ -97,6 +110,9 @@ class PortraitOptions:
     face: int | None = option(None, "Which face, from 1, the largest.", int, least=1)
     crop: bool = option(False, "Keep the aligned face square only.", bool)
     enhance: bool = option(False, "More contrast, less noise, sharper: the face only.", bool)
+    teeth: str | int = option(
+        "own", "Whose teeth are seen: a number draws some, own takes the portrait's, none.", check=_teeth
+    )
 
     def __post_init__(self) -> None:
         for name, about in described(type(self)).items():
@@ -104,6 +120,11 @@ class PortraitOptions:
                 about.verify(getattr(self, name))
             except ValueError as error:
                 raise OptionError(name, str(error)) from None
+
+    @property
+    def which_teeth(self) -> int | str:
+        """The seed of the teeth, "own" or "none"."""
+        return _teeth(self.teeth)
 
     @classmethod
     def of(cls, options: Self | None, changes: Mapping[str, Any]) -> Self:

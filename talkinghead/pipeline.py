@@ -25,7 +25,7 @@ from talkinghead.errors import ClipError, UnitsError
 from talkinghead.face.puppet import Puppet, make_puppet
 from talkinghead.media.threads import ahead, beside
 from talkinghead.media.timing import frames_in
-from talkinghead.models import load_generator, load_speech
+from talkinghead.models import load_generator, load_lips, load_speech
 from talkinghead.options import FrameOptions, PortraitOptions
 from talkinghead.units.driving import blinking, checked, sampled, spoken
 from talkinghead.units.life import Life
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 BATCH = 4  # frames decoded at once: more is no faster on a CPU
 BATCHES_AHEAD = 2  # decoded while the frames before them are drawn
 MAX_FACES = 5
-AGAPE = 0.06  # inter-ocular distances between lips at rest that anybody sees
 
 Picture = str | Path | np.ndarray | Puppet
 
@@ -58,13 +57,12 @@ class Clip:
         motions: Iterator[Motion],
         fps: Fraction,
         frames: int | None,
-        closing: bool = False,
         turns: bool = False,
     ):
         self.width, self.height, self.fps, self.frames, self.turns = puppet.width, puppet.height, fps, frames, turns
         self.units: np.ndarray | None = None
         self.pose: np.ndarray = NEUTRAL
-        self._puppet, self._source, self._closing = puppet, motions, closing
+        self._puppet, self._source = puppet, motions
 
     def __iter__(self) -> Iterator[np.ndarray]:
         for batch, frames in ahead(self._begun(), BATCHES_AHEAD):
@@ -75,7 +73,7 @@ class Clip:
         """Motions and what the generator makes of them; the frames are drawn when they are asked for."""
         while batch := list(itertools.islice(self._source, BATCH)):
             units, poses = (np.stack(part) for part in zip(*batch))
-            yield batch, self._puppet.draw(units, self._closing, poses)
+            yield batch, self._puppet.draw(units, poses)
 
 
 class TalkingHead:
@@ -102,6 +100,10 @@ class TalkingHead:
         return load_generator(self._generator_source, self.device)
 
     @cached_property
+    def lip_mover(self) -> Any:
+        return load_lips()
+
+    @cached_property
     def speech(self) -> Any:
         return load_speech(self._speech_source)
 
@@ -120,10 +122,8 @@ class TalkingHead:
         fps, info = options.rate, audio.probe(sound)
         puppet = self.prepare(portrait, options.look)
         expected = frames_in(info.duration, fps) if info.duration is not None else None
-        if puppet.lips.left > AGAPE:
-            warnings.warn("the portrait's mouth is too open to close in the pauses; use a picture with closed lips")
         stream = self.listen(puppet, options)
-        return Clip(puppet, spoken(stream, sound), fps, expected, closing=True, turns=options.head > 0)
+        return Clip(puppet, spoken(stream, sound), fps, expected, turns=options.head > 0)
 
     def listen(self, puppet: Puppet, options: FrameOptions) -> SpeechStream:
         """What turns a voice, as it comes in, into the motion of a portrait made ready. Raises ModelError."""
@@ -201,7 +201,7 @@ class TalkingHead:
         wanted = np.zeros(len(UNIT_NAMES), np.float32) if neutral else puppet.units.copy()
         for name, value in (units or {}).items():
             wanted[INDEX[name]] = value
-        return next(puppet.draw(wanted[None], closing=True))
+        return next(puppet.draw(wanted[None]))
 
     def neutral(self, portrait: Picture, options: PortraitOptions | None = None, **changes: Any) -> np.ndarray:
         """The portrait without any expression, `edit` with the zero vector."""
@@ -235,7 +235,8 @@ class TalkingHead:
     def prepare(self, portrait: Picture, options: PortraitOptions | None = None, **changes: Any) -> Puppet:
         """Read a picture (path or RGB uint8 array), find its face and let the generator look at it, once for many
         clips. `face` counts from 1, the widest; `crop` keeps the aligned face square alone; `enhance` applies the
-        paper's contrast, denoising and sharpening (section 4.2) to the face. Raises PortraitError, OptionError."""
+        paper's contrast, denoising and sharpening (section 4.2) to the face; `teeth` says whose are seen. Raises
+        PortraitError, OptionError."""
         options = PortraitOptions.of(options, changes)
         if isinstance(portrait, Puppet):
             return portrait
@@ -248,4 +249,5 @@ class TalkingHead:
             found, warning = find_face(image, self.tracker, options.face, name)
         if warning:
             warnings.warn(warning)
-        return make_puppet(image, found, generator(), self.tracker, options.crop, options.enhance)
+        looks = options.crop, options.enhance, options.which_teeth
+        return make_puppet(image, found, generator(), self.lip_mover, *looks)

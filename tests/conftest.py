@@ -113,14 +113,12 @@ def astronaut_face(astronaut, tracker):
 
 
 @pytest.fixture
-def head(tracker, monkeypatch):
-    """A TalkingHead of stubs, around the real tracker. Its lips are always shut: the stub draws none."""
-    from talkinghead.face import puppet
+def head(tracker):
+    """A TalkingHead of stubs, around the real tracker."""
     from talkinghead.pipeline import TalkingHead
 
     head = TalkingHead(StubGenerator(), StubSpeech())
     head.tracker = tracker
-    monkeypatch.setattr(puppet, "lip_gaps", lambda decode, trial, tracker, units: np.zeros(len(units)))
     return head
 
 

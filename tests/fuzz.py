@@ -137,7 +137,6 @@ def stubs() -> Iterator[None]:
     sys.path.insert(0, str(ROOT / "tests"))
     from conftest import StubGenerator, StubSpeech
 
-    from talkinghead.face import puppet
     from talkinghead.models import WITHOUT_TORCH, check_device
     from talkinghead.pipeline import TalkingHead
     from talkinghead.surfaces.batch import Batch
@@ -158,7 +157,6 @@ def stubs() -> Iterator[None]:
         return made
 
     with (
-        patch.object(puppet, "lip_gaps", lambda decode, trial, tracker, units: np.zeros(len(units))),
         patch.object(Models, "head", lambda self: head(self.generator, self.device)),
         patch.object(Batch, "head", loaded),
         warnings.catch_warnings(),

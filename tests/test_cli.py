@@ -119,13 +119,15 @@ def test_the_demo_is_large_enough_to_see_its_mouth(talkinghead, folder, tracker)
 
 
 def test_edit(talkinghead, folder, astronaut):
-    assert talkinghead("edit", "portrait.png", "JawOpen=60%", "Puff=1", "-o", "out.png") == (0, "", "")
+    assert talkinghead("edit", "portrait.png", "JawOpen=60%", "BrowsU_C=1", "-o", "out.png") == (0, "", "")
     edited = np.asarray(Image.open("out.png"))
     assert edited.shape == astronaut.shape and (edited != astronaut).any()
     assert talkinghead("edit", "portrait.png", "JawOpen=0.6", "-o", "same.png") == (0, "", "")
     assert np.array_equal(edited, np.asarray(Image.open("same.png")))
     assert talkinghead("edit", "portrait.png", "--neutral", "-o", "neutral.png") == (0, "", "")
-    assert np.array_equal(np.asarray(Image.open("neutral.png")), astronaut)
+    changed = (np.asarray(Image.open("neutral.png")) != astronaut).any(-1)
+    changed[125:170, 190:262] = False  # the stub moves nothing; the lips close over her teeth
+    assert not changed.any()
 
 
 def test_track(talkinghead, folder):

@@ -199,10 +199,10 @@ def test_without_head_and_eyes_it_is_the_same_bit_for_bit(head, astronaut, voice
     puppet = head.prepare(astronaut)
     clip = head.speak(puppet, voice, head=0, still=True, seed=4)
     units, frames = zip(*((clip.units, frame) for frame in clip))
-    stream = SpeechStream(head.speech, puppet.lips.rest, Fraction(25), seed=4, lips=puppet.lips)
+    stream = SpeechStream(head.speech, puppet.rest, Fraction(25), seed=4)
     before = [motion.units for motion in stream.push(demo[: 3 * RATE]) + stream.finish()]
     np.testing.assert_array_equal(units, before)
-    for one, two in zip(frames, puppet.draw(np.stack(before), closing=True), strict=True):
+    for one, two in zip(frames, puppet.draw(np.stack(before)), strict=True):
         np.testing.assert_array_equal(one, two)
     assert not clip.turns
 

@@ -67,7 +67,7 @@ def test_other_rates_are_resampled(head, small, rate):
     assert len(motions) == 25
     jaw = (
         np.array([motion.units for motion in motions])[:, pipeline.INDEX["JawOpen"]]
-        - live._puppet.lips.rest[pipeline.INDEX["JawOpen"]]
+        - live._puppet.rest[pipeline.INDEX["JawOpen"]]
     )
     np.testing.assert_allclose(jaw, np.linspace(0, 0.8, 26)[1:], atol=0.05)  # the stub's jaw is the sound's peak
 

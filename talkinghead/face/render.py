@@ -7,13 +7,16 @@ import numpy as np
 
 from talkinghead.face.align import alignment, crop, transform
 from talkinghead.face.head import Posed
-from talkinghead.face.tone import MouthTone
+from talkinghead.face.mouth import Mouth
 
 FEATHER = 0.06  # of the crop's side: motion and paint fade to nothing toward its border, so that there is no seam
 # Skin that moves by half a pixel must keep its texture. Over a whole demo the face's variance of the Laplacian falls to
 # 0.84 of the photograph's with Lanczos, 0.78 with cubic and 0.50 with linear interpolation. Lanczos costs five times as
 # much as cubic, so it is for faces up to this many pixels (square region), where texture is finest.
 LANCZOS_PIXELS = 250 * 250
+# Rows of the crop, in fractions, from which paint fades, and below which there is none: a Mouth draws the mouth, and on
+# skin paint only costs texture.
+PAINTED = (0.52, 0.58)
 MIN_SQUARE, MAX_SQUARE = 256, 1024  # pixels, the side of what `--crop` makes
 INSIDE = 0.98  # of a row around the square must be the picture's own
 # Below a hundredth of a pixel, or half a grey level, nothing is to be seen: such pixels stay the photograph's own.
@@ -34,17 +37,20 @@ class Renderer:
     """
 
     def __init__(
-        self, image: np.ndarray, matrix: np.ndarray, size: int, enhance: bool = False, tone: MouthTone | None = None
+        self, image: np.ndarray, matrix: np.ndarray, size: int, enhance: bool = False, mouth: Mouth | None = None
     ):
-        """`image` RGB uint8 [H, W, 3]; `matrix` [2, 3] takes its pixels to the aligned crop of `size` pixels; `tone`
-        corrects what is painted."""
+        """`image` RGB uint8 [H, W, 3]; `matrix` [2, 3] takes its pixels to the aligned crop of `size` pixels; `mouth`
+        draws lips and what is behind them."""
         self.image, self._size = np.ascontiguousarray(image), size
-        self._tone = tone
+        self.mouth = mouth
         self._to_crop = matrix.astype(np.float64)
         self._from_crop = cv2.invertAffineTransform(self._to_crop)
         # A shift by one whole side of the crop, in the photograph's pixels: turned and scaled with the face.
         self._turn = (self._from_crop[:, :2] * size).astype(np.float32)
         self._fade = _fade(size)
+        rows = (np.arange(size) + 0.5) / size
+        below = np.clip((rows - PAINTED[0]) / (PAINTED[1] - PAINTED[0]), 0, 1).astype(np.float32)
+        self._paints = self._fade * (1 if mouth is None else 1 - below[:, None])
         y, x = np.mgrid[:size, :size].astype(np.float64)
         self._nodes = transform(self._from_crop, np.stack([x, y], -1)).astype(np.float32)
         self._region = self._box(self._fade > 0)
@@ -56,18 +62,23 @@ class Renderer:
         self._weight = self._upsample(self._fade, self._region)[..., None] if enhance else None
 
     def __call__(
-        self, flow: np.ndarray, mask: np.ndarray, colour: np.ndarray, posed: Posed | None = None
+        self,
+        flow: np.ndarray,
+        mask: np.ndarray,
+        colour: np.ndarray,
+        posed: Posed | None = None,
+        lips: np.ndarray | None = None,
     ) -> np.ndarray:
-        """One frame, RGB uint8 [H, W, 3], from maps of the crop's size S, its head `posed` or as photographed.
+        """One frame, RGB uint8 [H, W, 3], from maps of the crop's size S, its head `posed` or as photographed, with
+        its mouth's points `lips` [P, 2] there (see Mouth; None leaves the mouth to the generator).
 
         `flow` [2, S, S] backward (x, y) in fractions of the crop's side, `mask` [1, S, S] in [0, 1], `colour`
         [3, S, S] in [-1, 1]: out(p) = (1 - mask) * photograph(p + flow(p)) + mask * colour.
         """
         frame = self.image.copy()
-        if self._tone is not None:
-            colour = self._tone(colour)
+        patch = None if self.mouth is None or lips is None else self.mouth(lips, flow * self._fade)
         shift = np.tensordot(self._turn, flow, 1).transpose(1, 2, 0) * self._fade[..., None]
-        mask = mask[0] * self._fade
+        mask = mask[0] * self._paints
         if posed is None:
             self._warp(frame, shift, self._box((np.abs(shift) > MIN_SHIFT).any(-1)))
         else:
@@ -75,6 +86,8 @@ class Renderer:
             box = self._box((np.abs(shift) > MIN_SHIFT).any(-1))
             posed.draw(frame, self._upsample(shift, box), box)
         self._paint(frame, mask, colour, self._box(mask > MIN_MASK))
+        if patch is not None:
+            (patch if posed is None else patch.carried(posed)).lay(frame)
         if self._weight is not None:
             left, top, right, bottom = self._region
             face = frame[top:bottom, left:right]

@@ -86,11 +86,11 @@ class Live:
 
     def draw(self, motion: Motion) -> np.ndarray:
         """One frame."""
-        return next(self._puppet.draw(motion.units[None], True, motion.pose[None]))
+        return next(self._puppet.draw(motion.units[None], motion.pose[None]))
 
     def draw_rest(self) -> np.ndarray:
         """The face when nobody speaks."""
-        return self.draw(Motion(self._puppet.lips.rest))
+        return self.draw(Motion(self._puppet.rest))
 
     @cached_property
     def latency(self) -> float:

@@ -106,13 +106,10 @@ class Mood:
         for name, strength in strengths.items():
             self.offset += strength * offsets()[name]
 
-    def __call__(
-        self, spoken: np.ndarray, rest: np.ndarray | float = 0.0, closed_smile: float = CLOSED_SMILE
-    ) -> np.ndarray:
+    def __call__(self, spoken: np.ndarray, rest: np.ndarray | float = 0.0) -> np.ndarray:
         """The units [46] of a frame, in [0, 1], with the mood on top of what is `spoken` [46].
 
-        `rest` [46] is the same face with its mouth closed, 0 where nobody knows: lips count as open from there;
-        `closed_smile` is the broadest smile that leaves it closed.
+        `rest` [46] is the same face with its mouth closed, 0 where nobody knows: lips count as open from there.
         """
         if not self.offset.any():
             return spoken
@@ -123,6 +120,6 @@ class Mood:
         out = spoken + offset
         out[_OPENING] = np.maximum(out[_OPENING], KEPT * spoken[_OPENING])
         # A smile may spread the lips as far as they still close, or as far as speech itself does; wholly once parted.
-        bound = np.maximum(spoken[_SMILE], closed_smile)
+        bound = np.maximum(spoken[_SMILE], CLOSED_SMILE)
         out[_SMILE] = np.minimum(out[_SMILE], bound + open_ * np.maximum(out[_SMILE] - bound, 0))
         return out.clip(0, 1).astype(np.float32)

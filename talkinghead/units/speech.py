@@ -4,32 +4,23 @@ from __future__ import annotations
 
 from collections import deque
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from talkinghead.media.timing import Resampler, frames_in
 from talkinghead.units.blink import blinks, close_lids
 from talkinghead.units.life import Life
-from talkinghead.units.moods import CLOSED_SMILE, Mood
+from talkinghead.units.moods import Mood
 from talkinghead.units.track import Motion
-
-
-class Lips(Protocol):
-    """What a portrait does to units so that its lips move as the voice wants, see face.lips.Lips."""
-
-    smile: float
-
-    def __call__(self, units: np.ndarray) -> np.ndarray: ...
 
 
 class SpeechStream:
     """Sound at `sample_rate` in, absolute units out, in constant memory; the numbers do not depend on the pieces.
 
     `model` is an audio2au network; what it gives counts from a face at rest, is multiplied by `gain` (a number, or
-    one for each unit, [46]) and added to `rest` [46]; `mood` comes on top, then what `lips` (a face.lips.Lips) makes
-    of the units for one portrait; then `life`, or without it blinks that `seed` draws, None leaving them out. Motion k
-    belongs to frame k of a video at `fps`.
+    one for each unit, [46]) and added to `rest` [46]; `mood` comes on top, then `life`, or without it
+    blinks that `seed` draws, None leaving them out. Motion k belongs to frame k of a video at `fps`.
     """
 
     def __init__(
@@ -40,11 +31,10 @@ class SpeechStream:
         gain: float | np.ndarray = 1.0,
         seed: int | None = 0,
         mood: Mood | None = None,
-        lips: Lips | None = None,
         life: Life | None = None,
     ):
         self.sample_rate, self.fps, self.samples = model.sample_rate, fps, 0
-        self._rest, self._gain, self._mood, self._lips = rest, gain, mood or Mood(), lips
+        self._rest, self._gain, self._mood = rest, gain, mood or Mood()
         self._model_fps = Fraction(model.fps)
         self._stream, self._resampler = model.stream(), Resampler(self._model_fps, fps)
         self._lids = None if seed is None or life is not None else blinks(fps, seed)
@@ -69,10 +59,7 @@ class SpeechStream:
 
     def _drive(self, excess: list[np.ndarray]) -> list[Motion]:
         driven = [(self._rest + self._gain * vector).clip(0, 1).astype(np.float32) for vector in excess]
-        smile = CLOSED_SMILE if self._lips is None else self._lips.smile
-        driven = [self._mood(vector, self._rest, smile) for vector in driven]
-        if self._lips is not None:
-            driven = [self._lips(vector) for vector in driven]
+        driven = [self._mood(vector, self._rest) for vector in driven]
         if self._life is None:
             return [Motion(u if self._lids is None else close_lids(u, next(self._lids))) for u in driven]
         self._spoken.extend(driven)

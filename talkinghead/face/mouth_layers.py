@@ -1,0 +1,224 @@
+"""What lies behind one portrait's lips, made once: the photograph and its landmarks in, pictures to lay over each other
+out.
+
+Light and colour come from the portrait: white from the whites of its eyes, flesh from its lips, and the teeth
+themselves where the photograph shows them. Others are drawn (talkinghead.face.teeth), as soft as the photograph.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from talkinghead.face import teeth
+from talkinghead.face.align import transform
+from talkinghead.face.lips import PHOTOGRAPHED_OPEN
+from talkinghead.face.outline import IOD, LOWER, RING, UPPER
+
+MILLIMETRE = IOD / 92  # of an average adult, in fractions of the aligned face's side
+LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
+# Millimetres below the closed lips' seam, in the skull or in the jaw.
+UPPER_EDGE, LOWER_EDGE, TONGUE_TOP = 3.4, 5.0, 2.8
+LIGHT = (0.30, 0.95)  # luminance of teeth in full light, in [0, 1]
+EYE_WHITE = 1.12  # times as bright as the whites of the eyes
+OVER_LIPS = 1.5  # times as bright as the lips at least
+FLESH = np.array([1.62, 0.76, 0.72])  # gums and tongue of luminance one, mixed with the lips' own hue
+GUM, TONGUE, CAVITY = 0.50, 0.48, 0.11  # their luminance, teeth 1
+SOFT = (0.5, 2.2)  # pixels: the blur that a photograph may have
+TOOTH_LIGHT, TOOTH_PALE = 0.95, 0.8  # teeth are at least so bright and at most so colourful as the lips
+# Lips are drawn over the open mouth and a little more (inter-ocular distances, and times the photograph's blur), also
+# over what is darker or, being pale, brighter than lips close by; half in their own colour.
+COVER, COVER_SOFT, DARK, BRIGHT, LIP_TINT = 0.006, 0.8, 0.6, 1.12, 0.5
+SEEN = 0.15  # share of the open mouth that teeth must take to be used
+
+
+class Place:
+    """A part of the photograph around the mouth: `box` (left, top, right, bottom), and where points lie in it."""
+
+    def __init__(self, image: np.ndarray, to_face: np.ndarray, low: np.ndarray, high: np.ndarray):
+        """`to_face` [2, 3] takes pixels of `image` to fractions of the aligned face; `low`, `high` [2] in fractions."""
+        self.image, self.to_face = image, to_face.astype(np.float64)
+        self.to_image = cv2.invertAffineTransform(self.to_face)
+        self.iod = IOD * float(np.hypot(*self.to_image[:, 0]))  # inter-ocular distance in pixels
+        corners = transform(self.to_image, np.array([low, (high[0], low[1]), (low[0], high[1]), high]))
+        extent = image.shape[1::-1]
+        first = np.clip(np.floor(corners.min(0)), 0, extent).astype(int)
+        last = np.clip(np.ceil(corners.max(0)) + 1, 0, extent).astype(int)
+        self.box = (int(first[0]), int(first[1]), int(last[0]), int(last[1]))
+        self.shape = self.box[3] - self.box[1], self.box[2] - self.box[0]
+
+    @property
+    def pixels(self) -> np.ndarray:
+        left, top, right, bottom = self.box
+        return self.image[top:bottom, left:right]
+
+    def points(self, points: np.ndarray) -> np.ndarray:
+        """Fractions of the aligned face [..., 2] in pixels of the box."""
+        return transform(self.to_image, points) - self.box[:2]
+
+    def filled(self, ring: np.ndarray) -> np.ndarray:
+        """A ring [N, 2] in fractions, filled: uint8 [h, w], its edge smooth."""
+        mask = np.zeros(self.shape, np.uint8)
+        return cv2.fillPoly(mask, [np.round(self.points(ring) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Premultiplied RGBA uint8 [h, w, 4] of a Place's box, from the back to the front; `cavity` [3] in 0 to 255; `lips`
+    the photograph RGB uint8 [h, w, 3] with lips where it shows the inside of a mouth; `soft` how blurred it is, pixels.
+    """
+
+    lips: np.ndarray
+    cavity: np.ndarray
+    tongue: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    soft: float
+
+
+def layers(place: Place, own: np.ndarray, rest: np.ndarray, eyes: list[np.ndarray], which: int | str) -> Layers:
+    """`own` and `rest` [P, 2] are the mouth's points as photographed and with closed lips, `eyes` the lids' outlines,
+    all in fractions of the aligned face. `which` teeth: a seed, "own" (where seen, else as 0) or "none"."""
+    lips = _lip_colour(place, own)
+    white = _white(place, eyes, lips)
+    soft = softness(place.pixels)
+    middle = (rest[LOWER] + rest[UPPER]) / 2
+    seam = np.array([middle[[0, -1], 0].mean(), middle[3:8, 1].mean()])
+    flesh = lips / max(lips @ LUMINANCE, 0.05) + FLESH
+    flesh = (flesh / (flesh @ LUMINANCE)).astype(np.float32)
+    bare = np.zeros((*place.shape, 4), np.uint8)
+    upper_edge, above, below = UPPER_EDGE, bare, bare
+    seen = _own_teeth(place, own, lips) if which == "own" else None
+    drawer = _Drawer(place, seam, white, soft)
+    if seen is not None:
+        above, below, white, edge = seen
+        upper_edge = (edge - seam[1]) / MILLIMETRE + 0.3
+        drawer = _Drawer(place, seam, np.minimum(white, 1), soft)
+    seed = which if isinstance(which, int) else 0
+    upper = lower = bare
+    if which != "none":
+        upper = over(drawer(teeth.upper(seed, flesh * GUM), upper_edge), above)
+        lower = over(drawer(teeth.lower(seed, flesh * GUM), LOWER_EDGE), below)
+    tongue = drawer(teeth.tongue(flesh * TONGUE), TONGUE_TOP)
+    cavity = 255 * CAVITY * float(white @ LUMINANCE) * flesh
+    return Layers(_with_lips(place, own, lips, soft), cavity, tongue, lower, upper, soft)
+
+
+def over(under: np.ndarray, top: np.ndarray) -> np.ndarray:
+    """One premultiplied RGBA uint8 picture over another."""
+    keep = cv2.merge([255 - top[..., 3]] * 4)
+    return cv2.add(cv2.multiply(under, keep, scale=1 / 255), top)
+
+
+def softness(pixels: np.ndarray) -> float:
+    """About the Gaussian blur, in pixels, of the sharpest edges of a picture uint8 [h, w, 3]."""
+    light = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    slope = np.hypot(cv2.Sobel(light, -1, 1, 0, scale=1 / 8), cv2.Sobel(light, -1, 0, 1, scale=1 / 8))
+    height = 0.8 * (np.percentile(light, 98) - np.percentile(light, 2))
+    return float(np.clip(height / (np.sqrt(2 * np.pi) * max(np.percentile(slope, 99.5), 1e-3)), *SOFT))
+
+
+class _Drawer:
+    """Puts drawn layers into a Place's pixels, in its light and as soft as the photograph."""
+
+    def __init__(self, place: Place, seam: np.ndarray, white: np.ndarray, soft: float):
+        self.place, self.seam, self.white, self.soft = place, seam, white, soft
+
+    def __call__(self, layer: teeth.Layer, y: float) -> np.ndarray:
+        """The layer's y = 0 lies `y` millimetres below the seam."""
+        unit = MILLIMETRE / teeth.DENSITY
+        to_box = self.place.to_image.copy()
+        to_box[:, 2] = self.place.points(self.seam + MILLIMETRE * np.array([layer.x, layer.y + y]))
+        to_box[:, :2] *= unit
+        rgba = layer.rgba.copy()
+        rgba[..., :3] *= rgba[..., 3:] * self.white
+        step = float(np.hypot(*to_box[:, 0]))  # pixels of the photograph to one of the layer's
+        rgba = cv2.GaussianBlur(rgba, (0, 0), max(self.soft / step, 0.3))
+        drawn = cv2.warpAffine(rgba, to_box, self.place.shape[::-1], flags=cv2.INTER_LINEAR)
+        return (255 * drawn + 0.5).clip(0, 255).astype(np.uint8)
+
+
+def _lip_colour(place: Place, own: np.ndarray) -> np.ndarray:
+    outer, inner = place.filled(own[RING : 2 * RING]), place.filled(own[:RING])
+    lips = place.pixels[(outer > 200) & (cv2.dilate(inner, np.ones((3, 3), np.uint8)) < 32)]
+    return np.median(lips, 0) / 255 if len(lips) > 8 else np.array([0.6, 0.35, 0.33])
+
+
+def _white(place: Place, eyes: list[np.ndarray], lips: np.ndarray) -> np.ndarray:
+    """The colour of something white in the mouth's light, RGB in [0, 1]."""
+    whites = []
+    for eye in eyes:
+        ring = np.round(transform(place.to_image, eye)).astype(np.int32)
+        mask = cv2.fillPoly(np.zeros(place.image.shape[:2], np.uint8), [ring], 1)
+        pixels = place.image[mask > 0] / 255
+        if len(pixels):
+            light = pixels @ LUMINANCE
+            whites.append(pixels[light >= np.percentile(light, 80)].mean(0))
+    white = np.mean(whites, 0) if whites else np.array([0.7, 0.68, 0.66])
+    light = np.clip(max(EYE_WHITE * white @ LUMINANCE, OVER_LIPS * lips @ LUMINANCE), *LIGHT)
+    hue = 0.5 * white / max(white @ LUMINANCE, 0.05) + 0.5
+    return (light * hue / (hue @ LUMINANCE)).astype(np.float32)
+
+
+def _with_lips(place: Place, own: np.ndarray, lips: np.ndarray, soft: float) -> np.ndarray:
+    """The box with lips drawn over all that is seen between them: what surrounds it, and more of the lips' colour."""
+    if float((own[LOWER, 1] - own[UPPER, 1]).max()) < PHOTOGRAPHED_OPEN * IOD:
+        return place.pixels
+    reach = round(COVER * place.iod + COVER_SOFT * soft)
+    brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (4 * reach + 1, 2 * reach + 1))
+    near = cv2.dilate(place.filled(own[RING : 2 * RING]), brush) > 127
+    light = place.pixels @ LUMINANCE / 255
+    pale = (np.ptp(place.pixels, -1) / (place.pixels.max(-1) + 1.0)) < TOOTH_PALE * np.ptp(lips) / (lips.max() + 1e-3)
+    odd = near & ((light < DARK * (lips @ LUMINANCE)) | (pale & (light > BRIGHT * (lips @ LUMINANCE))))
+    inner = cv2.dilate(place.filled(own[:RING]), brush)
+    odd = odd & (cv2.dilate(inner, brush) > 127)
+    hidden = cv2.dilate(((inner > 127) | odd).astype(np.uint8), np.ones((2 * round(soft) + 1,) * 2, np.uint8))
+    filled = cv2.inpaint(place.pixels, hidden, max(3, 2 * reach), cv2.INPAINT_TELEA).astype(np.float32)
+    weight = cv2.GaussianBlur(hidden.astype(np.float32), (0, 0), max(1.0, 0.5 * reach))[..., None] * hidden[..., None]
+    filled += LIP_TINT * weight * (255 * lips.astype(np.float32) - filled)
+    return filled.clip(0, 255).astype(np.uint8)
+
+
+def _own_teeth(place: Place, own: np.ndarray, lips: np.ndarray) -> tuple | None:
+    """The photograph's own upper and lower teeth as layers, their colour, and the y at which the upper ones end."""
+    if float((own[LOWER, 1] - own[UPPER, 1]).max()) < PHOTOGRAPHED_OPEN * IOD:
+        return None
+    reach = max(1, round(0.005 * place.iod))
+    inside = cv2.erode(place.filled(own[:RING]), np.ones((2 * reach + 1,) * 2, np.uint8)) > 127
+    pixels = place.pixels / 255
+    light = pixels @ LUMINANCE
+    colourful = (pixels.max(-1) - pixels.min(-1)) / (pixels.max(-1) + 1e-3)
+    bright = light > TOOTH_LIGHT * (lips @ LUMINANCE)
+    pale = colourful < TOOTH_PALE * (lips.max() - lips.min()) / (lips.max() + 1e-3)
+    found = (inside & bright & pale).astype(np.uint8)
+    wide = max(3, round(0.035 * place.iod))
+    found = cv2.morphologyEx(found, cv2.MORPH_CLOSE, np.ones((max(1, wide // 3), wide), np.uint8))
+    found = found & inside
+    if found.sum() < max(SEEN * inside.sum(), 12):
+        return None
+    count, label, _, centres = cv2.connectedComponentsWithStats(found)
+    top, bottom = place.points(own[UPPER]), place.points(own[LOWER])
+    above = np.zeros(place.shape, np.uint8)
+    for k in range(1, count):
+        x, y = centres[k]
+        high, low = np.interp(x, top[:, 0], top[:, 1]), np.interp(x, bottom[:, 0], bottom[:, 1])
+        ys = np.flatnonzero((label == k).any(1))
+        # What starts at the upper lip is an upper tooth however far it reaches.
+        above[label == k] = 1 if y - high < low - y or ys[0] - high < 0.25 * (low - high) else 2
+    picture = [_cut(place, above == k) for k in (1, 2)]
+    if not (above == 1).any():
+        return None
+    own_light = light[above == 1]
+    white = pixels[(above == 1) & (light >= np.median(own_light))].mean(0).astype(np.float32)
+    ys, xs = np.nonzero(above == 1)
+    centre = np.abs(xs - top[:, 0].mean()) < 0.12 * place.iod
+    edge = np.percentile(ys[centre], 97) if centre.any() else ys.max()
+    middle = np.array([top[:, 0].mean(), edge]) + place.box[:2]
+    return *picture, white, float(transform(place.to_face, middle)[1])
+
+
+def _cut(place: Place, mask: np.ndarray) -> np.ndarray:
+    alpha = cv2.GaussianBlur(mask.astype(np.uint8) * 255, (0, 0), max(0.7, 0.004 * place.iod))
+    return np.dstack([cv2.multiply(place.pixels, cv2.merge([alpha] * 3), scale=1 / 255), alpha])

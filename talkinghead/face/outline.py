@@ -1,0 +1,112 @@
+"""The lips' outline under given units, without looking at a frame: landmarks and units in, landmarks out.
+
+Takes one portrait's landmarks and its own units; gives where the points of gath.mesh.MOUTH lie under other units, in
+fractions of the aligned face's side, with lips that touch where the units say that they do.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from gath.lean_lips import LeanLips
+from gath.mesh import INNER_LIP, MOUTH
+from talkinghead.face.curves import SMOOTH, curve
+from talkinghead.face.lips import PHOTOGRAPHED_OPEN, rest_units
+from talkinghead.units.moods import REGIONS
+from talkinghead.units.names import UNIT_NAMES
+
+IOD = 0.36  # inter-ocular distance in fractions of the aligned face's side
+# Rings of 20 points each: inner lip, outer lip, skin. A ring's lower and upper half, both from the picture's left
+# corner to its right one.
+RING = len(INNER_LIP)
+LOWER, UPPER = np.arange(RING // 2 + 1), np.r_[0, np.arange(RING - 1, RING // 2 - 1, -1)]
+# A gap that the units give is drawn narrower: nothing up to the first, all of it from the second number on, in
+# inter-ocular distances. The tracker sees gaps of up to 0.012 between lips that touch.
+TOUCH, CLEAR = 0.012, 0.045
+SURE = 0.01  # inter-ocular distances by which units must part the lips beyond their rest before it shows
+EARLIEST = 0.6  # of the gap in the photograph may be drawn closed at most
+LIFT = 0.4  # of the gap that closes is closed by the upper lip coming down, the rest by the lower lip
+FOLLOW = (1.0, 0.5, 0.2)  # how far inner lip, outer lip and skin go along
+SEARCH, STEPS, BEND = 0.022, 15, 0.012  # where the seam may lie around the landmarks; how dearly a step aside is bought
+
+
+class Outline:
+    """Called with units, gives the mouth's points; see the module's text."""
+
+    def __init__(self, mover: LeanLips, image: np.ndarray, to_face: np.ndarray, points: np.ndarray, units: np.ndarray):
+        """`points` [478, 2] of the face in the RGB `image`, in its pixels, which `to_face` [2, 3] takes to fractions
+        of the aligned face's side; `units` [46] its own."""
+        raw = (points[list(MOUTH)] @ to_face[:, :2].T + to_face[:, 2]).astype(np.float32)
+        self._mover, self._points, self._units = mover, raw, units
+        # Eyes and brows do not move the lips, however often they were seen to go together.
+        still = [name.startswith(REGIONS["eyes"] + REGIONS["brows"]) for name in UNIT_NAMES]
+        self._still = np.array(still)
+        self.photographed = float((raw[LOWER, 1] - raw[UPPER, 1]).max()) / IOD  # the gap between the lips
+        self.own = raw if self.photographed > PHOTOGRAPHED_OPEN else _meeting(raw, image, to_face)
+        self._mended = self.own - raw
+        self.rest = rest_units(units, self.photographed)
+        shut = max(self.gap(self.rest), self.gap(np.zeros_like(units)), 0.0) + SURE
+        self._first, self._last = shut + TOUCH, shut + CLEAR
+        if self.photographed > PHOTOGRAPHED_OPEN:  # and stays as it is under its own units
+            self._first = min(self._first, EARLIEST * self.photographed)
+            self._last = min(self._last, self.photographed)
+
+    def moved(self, units: np.ndarray) -> np.ndarray:
+        """Points [N, P, 2] under units [N, 46], as the landmarks of talkers move."""
+        wish = np.where(self._still, self._units, units)
+        return self._mover(self._points, self._units, wish) + self._mended
+
+    def __call__(self, units: np.ndarray) -> np.ndarray:
+        """Points [N, P, 2] under units [N, 46]; lips touch as long as their gap is about that at rest."""
+        points = self.moved(units)
+        gaps = points[:, LOWER, 1] - points[:, UPPER, 1]  # [N, 11]
+        widest = gaps.max(1).clip(1e-6) / IOD
+        first, last = self._first, self._last
+        wanted = np.where(widest < last, (widest - first).clip(0) * last / (last - first), widest)
+        close = gaps - gaps.clip(0) * (wanted / widest)[:, None]
+        for ring, share in enumerate(FOLLOW):
+            points[:, ring * RING + LOWER, 1] -= share * (1 - LIFT) * close
+            points[:, ring * RING + UPPER[1:-1], 1] += share * LIFT * close[:, 1:-1]
+        return points
+
+    def gap(self, units: np.ndarray) -> float:
+        """How wide the lips part under units [46], in inter-ocular distances."""
+        points = self.moved(units[None])[0]
+        return float((points[LOWER, 1] - points[UPPER, 1]).max()) / IOD
+
+
+def _meeting(points: np.ndarray, image: np.ndarray, to_face: np.ndarray) -> np.ndarray:
+    """The same points with both inner lips on the seam of a closed mouth: the darkest line near where they lie."""
+    middle = curve((points[LOWER] + points[UPPER]) / 2)
+    aside = np.linspace(-SEARCH, SEARCH, STEPS) * IOD
+    across = np.stack([np.broadcast_to(middle[:, :1], (len(middle), STEPS)), middle[:, 1:] + aside], -1)
+    where = (across - to_face[:, 2]) @ np.linalg.inv(to_face[:, :2]).T
+    dark = cv2.remap(image, where.astype(np.float32), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    cost = cv2.GaussianBlur(dark.astype(np.float32).mean(-1), (0, 0), 0.8) / 255
+    cost = cost - cost.min(1, keepdims=True) + 0.05 * (aside / aside[-1]) ** 2
+    path = _cheapest(cost, BEND)
+    seam = np.stack([middle[:, 0], middle[:, 1] + aside[path]], -1)
+    seam[:, 1] = _smoothed(seam[:, 1])
+    out = points.copy()
+    out[LOWER] = out[UPPER] = seam[::SMOOTH]
+    return out
+
+
+def _smoothed(values: np.ndarray) -> np.ndarray:
+    return np.convolve(np.pad(values, 2, "edge"), np.array([1, 2, 3, 2, 1]) / 9, "valid")
+
+
+def _cheapest(cost: np.ndarray, bend: float) -> np.ndarray:
+    """The cheapest way [N] through `cost` [N, K] from the first row to the last, steps aside priced by `bend`."""
+    k = np.arange(cost.shape[1])
+    price = bend * np.abs(k[:, None] - k[None])
+    total, came = cost[0], []
+    for row in cost[1:]:
+        through = total[:, None] + price
+        came.append(through.argmin(0))
+        total = through.min(0) + row
+    path = [int(total.argmin())]
+    for step in reversed(came):
+        path.append(int(step[path[-1]]))
+    return np.array(path[::-1])

@@ -1,0 +1,114 @@
+"""Teeth, gums and tongue nobody photographed: a seed, proportions and colours in, pictures of two arches out.
+
+Everything is drawn in millimetres, from the anatomy of an average adult, and then varied: widths, lengths and tilts of
+single teeth, how yellow they are. x runs from the middle of the arch to the picture's right, y downward; the biting
+edge of the central incisors lies at y = 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+DENSITY = 12  # pixels per millimetre at which teeth are drawn, before they shrink to the photograph
+# From the front, from the middle outward: (width, length, how far the biting edge lies above the first one's).
+UPPER = ((8.5, 10.2, 0.0), (6.3, 8.8, 0.6), (6.4, 9.6, 0.3), (5.0, 8.2, 1.0), (3.8, 7.6, 1.6), (3.0, 7.2, 2.2))
+LOWER = ((5.2, 8.8, 0.0), (5.6, 9.0, 0.1), (5.9, 9.8, -0.2), (4.8, 8.4, 0.5), (3.8, 7.8, 0.9), (3.0, 7.0, 1.3))
+GUM = 5.0  # millimetres of gum that are drawn beyond the teeth's necks
+BODY, NECK, EDGE = np.array([(1.0, 0.955, 0.875), (0.95, 0.84, 0.68), (0.86, 0.88, 0.88)], np.float32)
+CLEFT = np.array([0.22, 0.13, 0.10], np.float32)  # between two teeth
+CORNER = 19.0  # millimetres from the middle at which the arch has turned out of the light
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A picture with its place: `rgba` float32 [H, W, 4] in [0, 1], not premultiplied; (x, y) of its first pixel's
+    centre, in millimetres; DENSITY pixels to a millimetre."""
+
+    rgba: np.ndarray
+    x: float
+    y: float
+
+
+def upper(seed: int, gum: np.ndarray) -> Layer:
+    """The upper arch with gums of colour `gum` (RGB in [0, 1] of a white as bright as the teeth)."""
+    return _arch(UPPER, np.random.default_rng((seed, 0)), gum, 1.0)
+
+
+def lower(seed: int, gum: np.ndarray) -> Layer:
+    """The lower arch, whose biting edge is its top."""
+    layer = _arch(LOWER, np.random.default_rng((seed, 1)), gum, 0.86)
+    return Layer(np.ascontiguousarray(layer.rgba[::-1]), layer.x, -layer.y - (len(layer.rgba) - 1) / DENSITY)
+
+
+def tongue(colour: np.ndarray) -> Layer:
+    """The tip and back of a tongue, its highest point at y = 0."""
+    x, y = _grid(-19, 19, -1, 17)
+    top = 0.9 - 2.2 * np.exp(-((x / 2.4) ** 2)) * 0.25 + 9.0 * (np.abs(x) / 18) ** 2.6
+    inside = _step((y - top) / 0.8)
+    light = 0.62 + 0.38 * np.exp(-(((y - top - 3.2) / 4.5) ** 2)) - 0.16 * np.exp(-((x / 1.3) ** 2))
+    light *= 1 - 0.5 * (np.abs(x) / 19) ** 2
+    rough = cv2.GaussianBlur(np.random.default_rng(0).normal(0, 1, x.shape).astype(np.float32), (0, 0), 0.25 * DENSITY)
+    light = light * (1 + 0.05 * rough / rough.std())
+    return Layer(np.dstack([colour * light[..., None], inside]).astype(np.float32), -19, -1)
+
+
+def _arch(kinds: tuple, rng: np.random.Generator, gum: np.ndarray, bright: float) -> Layer:
+    half = sum(width for width, _, _ in kinds)
+    x, y = _grid(-half - 1, half + 1, -max(length for _, length, _ in kinds) - GUM, 1.5)
+    warm, size = rng.uniform(0.0, 0.7), rng.uniform(0.95, 1.06)
+    picture = np.broadcast_to(_gums(x, y, gum, rng), (*x.shape, 3)).copy()
+    alpha = _step((-y - 2.5 - 0.006 * x**2) / 0.6)
+    for side in (-1, 1):
+        inner = 0.0
+        for width, length, lift in kinds:
+            width, length = width * rng.normal(size, 0.025), length * rng.normal(size, 0.025)
+            edge = -lift - 0.0035 * inner**2 + rng.normal(0, 0.14)
+            tilt = rng.normal(0.015, 0.015) * side
+            middle = side * (inner + width / 2)
+            u = (x - middle - tilt * y) / (width / 2)
+            v = (y - edge + length) / length  # 0 at the neck, 1 at the biting edge
+            tooth, body = _tooth(u, v, warm, rng.normal(1, 0.02))
+            part = (np.abs(u) <= 1.0) & (v > 0.05)
+            cleft = part & (v < 0.86)
+            picture[cleft] = CLEFT
+            alpha = np.where(part, np.where(cleft, np.maximum(alpha, _step((1.06 - np.abs(u)) * 8)), 0.0), alpha)
+            gums = (np.abs(u) <= 1.0) & (v < 0.34 * np.abs(u) ** 2.4 + 0.06)
+            picture = np.where(gums[..., None], _gums(x, y, gum, rng), picture)
+            weight = (body * ~gums)[..., None]
+            picture += weight * (tooth - picture)
+            alpha = np.where(part, np.maximum(alpha, np.maximum(body, gums)), alpha)
+            inner += width
+    turned = 1 - 0.55 * np.clip(np.abs(x) / CORNER, 0, 1.1) ** 2.2
+    return Layer(np.dstack([picture * (bright * turned)[..., None], alpha]).astype(np.float32), x[0, 0], y[0, 0])
+
+
+def _tooth(u: np.ndarray, v: np.ndarray, warm: float, bright: float) -> tuple[np.ndarray, np.ndarray]:
+    """Colours [H, W, 3] and coverage [H, W] of one tooth: `u` -1 to 1 across, `v` 0 to 1 from neck to edge."""
+    width = 0.83 + 0.165 * np.sin(np.clip(v, 0, 0.72) / 0.72 * np.pi / 2)
+    width = width * (1 - 0.30 * np.clip((v - 0.80) / 0.20, 0, 1) ** 3.0)
+    body = _step((width - np.abs(u)) / 0.07) * _step((1 - v) / 0.035)
+    low = np.clip(v / 0.45, 0, 1)[..., None]
+    colour = NECK + (BODY - NECK) * low**0.7
+    colour = colour + (EDGE - colour) * (np.clip((v - 0.84) / 0.16, 0, 1) ** 1.5)[..., None] * 0.6
+    colour = colour * (1 - warm * np.array([0.0, 0.045, 0.13], np.float32))
+    light = 1.0 - 0.26 * np.abs(u / width.clip(0.5)) ** 3.2 - 0.10 * (1 - np.clip(v / 0.5, 0, 1))
+    light = light + 0.07 * np.exp(-(((u + 0.15) / 0.4) ** 2) - ((v - 0.5) / 0.28) ** 2)
+    return colour * (light * bright)[..., None], body
+
+
+def _gums(x: np.ndarray, y: np.ndarray, gum: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    wave = 0.94 + 0.06 * np.cos(x * 0.75) + 0.04 * np.cos(y * 1.9 + x * 0.3)
+    return (gum * wave[..., None]).astype(np.float32)
+
+
+def _grid(left: float, right: float, top: float, bottom: float) -> tuple[np.ndarray, np.ndarray]:
+    steps = [np.arange(a, b, 1 / DENSITY, dtype=np.float32) for a, b in ((left, right), (top, bottom))]
+    return np.meshgrid(*steps)
+
+
+def _step(t: np.ndarray) -> np.ndarray:
+    t = np.clip(t, 0, 1)
+    return t * t * (3 - 2 * t)

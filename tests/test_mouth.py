@@ -1,0 +1,191 @@
+"""The mouth of layers: teeth that stand still, lips that are the photograph's, a patch that knows its place."""
+
+from __future__ import annotations
+
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+import gath
+from gath.mesh import EYES
+from talkinghead.face import teeth
+from talkinghead.face.align import alignment, transform
+from talkinghead.face.curves import curve, spline
+from talkinghead.face.mouth import Mouth
+from talkinghead.face.mouth_layers import layers, over, softness
+from talkinghead.face.outline import IOD, LOWER, RING, Outline
+from talkinghead.units.names import INDEX
+
+STILL = np.zeros((2, 64, 64), np.float32)
+OPEN = {"JawOpen": 0.4, "LipsUpperOpen": 0.5, "LipsLowerOpen": 0.5, "LipsUpperUp": 0.4, "LipsLowerDown": 0.3}
+
+
+class Sitter:
+    """A portrait with what a mouth is made of."""
+
+    def __init__(self, image, face):
+        self.image, self.face = image, face
+        self.matrix = alignment(face.points, 1)
+        self.matrix[:, 2] += 0.5
+        self.outline = Outline(gath.ready_lips(), image, self.matrix, face.points, face.units)
+        self.rest = self.outline(self.outline.rest[None])[0]
+        self.eyes = [transform(self.matrix, face.points[list(eye)]) for eye in EYES]
+
+    def mouth(self, which="own"):
+        return Mouth(self.image, self.matrix, self.outline.own, self.rest, self.eyes, which)
+
+    def opened(self, strength=1.0):
+        units = self.outline.rest.copy()
+        for name, value in OPEN.items():
+            units[INDEX[name]] += strength * value
+        return self.outline(units[None].clip(0, 1))[0]
+
+    def inside(self, points):
+        """Pixels of the photograph well within the inner lip."""
+        ring = transform(cv2.invertAffineTransform(self.matrix), points[:RING])
+        mask = cv2.fillPoly(np.zeros(self.image.shape[:2], np.uint8), [np.round(ring).astype(np.int32)], 1)
+        return cv2.erode(mask, np.ones((3, 3), np.uint8)) > 0
+
+
+@pytest.fixture(scope="module")
+def sitter(astronaut, tracker):
+    """Twice as large, so that there is something to see."""
+    image = cv2.resize(astronaut[:256, 96:352], None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
+    return Sitter(image, tracker(image)[0])
+
+
+def drawn(mouth, image, points, flow=STILL):
+    frame = image.copy()
+    mouth(points, flow).lay(frame)
+    return frame
+
+
+def test_own_mouth_is_the_photographs(sitter):
+    assert np.array_equal(drawn(sitter.mouth(), sitter.image, sitter.outline.own), sitter.image)
+
+
+def test_nothing_changes_away_from_the_mouth(sitter):
+    frame = drawn(sitter.mouth(), sitter.image, sitter.opened())
+    ys, xs = np.nonzero((frame != sitter.image).any(-1))
+    points = sitter.face.points
+    assert points[4, 1] - 5 < ys.min() and ys.max() < points[152, 1] + 0.3 * (points[152, 1] - points[4, 1])
+    assert points[234, 0] < xs.min() and xs.max() < points[454, 0]
+
+
+def test_an_open_mouth_is_dark_with_teeth_and_a_closed_one_is_lips(sitter):
+    points = sitter.opened()
+    frame = drawn(sitter.mouth(0), sitter.image, points)
+    light = (frame @ np.array([0.299, 0.587, 0.114]))[sitter.inside(points)]
+    lips = sitter.mouth(0)._layers.lips
+    assert (light < 60).mean() > 0.1 and (light > 130).mean() > 0.05 and light.max() > 150
+    closed = drawn(sitter.mouth(0), sitter.image, sitter.rest)
+    ring = transform(cv2.invertAffineTransform(sitter.matrix), sitter.rest[LOWER][3:8])
+    on_seam = closed[ring[:, 1].round().astype(int), ring[:, 0].round().astype(int)]
+    assert on_seam.max() < 1.1 * np.percentile(lips, 90)  # no line brighter than lips
+
+
+def test_upper_teeth_stand_still_while_the_jaw_falls(sitter):
+    """Where both mouths show upper teeth well below the lip, they show the same."""
+    mouth = sitter.mouth(0)
+    points = sitter.opened()
+    fallen = points.copy()
+    fallen[np.r_[LOWER[1:-1], RING + LOWER[1:-1]], 1] += 0.05 * IOD
+    fallen[3 * RING :, 1] += 0.05 * IOD
+    one, two = (drawn(mouth, sitter.image, p).astype(int) for p in (points, fallen))
+    teeth_there = (one.min(-1) > 120) & sitter.inside(points)
+    assert teeth_there.sum() > 100
+    change = np.abs(one - two).max(-1)[teeth_there]
+    assert np.median(change) < 12
+
+
+def test_whose_teeth(sitter):
+    points = sitter.opened()
+    inside = sitter.inside(points)
+    pictures = {which: drawn(sitter.mouth(which), sitter.image, points)[inside] for which in ("own", "none", 0, 7)}
+    bright = {which: (pixels.min(-1) > 120).mean() for which, pixels in pictures.items()}
+    assert bright["none"] == 0 and min(bright[which] for which in ("own", 0, 7)) > 0.03
+    assert not np.array_equal(pictures[0], pictures[7]) and not np.array_equal(pictures["own"], pictures[0])
+
+
+def test_lips_move_with_the_face_around_them(sitter):
+    """A flow of the whole face by five pixels, and the mouth's points with it: the lips do not stay behind."""
+    scale = np.hypot(*sitter.matrix[:, 0])
+    step = 5 * scale * np.array([0, 1], np.float32)
+    flow = np.broadcast_to(-step[:, None, None], (2, 64, 64)).astype(np.float32)
+    mouth = sitter.mouth()
+    patch = mouth(sitter.rest + step, flow)
+    still = mouth(sitter.rest, STILL)
+    sure = (patch.rgba[5:, :, 3] == 255) & (still.rgba[:-5, :, 3] == 255)
+    difference = np.abs(patch.rgba[5:, :, :3].astype(int) - still.rgba[:-5, :, :3])[sure]
+    assert sure.sum() > 1000 and np.percentile(difference, 95) <= 8
+
+
+def test_teeth_are_seeded_and_drawn_to_measure():
+    gum = np.array([0.8, 0.45, 0.43], np.float32)
+    one, same, other = teeth.upper(3, gum), teeth.upper(3, gum), teeth.upper(4, gum)
+    assert np.array_equal(one.rgba, same.rgba) and not np.array_equal(one.rgba, other.rgba)
+    for layer, edge in ((one, 1), (teeth.lower(3, gum), -1)):
+        middle = layer.rgba[:, len(layer.rgba[0]) // 2 + 30, 3]
+        rows = np.flatnonzero(middle > 0.5) / teeth.DENSITY + layer.y
+        assert abs(rows.max() if edge > 0 else rows.min()) < 0.6  # the biting edge lies at zero
+        assert np.ptp(rows) > 8
+    assert one.rgba.min() >= 0 and one.rgba[..., 3].max() == 1
+
+
+def test_softness_tells_how_blurred_a_picture_is():
+    step = np.zeros((100, 100, 3), np.uint8)
+    step[:, 50:] = 200
+    one, two = (softness(cv2.GaussianBlur(step, (0, 0), sigma)) for sigma in (1.0, 2.0))
+    assert two == pytest.approx(2 * one, rel=0.2) and 0.5 < one < 1.5
+
+
+def test_premultiplied_pictures_lie_over_each_other():
+    rng = np.random.default_rng(0)
+    alpha = rng.integers(0, 256, (2, 20, 20, 1))
+    under, top = (np.dstack([rng.integers(0, 256, (20, 20, 3)) * a // 255, a]).astype(np.uint8) for a in alpha)
+    expected = top + under * (1 - top[..., 3:] / 255.0)
+    assert np.abs(over(under, top) - expected).max() <= 1
+
+
+def test_the_spline_goes_through_its_points_and_keeps_what_is_linear():
+    rng = np.random.default_rng(1)
+    at = rng.random((20, 2)).astype(np.float32) * 0.2 + 0.4
+    tilt = at @ np.array([[0.3, 0.1], [-0.2, 0.5]]) + 0.05
+    where = rng.random((50, 2)).astype(np.float32) * 0.2 + 0.4
+    linear = spline(at, tilt, where)
+    np.testing.assert_allclose(linear, where @ np.array([[0.3, 0.1], [-0.2, 0.5]]) + 0.05, atol=1e-3)
+    bent = tilt + 0.01 * np.sin(30 * at)
+    assert np.abs(spline(at, bent, at) - bent).max() < 0.004
+
+
+def test_a_curve_passes_its_landmarks():
+    points = np.random.default_rng(2).random((7, 2))
+    np.testing.assert_allclose(curve(points)[:: (len(curve(points)) - 1) // 6], points)
+
+
+def test_layers_lend_their_light_from_the_eyes(sitter):
+    """The same face in half the light has darker teeth; a darker skin alone would not."""
+    dim = Sitter((sitter.image * 0.5).astype(np.uint8), sitter.face)
+    place, dark = sitter.mouth()._place, dim.mouth()._place
+    bright, faint = (
+        layers(p, s.outline.own, s.rest, s.eyes, 0).upper[..., :3].max() for p, s in ((place, sitter), (dark, dim))
+    )
+    assert 0.35 * bright < faint < 0.75 * bright
+
+
+def test_a_mouth_costs_little(sitter):
+    """Processor time of one thread at 1024 pixels, four times as many as 512."""
+    mouth, points = sitter.mouth(), sitter.opened()
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        times = []
+        for _ in range(8):
+            start = time.process_time()
+            mouth(points, STILL)
+            times.append(time.process_time() - start)
+    finally:
+        cv2.setNumThreads(threads)
+    assert min(times) < 0.03
