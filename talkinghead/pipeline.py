@@ -43,6 +43,7 @@ MAX_FACES = 5
 AGAPE = 0.06  # inter-ocular distances between lips at rest that anybody sees
 
 Picture = str | Path | np.ndarray | Puppet
+Progress = Callable[..., Iterable[np.ndarray]]  # of frames, and how many there will be: the same frames
 
 
 class Clip:
@@ -168,7 +169,7 @@ class TalkingHead:
         clip: str | Path,
         options: FrameOptions | None = None,
         *,
-        progress: Callable[..., Iterable] | None = None,
+        progress: Progress | None = None,
         **changes: Any,
     ) -> Clip:
         """The portrait doing what the widest face of a video does, head and all, for as long as its sound, if it has
@@ -207,7 +208,7 @@ class TalkingHead:
         """The portrait without any expression, `edit` with the zero vector."""
         return self.edit(portrait, None, options, neutral=True, **changes)
 
-    def track(self, clip: str | Path, progress: Callable[..., Iterable] | None = None) -> tuple[UnitTrack, Fraction]:
+    def track(self, clip: str | Path, progress: Progress | None = None) -> tuple[UnitTrack, Fraction]:
         """The units and the pose of the widest face in every frame of a video, and its frame rate.
 
         Frames without a face are bridged linearly, with a warning. `progress`, given the frames and how many there
