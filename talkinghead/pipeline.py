@@ -23,6 +23,7 @@ import numpy as np
 
 from talkinghead.errors import ClipError, UnitsError
 from talkinghead.face.puppet import Puppet, make_puppet
+from talkinghead.media.stages import stage, tell
 from talkinghead.media.threads import ahead, beside
 from talkinghead.media.timing import frames_in
 from talkinghead.models import load_generator, load_lips, load_speech
@@ -42,6 +43,7 @@ BATCHES_AHEAD = 2  # decoded while the frames before them are drawn
 MAX_FACES = 5
 
 Picture = str | Path | np.ndarray | Puppet
+Progress = Callable[..., Iterable[np.ndarray]]  # of frames, and how many there will be: the same frames
 
 
 class Clip:
@@ -93,11 +95,13 @@ class TalkingHead:
     def tracker(self) -> Tracker:
         from talkinghead.face.tracker import Tracker
 
-        return Tracker(MAX_FACES)
+        with stage("tracker loaded"):
+            return Tracker(MAX_FACES)
 
     @cached_property
     def generator(self) -> Any:
-        return load_generator(self._generator_source, self.device)
+        with stage(f"generator loaded, device {self.device}"):
+            return load_generator(self._generator_source, self.device)
 
     @cached_property
     def lip_mover(self) -> Any:
@@ -105,7 +109,8 @@ class TalkingHead:
 
     @cached_property
     def speech(self) -> Any:
-        return load_speech(self._speech_source)
+        with stage("voice model loaded"):
+            return load_speech(self._speech_source)
 
     def speak(self, portrait: Picture, sound: str | Path, options: FrameOptions | None = None, **changes: Any) -> Clip:
         """The portrait saying what is heard in `sound` (anything ffmpeg decodes, a video's own track too).
@@ -120,6 +125,8 @@ class TalkingHead:
 
         options = FrameOptions.of(options, changes)
         fps, info = options.rate, audio.probe(sound)
+        length = "of unknown length" if info.duration is None else f"{info.duration:.2f} s"
+        tell(f"{sound}: {length}, {info.sample_rate} Hz, channels: {info.channels}")
         puppet = self.prepare(portrait, options.look)
         expected = frames_in(info.duration, fps) if info.duration is not None else None
         stream = self.listen(puppet, options)
@@ -168,7 +175,7 @@ class TalkingHead:
         clip: str | Path,
         options: FrameOptions | None = None,
         *,
-        progress: Callable[..., Iterable] | None = None,
+        progress: Progress | None = None,
         **changes: Any,
     ) -> Clip:
         """The portrait doing what the widest face of a video does, head and all, for as long as its sound, if it has
@@ -207,7 +214,7 @@ class TalkingHead:
         """The portrait without any expression, `edit` with the zero vector."""
         return self.edit(portrait, None, options, neutral=True, **changes)
 
-    def track(self, clip: str | Path, progress: Callable[..., Iterable] | None = None) -> tuple[UnitTrack, Fraction]:
+    def track(self, clip: str | Path, progress: Progress | None = None) -> tuple[UnitTrack, Fraction]:
         """The units and the pose of the widest face in every frame of a video, and its frame rate.
 
         Frames without a face are bridged linearly, with a warning. `progress`, given the frames and how many there
@@ -225,6 +232,8 @@ class TalkingHead:
                 at.append(frame - 1)
         if not seen:
             raise ClipError(f"{clip}: no face found in {frame} frames; use a clip with a face seen from the front")
+        size, rate = f"{reader.width}x{reader.height}", float(reader.fps)
+        tell(f"{clip}: {size}, {rate:g} frames a second, a face in {len(seen)} of {frame}")
         if len(seen) < frame:
             warnings.warn(f"{clip}: no face in {frame - len(seen)} of {frame} frames; they are bridged")
         units, turned, places = (np.stack(part) for part in zip(*seen))
@@ -245,9 +254,16 @@ class TalkingHead:
 
         name = "the picture" if isinstance(portrait, np.ndarray) else str(portrait)
         image = portrait if isinstance(portrait, np.ndarray) else read_portrait(portrait)
-        with beside(lambda: self.generator) as generator:  # tracker and generator take as long to load
+        # Tracker and generator take as long to load.
+        with stage("face looked for"), beside(lambda: self.generator) as generator:
             found, warning = find_face(image, self.tracker, options.face, name)
         if warning:
             warnings.warn(warning)
-        looks = options.crop, options.enhance, options.which_teeth
-        return make_puppet(image, found, generator(), self.lip_mover, *looks)
+        yaw, pitch, roll = found.pose
+        tell(
+            f"{name}: {image.shape[1]}x{image.shape[0]}, face {found.width:.0f} pixels wide,"
+            f" yaw {yaw:.0f}, pitch {pitch:.0f}, roll {roll:.0f} degrees"
+        )
+        with stage("portrait made ready"):
+            looks = options.crop, options.enhance, options.which_teeth
+            return make_puppet(image, found, generator(), self.lip_mover, *looks)

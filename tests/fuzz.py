@@ -27,6 +27,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import patch
@@ -130,6 +131,14 @@ class Runner:
         return Outcome(status, out.buffer.getvalue().decode("utf-8", "replace"), err.getvalue())
 
 
+@cache
+def shared_tracker():
+    """One for a whole process: MediaPipe takes its time to let go of one."""
+    from talkinghead.pipeline import TalkingHead
+
+    return TalkingHead().tracker
+
+
 @contextmanager
 def stubs() -> Iterator[None]:
     """Inside, the commands have stub networks around the real tracker; weights that a case brings are loaded, though,
@@ -142,7 +151,7 @@ def stubs() -> Iterator[None]:
     from talkinghead.surfaces.batch import Batch
     from talkinghead.surfaces.cli_options import Models
 
-    tracker = TalkingHead().tracker
+    tracker = shared_tracker()
 
     def head(weights, device):
         if device not in WITHOUT_TORCH:

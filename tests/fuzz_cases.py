@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from talkinghead.options import FrameOptions, PortraitOptions, described
 from tests import fuzz_inputs as inputs
 
 HOSTILE_NAMES = [
@@ -88,18 +89,16 @@ class Case:
         if self.chance(share):
             self.arguments += [option, *(str(value) for value in values)]
 
-    def looks(self) -> None:
-        self.maybe(0.05, "--face", self.pick(inputs.NUMBERS))
-        self.maybe(0.2, "--crop")
-        self.maybe(0.1, "--enhance")
-
-    def motion(self) -> None:
-        self.looks()
-        self.maybe(0.15, "--fps", self.pick(inputs.RATES))
-        self.maybe(0.1, "--gain", self.pick(inputs.GAINS))
-        self.maybe(0.1, "--mood", self.pick(inputs.MOODS))
-        self.maybe(0.1, self.pick(["--blink", "--no-blink"]))
-        self.maybe(0.05, "--seed", self.pick(inputs.NUMBERS))
+    def options(self, kind: type) -> None:
+        """Options of a dataclass of talkinghead.options, every one now and then."""
+        for name, about in described(kind).items():
+            if not self.chance(0.1):
+                continue
+            flag = f"--{name.replace('_', '-')}"
+            if about.kind is bool:
+                self.arguments.append(self.pick([flag, flag, f"--no-{flag[2:]}"]))
+            else:
+                self.arguments += [flag, str(self.pick(inputs.WORDS.get(name, inputs.NUMBERS)))]
 
     def models(self) -> None:
         if self.chance(0.15):
@@ -118,7 +117,7 @@ class Case:
         for name in "there.mp4", "there.png", "there.csv":
             (self.folder / name).write_bytes(b"mine")
         often = (self.speak, self.speak_units, self.convert)
-        self.pick([*often, *often, self.edit, self.track, self.batch, self.live, self.odd])()
+        self.pick([*often, *often, self.edit, self.track, self.drive, self.batch, self.live, self.odd])()
         self.maybe(0.15, "--force")
         self.maybe(0.03, self.pick(["--bogus", "--fps", "-o", "--help", "--version", "x", ""]))
         return self
@@ -128,7 +127,7 @@ class Case:
         self.arguments.append(self.output(".mp4", ".mov", ".webm", ".gif"))
         if self.chance(0.2):
             self.arguments += ["--save-au", self.output(".csv")]
-        self.motion()
+        self.options(FrameOptions)
         self.models()
         self.signing()
         self.maybe(0.1, "--allow-playlists")
@@ -144,7 +143,7 @@ class Case:
         ]
         if self.chance(0.3):
             self.arguments += ["--audio", self.file("sound", 0.8)]
-        self.motion()
+        self.options(FrameOptions)
         self.models()
 
     def edit(self) -> None:
@@ -155,7 +154,7 @@ class Case:
         ]
         self.arguments += ["-o", self.output(".png", ".jpg", ".webp")]
         self.maybe(0.1, "--neutral")
-        self.looks()
+        self.options(PortraitOptions)
         self.models()
         self.signing()
 
@@ -167,6 +166,11 @@ class Case:
     def track(self) -> None:
         self.arguments = ["track", self.file("clip", 0.3), "-o", self.output(".csv")]
         self.maybe(0.1, "--allow-playlists")
+
+    def drive(self) -> None:
+        self.arguments = ["drive", self.file("picture", 0.8), self.file("clip"), "-o", self.output(".mp4", ".webm")]
+        self.options(FrameOptions)
+        self.models()
 
     def batch(self) -> None:
         rows = ["portrait,audio,au,output,fps,seed,crop,mood"]
@@ -198,7 +202,7 @@ class Case:
         )
         self.stdin = inputs.spoiled(self.rng, self.rng.integers(-3000, 3000, 3000, "<i2").tobytes())[:10_000]
         self.maybe(0.2, "--delay", self.pick(["0", "50", "50", "x"]))
-        self.motion()
+        self.options(FrameOptions)
         self.models()
         self.signing()
 

@@ -218,6 +218,31 @@ def test_progress_is_for_terminals_alone(monkeypatch):
         assert ("5" in stream.getvalue() and "frame/s" in stream.getvalue()) == shown
 
 
+def test_verbose_tells_what_was_found_and_how_long_it_took(talkinghead, folder):
+    status, _, err = talkinghead(*SPEAK, "-o", "out.mp4", "--verbose")
+    assert status == 0 and all(line.startswith("talkinghead: ") for line in err.splitlines())
+    for told in (
+        "voice.wav: 1.00 s, 16000 Hz, channels: 1", r"portrait.png: 512x512, face \d+ pixels wide, yaw -?\d+",
+        r"portrait made ready: \d+\.\d\d s", "out.mp4: 25 frames of 512x512, 25 a second",
+    ):  # fmt: skip
+        assert re.search(told, err), told
+    assert talkinghead(*SPEAK, "-o", "out.mp4", "--force") == (0, "", "")  # and no more than once
+
+
+def test_warnings_of_a_run_that_is_refused_are_not_said(talkinghead, folder, astronaut):
+    Image.fromarray(np.hstack([astronaut[:256, 96:352]] * 2)).save("portrait.png")
+    Path("voice.wav").write_bytes(Path("voice.wav").read_bytes()[:20])
+    status, _, err = talkinghead(*SPEAK, "-o", "out.mp4")
+    assert status == 1 and len(err.splitlines()) == 1
+
+
+def test_a_shell_can_complete_commands(folder):
+    code = "import sys; sys.argv = ['talkinghead']; from talkinghead.surfaces.cli import main; main()"
+    asked = {"_TALKINGHEAD_COMPLETE": "complete_bash", "COMP_WORDS": "talkinghead sp", "COMP_CWORD": "1"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment() | asked)
+    assert done.stdout.split() == ["speak"]
+
+
 def test_a_failure_half_way_leaves_nothing(talkinghead, folder, head):
     decode, calls = head.generator.decode, []
 

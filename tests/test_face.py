@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 from skimage.transform import SimilarityTransform
 
 from talkinghead.face.align import ALIGN_POINTS, TEMPLATE, alignment, crop, transform
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_alignment_is_the_least_squares_similarity(astronaut_face):
@@ -34,3 +40,19 @@ def test_crop_averages_what_it_shrinks_and_repeats_the_border():
     np.testing.assert_allclose(small[5:95, 5:95], 100, atol=3)
     beside = crop(np.full((50, 50, 3), 77, np.uint8), np.array([[1, 0, 200], [0, 1, 0]], np.float32), 64)
     assert (beside == 77).all()
+
+
+def test_a_tracker_in_a_circle_of_garbage_is_let_go():
+    """MediaPipe's own finaliser would wait for ever for a thread that was collected with it."""
+    code = """if True:
+        import faulthandler, gc
+        from talkinghead.face.tracker import Tracker
+        faulthandler.dump_traceback_later(60, exit=True)
+        for _ in range(2):
+            tracker = Tracker()
+            tracker.itself = tracker
+            del tracker
+            gc.collect()
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -86,6 +86,9 @@ class Tracker:
             # Its threads go on logging until the first picture is through.
             self._landmarker.detect(mp.Image(mp.ImageFormat.SRGB, np.zeros((64, 64, 3), np.uint8)))
         _open.add(self._landmarker)
+        # Found in a circle of garbage it would wait for ever, for a thread that is garbage too: so it is closed before.
+        self._let_go = weakref.finalize(self, self._landmarker.close)
+        self._let_go.atexit = False
 
     def __call__(self, image: np.ndarray) -> list[TrackedFace]:
         """Faces in an RGB uint8 [H, W, 3] image, the widest first; an empty list when there is none."""
@@ -104,7 +107,7 @@ class Tracker:
         return sorted(faces, key=lambda face: -face.width)
 
     def close(self) -> None:
-        self._landmarker.close()
+        self._let_go()
 
     def __enter__(self) -> Tracker:
         return self

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 
@@ -38,7 +38,7 @@ def _arguments(path: Path, *options: str) -> list[str]:
     return [*read_input(path), "-map", "0:a:0", "-map_metadata", "-1", "-af", TIMELINE, *options, "-f", "au", "pipe:1"]
 
 
-def _read_header(stream: BinaryIO) -> tuple[int, int] | None:
+def _read_header(stream: IO[bytes]) -> tuple[int, int] | None:
     """Rate and channels from the start of an AU stream, None if ffmpeg wrote none."""
     start = stream.read(_AU_HEADER.size)
     if len(start) < _AU_HEADER.size:
@@ -87,7 +87,7 @@ def decode(path: str | Path, sample_rate: int, block_seconds: float = 10.0) -> I
     """
     path = existing_recording(Path(path), SoundError)
     with Ffmpeg(_arguments(path, "-ar", str(sample_rate), "-c:a", "pcm_f32be"), stdout=True) as ffmpeg:
-        stream = ffmpeg.process.stdout
+        stream = ffmpeg.stdout
         header = _read_header(stream)
         frame_bytes = 4 * (header[1] if header else 1)
         block_bytes = max(1, round(block_seconds * sample_rate)) * frame_bytes

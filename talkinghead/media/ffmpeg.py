@@ -11,7 +11,9 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from io import BufferedReader
 from pathlib import Path
+from typing import IO
 
 from talkinghead.errors import TalkingHeadError
 
@@ -25,7 +27,7 @@ def executable() -> str:
     """Path of the ffmpeg binary: the one of `imageio-ffmpeg`, or the one `IMAGEIO_FFMPEG_EXE` names."""
     import imageio_ffmpeg
 
-    return imageio_ffmpeg.get_ffmpeg_exe()
+    return str(imageio_ffmpeg.get_ffmpeg_exe())
 
 
 def existing_file(path: Path, error: type[TalkingHeadError]) -> Path:
@@ -96,6 +98,18 @@ class Ffmpeg:
         self._drain.start()
         atexit.register(self.kill)  # for an iterator that was never finished: later the drain thread can't be joined
 
+    @property
+    def stdin(self) -> IO[bytes]:
+        """Where it reads, if that was asked for."""
+        assert self.process.stdin
+        return self.process.stdin
+
+    @property
+    def stdout(self) -> BufferedReader:
+        """Where it writes, if that was asked for."""
+        assert isinstance(self.process.stdout, BufferedReader)
+        return self.process.stdout
+
     def wait(self) -> int:
         """Wait for the end and return the exit status; `complaints` is complete from then on."""
         status = self.process.wait()
@@ -129,7 +143,7 @@ class Ffmpeg:
     def __enter__(self) -> Ffmpeg:
         return self
 
-    def __exit__(self, *exc) -> None:
+    def __exit__(self, *exc: object) -> None:
         self.kill()
 
 
@@ -139,7 +153,7 @@ def head(arguments: list[str]) -> tuple[bytes, float | None, list[str]]:
     Returns the output, the seconds the input's container declares (None if it declares none) and the complaints.
     """
     with Ffmpeg(arguments, stdout=True, loglevel="info") as ffmpeg:
-        output = ffmpeg.process.stdout.read()
+        output = ffmpeg.stdout.read()
         ffmpeg.wait()
         found = re.search(r"Duration: (\d+):(\d+):([\d.]+)", "\n".join(ffmpeg.complaints))
         seconds = int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3]) if found else None

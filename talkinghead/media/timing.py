@@ -77,6 +77,6 @@ class Resampler:
             self._held.popleft()
             self._first += 1
         after = self._held[min(1, len(self._held) - 1)]
-        weight = float(min(position - self._first, 1))
+        weight = float(min(position - self._first, Fraction(1)))
         self._given += 1
         return self._held[0] + weight * (after - self._held[0])

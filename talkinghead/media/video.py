@@ -102,7 +102,8 @@ class VideoWriter:
         self._yuv = self._format.sound is not None  # the formats with sound are those in yuv420p
         self._pad = ((0, height % 2 * self._yuv), (0, width % 2 * self._yuv), (0, 0))
         self._fps = Fraction(fps)
-        self._ffmpeg: Ffmpeg | None = None
+        self._ffmpeg: Ffmpeg
+        self._feed: Feed
 
     def __enter__(self) -> VideoWriter:
         height, width = (side + after for side, (_, after) in zip(self._shape[:2], self._pad))
@@ -111,7 +112,7 @@ class VideoWriter:
         raw = ["-f", "rawvideo", "-pix_fmt", pixels, "-s", f"{width}x{height}", "-framerate", rate, "-i", "pipe:0"]
         container = [] if self._sound else self._container()
         self._ffmpeg = Ffmpeg([*raw, *self._format.picture, *container, f"file:{self._silent}"], stdin=True)
-        self._feed = Feed(self._ffmpeg.process.stdin, WAITING_FRAMES)
+        self._feed = Feed(self._ffmpeg.stdin, WAITING_FRAMES)
         return self
 
     def _container(self) -> list[str]:
@@ -159,7 +160,7 @@ class VideoWriter:
             raise self._failure(self._ffmpeg) from None
         if self._ffmpeg.wait() != 0:
             raise self._failure(self._ffmpeg)
-        finished = self._mux() if self._sound else self._silent
+        finished = self._mux(self._sound, self._format.sound) if self._sound and self._format.sound else self._silent
         if self.path.suffix.lower() == ".gif":
             _append_gif_comment(finished, synthetic_notice())
         if self._seal:
@@ -167,9 +168,9 @@ class VideoWriter:
         check_output(self.path, self._force)  # somebody else may have written it meanwhile
         os.replace(finished, self._target)
 
-    def _mux(self) -> Path:
+    def _mux(self, sound: Path, codec: list[str]) -> Path:
         """Copy the finished pictures beside the sound, cut or continued by silence to their length to the sample."""
-        channels = probe(self._sound).channels
+        channels = probe(sound).channels
         layout = "mono" if channels == 1 else "stereo"
         filters = [TIMELINE, f"aformat=sample_rates={SOUND_RATE}:channel_layouts={layout}"]
         if channels > NAMED_CHANNELS:
@@ -177,15 +178,15 @@ class VideoWriter:
         samples = round(self.frames / self._fps * SOUND_RATE)
         graph = f"[1:a:0]{','.join(filters)}[sound];[sound][2:a:0]concat=v=0:a=1,atrim=end_sample={samples}[all]"
         silence = ["-f", "lavfi", "-i", f"anullsrc=r={SOUND_RATE}:cl={layout}"]
-        inputs = [*read_input(self._silent), *read_input(self._sound), *silence]
+        inputs = [*read_input(self._silent), *read_input(sound), *silence]
         streams = ["-filter_complex", graph, "-map", "0:v:0", "-map", "[all]", "-map_metadata", "-1", "-c:v", "copy"]
-        output = [*self._format.sound, *self._container(), f"file:{self._muxed}"]
+        output = [*codec, *self._container(), f"file:{self._muxed}"]
         with Ffmpeg([*inputs, *streams, *output]) as ffmpeg:
             if ffmpeg.wait() != 0:
                 raise self._failure(ffmpeg)
         return self._muxed
 
-    def __exit__(self, kind, *exc) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *exc: object) -> None:
         try:
             if kind is None:
                 self._finish()
@@ -234,6 +235,6 @@ class VideoReader:
         with Ffmpeg([*read_input(self.path), *pictures], stdout=True) as ffmpeg:
             while True:
                 frame = np.empty((self.height, self.width, 3), np.uint8)
-                if ffmpeg.process.stdout.readinto(frame.data.cast("B")) < frame.nbytes:
+                if ffmpeg.stdout.readinto(frame.data.cast("B")) < frame.nbytes:
                     return
                 yield frame

@@ -16,14 +16,13 @@ from talkinghead.surfaces.commands_edit import edit
 from talkinghead.surfaces.commands_serving import live, web
 from talkinghead.surfaces.commands_units import aus, convert, track
 from talkinghead.surfaces.commands_video import demo, drive, speak
-from talkinghead.surfaces.running import Stopped, one_line, remarks, stop_on_signals
+from talkinghead.surfaces.running import Stopped, one_line, remarks, stop_on_signals, tell_no_more
 
 USAGE = 2  # exit status
 COMMANDS = (speak, drive, track, edit, convert, aus, demo, live, batch, web, bench)  # as --help lists them
 
 app = typer.Typer(
     help="From a photograph and a voice to a talking video.",
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -63,3 +62,5 @@ def main() -> None:
     except Stopped as stopped:
         print("talkinghead: interrupted; nothing was written", file=sys.stderr)
         sys.exit(128 + stopped.args[0])
+    finally:
+        tell_no_more()

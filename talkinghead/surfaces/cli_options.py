@@ -18,10 +18,14 @@ import typer
 from talkinghead.errors import OptionError
 from talkinghead.media.timing import frame_rate
 from talkinghead.options import About, described, option
+from talkinghead.surfaces.running import tell_all
 
 if TYPE_CHECKING:
     from talkinghead.pipeline import TalkingHead
 
+VerboseOption = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Say what was found, and how long each stage took.")
+]
 PortraitArg = Annotated[Path, typer.Argument(help="Picture of one face seen from the front.")]
 OutputOption = Annotated[Path, typer.Option("--output", "-o", help="File to write: .mp4, .mov, .webm or .gif.")]
 PlaylistsOption = Annotated[
@@ -56,7 +60,7 @@ def check_fps(text: str | None) -> str | None:
 
 
 def spread(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with every parameter that is a dataclass of options spread out into its fields.
+    """The command with every parameter that is a dataclass of options spread out into its fields, and --verbose.
 
     What a field's check or the dataclass itself refuses is a usage error that names the option.
     """
@@ -72,7 +76,13 @@ def spread(command: Callable[..., None]) -> Callable[..., None]:
         else:
             parameters.append(parameter.replace(annotation=hint, kind=inspect.Parameter.KEYWORD_ONLY))
 
+    parameters.append(
+        inspect.Parameter("verbose", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=VerboseOption)
+    )
+
     def run(**given: Any) -> None:
+        if given.pop("verbose"):
+            tell_all()
         for name, kind in groups.items():
             values = {field: given.pop(field) for field in described(kind)}
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 import warnings
@@ -9,6 +10,8 @@ from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from talkinghead.media.stages import LOG, stage, tell
 
 if TYPE_CHECKING:
     from talkinghead.media.provenance import Seal
@@ -68,6 +71,27 @@ class Remarks:
 remarks = Remarks()
 
 
+class _Told(logging.Handler):
+    """The log, line by line on the terminal."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        from tqdm import tqdm
+
+        tqdm.write(f"talkinghead: {one_line(record.getMessage())}", file=sys.stderr)
+
+
+def tell_all() -> None:
+    """From here on what is found is said, and how long each stage took; and warnings when they come."""
+    remarks.say_at_once()
+    LOG.setLevel(logging.INFO)
+    LOG.addHandler(_Told())
+
+
+def tell_no_more() -> None:
+    LOG.setLevel(logging.NOTSET)
+    LOG.handlers = [handler for handler in LOG.handlers if not isinstance(handler, _Told)]
+
+
 def one_line(text: object) -> str:
     """What is said on the terminal: a line break or an escape code in the name of a file is shown, not obeyed."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
@@ -101,8 +125,10 @@ def film(
             f"{output}: {clip.width}x{clip.height} is more than many players show; --crop gives the face alone"
         )
     record = CsvWriter(save_au, clip.fps, force, clip.turns, relative=True) if save_au else nullcontext()
-    with record as csv, VideoWriter(output, clip.width, clip.height, clip.fps, sound, force, seal) as video:
-        for frame in progress(clip, clip.frames):
-            video.write(frame)
-            if csv:
-                csv.write(clip.units, clip.pose if clip.turns else ())
+    with stage(f"{output} drawn and written"):
+        with record as csv, VideoWriter(output, clip.width, clip.height, clip.fps, sound, force, seal) as video:
+            for frame in progress(clip, clip.frames):
+                video.write(frame)
+                if csv:
+                    csv.write(clip.units, clip.pose if clip.turns else ())
+    tell(f"{output}: {video.frames} frames of {clip.width}x{clip.height}, {float(clip.fps):g} a second")

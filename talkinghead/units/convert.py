@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -216,22 +216,25 @@ def lines(table: Table) -> Iterator[str]:
         yield "]}"
 
 
-def _our_row(table: Table):
+Row = tuple[str, Callable[[int], str]]  # the header, and what gives the line of row i
+
+
+def _our_row(table: Table) -> Row:
     return _plain_row(table, POSE_NAMES, table.pose)
 
 
-def _arkit_row(table: Table):
+def _arkit_row(table: Table) -> Row:
     camel = [name[0].lower() + name[1:] for name in HEAD_ANGLES]
     return _plain_row(table, camel, None if table.pose is None else to_livelink(table.pose))
 
 
-def _plain_row(table: Table, names: Sequence[str], pose: np.ndarray | None):
+def _plain_row(table: Table, names: Sequence[str], pose: np.ndarray | None) -> Row:
     values = table.values if pose is None else np.c_[table.values, pose]
     header = ("time", *table.names, *(names if pose is not None else ()))
     return ",".join(header), lambda i: f"{table.times[i]:.6f}," + _joined(values[i], 6)
 
 
-def _livelink_row(table: Table):
+def _livelink_row(table: Table) -> Row:
     pascal = (name[0].upper() + name[1:] for name in table.names)
     angles = np.zeros((len(table.times), len(ANGLES)))
     if table.pose is not None:
@@ -239,7 +242,7 @@ def _livelink_row(table: Table):
     count = len(BLENDSHAPES) + len(ANGLES)
     return (
         ",".join(("Timecode", "BlendshapeCount", *pascal, *ANGLES)),
-        lambda i: f"{timecode(table.times[i])},{count}," + _joined([*table.values[i], *angles[i]], 8),
+        lambda i: f"{timecode(float(table.times[i]))},{count}," + _joined([*table.values[i], *angles[i]], 8),
     )
 
 
@@ -250,15 +253,15 @@ def timecode(seconds: float) -> str:
     return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}:{frames:02d}.{part:03d}"
 
 
-def _openface_row(table: Table):
-    values, pose = table.values * MAX_INTENSITY, ()
+def _openface_row(table: Table) -> Row:
+    values, pose = table.values * MAX_INTENSITY, [] if table.pose is None else [*TRANSLATION, *ROTATION]
     if table.pose is not None:
-        values, pose = np.c_[to_openface(table.pose), values], (*TRANSLATION, *ROTATION)
+        values = np.c_[to_openface(table.pose), values]
     header = ("frame", "face_id", "timestamp", "confidence", "success", *pose, *(f"{au}_r" for au in table.names))
     return ",".join(header), lambda i: f"{i + 1},0,{table.times[i]:.6f},1,1," + _joined(values[i], 5)
 
 
-def _mediapipe_row(table: Table):
+def _mediapipe_row(table: Table) -> Row:
     matrices = None if table.pose is None else to_mediapipe(table.pose).round(6)
 
     def row(i: int) -> str:
@@ -274,5 +277,5 @@ def _mediapipe_row(table: Table):
     return '{"frames": [', row
 
 
-def _joined(values, digits: int) -> str:
+def _joined(values: Iterable[float], digits: int) -> str:
     return ",".join(f"{value:.{digits}f}" for value in values)

@@ -53,12 +53,12 @@ class UnitTrack:
 
     def motion_at(self, time: float, head: float = 1.0) -> Motion:
         """What moves a portrait at one time: the units, and how far the pose is from its origin, `head` times."""
-        units, pose = self.at([time])[0], self.pose_at([time])
+        units, pose = self.at(np.array([time]))[0], self.pose_at(np.array([time]))
         return Motion(units) if pose is None else Motion(units, relative(pose[0], self._origin, head))
 
     @cached_property
     def _origin(self) -> np.ndarray:
-        return NEUTRAL if self.relative else self.pose.mean(0)
+        return NEUTRAL if self.relative or self.pose is None else self.pose.mean(0)
 
     def _at(self, times: np.ndarray, values: np.ndarray) -> np.ndarray:
         times = np.asarray(times, np.float64)

@@ -158,7 +158,7 @@ class CsvWriter:
             self._file.write(f"{time:.6f}," + ",".join(f"{value:.5f}" for value in (*units, *pose)) + self._end)
         self._rows += 1
 
-    def __exit__(self, kind, *exc) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *exc: object) -> None:
         try:
             with self._failing_clearly():
                 self._file.close()
@@ -185,5 +185,6 @@ def write_csv(
     """Write units [T, 46] (an array or any iterable of rows) that run at `fps`, and poses [T, 6], so that `read_own`
     gives them back to within 1e-5. Raises OutputError."""
     with CsvWriter(path, fps, force, pose is not None) as file:
-        for row, turned in zip(units, itertools.repeat(()) if pose is None else pose):
-            file.write(row, turned)
+        turned: Iterable[Iterable[float]] = itertools.repeat(()) if pose is None else pose
+        for row, place in zip(units, turned):
+            file.write(row, place)
