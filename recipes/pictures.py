@@ -2,6 +2,7 @@
 
 python -m recipes.pictures moving docs/demo.webp              # the three samples speaking, side by side
 python -m recipes.pictures page docs --browser /usr/bin/chromium     # the web page: web_speak, web_edit, web_phone
+python -m recipes.pictures poses docs/head.jpg                # the three samples, turned
 python -m recipes.pictures sheet CORPUS docs/portraits.jpg [--set us_congress] [--split test] [--generator FILE]
 """
 
@@ -22,6 +23,7 @@ from talkinghead.media.pictures import read_portrait, write_picture
 from talkinghead.media.video import synthetic_notice
 from talkinghead.pipeline import TalkingHead
 from talkinghead.samples import PORTRAITS, VOICE
+from talkinghead.units.pose import NEUTRAL
 
 SHEET = {
     "jaw": {"JawOpen": 0.5, "LipsLowerOpen": 0.9, "LipsUpperOpen": 0.6},
@@ -30,6 +32,10 @@ SHEET = {
     "pucker": {"LipsPucker": 0.95, "LipsFunnel": 0.3},
     "brows": {"BrowsU_C": 0.9, "BrowsU_L": 0.9, "BrowsU_R": 0.9},
 }
+# As photographed, then turned left and right, looking up and down, and all at once: yaw, pitch, roll, x, y, scale.
+POSES = (NEUTRAL, (10, 0, 0, 0, 0, 1), (-10, 0, 0, 0, 0, 1), (0, 7, 0, 0, 0, 1), (0, -7, 0, 0, 0, 1),
+         (7, 4, -8, 0.1, 0.05, 1.03))  # fmt: skip
+POSED_SIDE = 256  # pixels of one picture of a turned head
 SENTENCE = 3.4  # seconds, of the voice's first
 SIDE = 192  # pixels of one face
 
@@ -47,6 +53,18 @@ def moving(out: Path, seconds: float = SENTENCE, side: int = 288, quality: int =
     exif[ExifTags.Base.ImageDescription] = synthetic_notice()
     first.save(out, save_all=True, append_images=others, duration=40, loop=0, quality=quality, method=6, exif=exif)
     print(f"{out}: {1 + len(others)} frames, {out.stat().st_size / 2**20:.2f} MiB")
+
+
+@app.command()
+def poses(out: Path) -> None:
+    """One row a sample: as photographed, then under each of POSES."""
+    head, lines = TalkingHead(), []
+    for path in PORTRAITS.values():
+        puppet = head.prepare(path)
+        frames = puppet.draw(np.tile(puppet.units, (len(POSES), 1)), pose=np.array(POSES, np.float32))
+        small = [cv2.resize(frame, (POSED_SIDE, POSED_SIDE), interpolation=cv2.INTER_AREA) for frame in frames]
+        lines.append(np.hstack(small))
+    write_picture(out, np.vstack(lines), True)
 
 
 @app.command()

@@ -51,6 +51,7 @@ TURNED = 0.15  # degrees of yaw and pitch less for each degree that the photogra
 # Where the picture's border cuts a head its motion fades, over CUT inter-ocular distances; a face closer than CLOSE to
 # such a border moves less, but a little.
 CUT, CLOSE, LEAST = 0.5, 0.9, 0.3
+HEAD = 0.5  # of the head's motion: what makes less is body, which a border may cut
 AT_REST = 0.002  # of the head's motion: pixels that make no more than that stay the photograph's own
 KNEE = 0.6  # of a limit: up to there poses are taken as they are
 NOTABLE = 0.1  # of a limit: warned of when that much is taken away
@@ -149,8 +150,9 @@ class Head:
         self.nodes = nodes.astype(np.float32)
         self.origin = self.nodes[0, 0]
         outline = cv2.remap(opacity, self.nodes, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        away = _from_cut(nodes, outline, size)
-        weight = _follows(transform(self._upright, nodes), chin) * cv2.GaussianBlur(_smooth(away / CUT), (0, 0), 1)
+        weight = _follows(transform(self._upright, nodes), chin)
+        away = _from_cut(nodes, np.where(weight > HEAD, outline, 0), size)
+        weight = weight * cv2.GaussianBlur(_smooth(away / CUT), (0, 0), 1)
         at = np.round((points - self.nodes[0, 0]) / self.cell).astype(int).clip(0, (count + 1))
         self.limit = LIMIT * np.clip(away[at[:, 1], at[:, 0]].min() / CLOSE, LEAST, 1)
         self.limit[:2] -= TURNED * np.abs(self._own[:2]) * self.limit[:2] / LIMIT[:2]
