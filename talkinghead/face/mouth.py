@@ -22,13 +22,13 @@ GRID = (32, 30)  # cells of the region in which motion is smooth, across and dow
 HALF_WIDTH, ABOVE, BELOW = 0.24, 0.05, 0.14  # of that region around the skin's ring of points, fractions of the side
 EDGE = 0.15  # of the region's half fades out
 BLEND = 1.0  # cells over which the lips' motion becomes the face's
-TONGUE_LAG = 0.75  # of the jaw's way
+TONGUE_LAG = 0.65  # of the jaw's way
 UPPER_LIP_SHADOW, SHADE = 0.012, 0.026  # inter-ocular distances: how far it falls and how soft it is
 LIP_SHADE = 0.3  # how dark lips turn where they roll inward
 SEAM, SEAM_WIDTH = 0.5, 0.008  # how dark and wide a line there is between lips that were photographed apart
 STILL = (0.002, 0.008)  # inter-ocular distances of motion from which and by which the patch replaces the photograph
 # The light on what lies deep, on lower and on upper teeth: the least, and how it grows with that between the lips.
-DEEP, LOW, HIGH = (0.25, 1.2), (0.3, 0.9), (0.42, 0.9)
+DEEP, LOW, HIGH = (0.4, 1.3), (0.45, 1.1), (0.6, 0.9)
 TALLEST = 4.5  # millimetres of lower teeth that are seen above the lip at most
 CHIN = slice(3 * RING, None)
 

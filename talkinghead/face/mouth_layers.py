@@ -20,12 +20,12 @@ from talkinghead.face.outline import IOD, LOWER, RING, UPPER
 MILLIMETRE = IOD / 92  # of an average adult, in fractions of the aligned face's side
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 # Millimetres below the closed lips' seam, in the skull or in the jaw.
-UPPER_EDGE, LOWER_EDGE, TONGUE_TOP = 3.4, 5.0, 2.8
+UPPER_EDGE, LOWER_EDGE, TONGUE_TOP = 4.0, 4.8, 2.4
 LIGHT = (0.30, 0.95)  # luminance of teeth in full light, in [0, 1]
 EYE_WHITE = 1.12  # times as bright as the whites of the eyes
 OVER_LIPS = 1.5  # times as bright as the lips at least
 FLESH = np.array([1.62, 0.76, 0.72])  # gums and tongue of luminance one, mixed with the lips' own hue
-GUM, TONGUE, CAVITY = 0.50, 0.48, 0.11  # their luminance, teeth 1
+GUM, TONGUE, CAVITY = 0.52, 0.60, 0.17  # their luminance, teeth 1
 SOFT = (0.5, 2.2)  # pixels: the blur that a photograph may have
 TOOTH_LIGHT, TOOTH_PALE = 0.95, 0.8  # teeth are at least so bright and at most so colourful as the lips
 # Lips are drawn over the open mouth and a little more (inter-ocular distances, and times the photograph's blur), also

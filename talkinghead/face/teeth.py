@@ -44,15 +44,22 @@ def lower(seed: int, gum: np.ndarray) -> Layer:
 
 
 def tongue(colour: np.ndarray) -> Layer:
-    """The tip and back of a tongue, its highest point at y = 0."""
-    x, y = _grid(-19, 19, -1, 17)
-    top = 0.9 - 2.2 * np.exp(-((x / 2.4) ** 2)) * 0.25 + 9.0 * (np.abs(x) / 18) ** 2.6
+    """The tip and back of a tongue, wet and rough, its highest point at y = 0."""
+    x, y = _grid(-22, 22, -1, 18)
+    top = 0.4 - 0.5 * np.exp(-((x / 2.4) ** 2)) + 9.0 * (np.abs(x) / 21) ** 3
     inside = _step((y - top) / 0.8)
-    light = 0.62 + 0.38 * np.exp(-(((y - top - 3.2) / 4.5) ** 2)) - 0.16 * np.exp(-((x / 1.3) ** 2))
-    light *= 1 - 0.5 * (np.abs(x) / 19) ** 2
-    rough = cv2.GaussianBlur(np.random.default_rng(0).normal(0, 1, x.shape).astype(np.float32), (0, 0), 0.25 * DENSITY)
-    light = light * (1 + 0.05 * rough / rough.std())
-    return Layer(np.dstack([colour * light[..., None], inside]).astype(np.float32), -19, -1)
+    light = 0.70 + 0.30 * np.exp(-(((y - top - 3.2) / 4.5) ** 2)) - 0.16 * np.exp(-((x / 1.0) ** 2))
+    light *= 1 - 0.3 * (np.abs(x) / 22) ** 2
+    rng = np.random.default_rng(0)
+    rough, wet = (_noise(rng, x.shape, size * DENSITY) for size in (0.22, 0.45))
+    light = light * (1 + 0.10 * rough) + 0.22 * np.clip(wet - 1.6, 0, 1.2)
+    return Layer(np.dstack([colour * light[..., None], inside]).astype(np.float32), -22, -1)
+
+
+def _noise(rng: np.random.Generator, shape: tuple[int, ...], size: float) -> np.ndarray:
+    """Smooth noise of standard deviation one, with grains of `size` pixels."""
+    noise = cv2.GaussianBlur(rng.normal(0, 1, shape).astype(np.float32), (0, 0), size)
+    return noise / noise.std()
 
 
 def _arch(kinds: tuple, rng: np.random.Generator, gum: np.ndarray, bright: float) -> Layer:
@@ -81,7 +88,7 @@ def _arch(kinds: tuple, rng: np.random.Generator, gum: np.ndarray, bright: float
             picture += weight * (tooth - picture)
             alpha = np.where(part, np.maximum(alpha, np.maximum(body, gums)), alpha)
             inner += width
-    turned = 1 - 0.55 * np.clip(np.abs(x) / CORNER, 0, 1.1) ** 2.2
+    turned = 1 - 0.42 * np.clip(np.abs(x) / CORNER, 0, 1.1) ** 2.2
     return Layer(np.dstack([picture * (bright * turned)[..., None], alpha]).astype(np.float32), x[0, 0], y[0, 0])
 
 
