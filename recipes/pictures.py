@@ -4,6 +4,7 @@ python -m recipes.pictures moving docs/demo.webp              # the three sample
 python -m recipes.pictures page docs --browser /usr/bin/chromium     # the web page: web_speak, web_edit, web_phone
 python -m recipes.pictures poses docs/head.jpg                # the three samples, turned
 python -m recipes.pictures sheet CORPUS docs/portraits.jpg [--set us_congress] [--split test] [--generator FILE]
+python -m recipes.pictures mouths docs/mouth.jpg PORTRAIT... [--teeth own]
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from talkinghead.media.pictures import read_portrait, write_picture
 from talkinghead.media.video import synthetic_notice
 from talkinghead.pipeline import TalkingHead
 from talkinghead.samples import PORTRAITS, VOICE
+from talkinghead.units.names import INDEX
 from talkinghead.units.pose import NEUTRAL
 
 SHEET = {
@@ -37,7 +39,25 @@ POSES = (NEUTRAL, (10, 0, 0, 0, 0, 1), (-10, 0, 0, 0, 0, 1), (0, 7, 0, 0, 0, 1),
          (7, 4, -8, 0.1, 0.05, 1.03))  # fmt: skip
 POSED_SIDE = 256  # pixels of one picture of a turned head
 SENTENCE = 3.4  # seconds, of the voice's first
+# On top of the face at rest, as in the sounds; "laugh closed" is the face without expression.
+MOUTHS = {
+    "rest": {},
+    "m": {"LipsUpperClose": 0.25, "LipsLowerClose": 0.35, "ChinLowerRaise": 0.2},
+    "ah": {"JawOpen": 0.45, "LipsUpperOpen": 0.3, "LipsLowerOpen": 0.5, "LipsLowerDown": 0.2},
+    "ee": {
+        "JawOpen": 0.1, "LipsUpperOpen": 0.3, "LipsLowerOpen": 0.3, "LipsUpperUp": 0.2, "LipsLowerDown": 0.35,
+        "LipsStretch_L": 0.3, "LipsStretch_R": 0.3, "MouthSmile_L": 0.3, "MouthSmile_R": 0.3,
+    },
+    "oo": {"JawOpen": 0.08, "LipsPucker": 0.8, "LipsFunnel": 0.35, "LipsUpperOpen": 0.12, "LipsLowerOpen": 0.15},
+    "f": {"LipsLowerClose": 0.5, "LipsUpperUp": 0.25, "LipsUpperOpen": 0.25, "JawOpen": 0.05},
+    "wide smile": {
+        "JawOpen": 0.1, "LipsUpperOpen": 0.3, "LipsLowerOpen": 0.45, "LipsUpperUp": 0.5, "LipsLowerDown": 0.35,
+        "MouthSmile_L": 0.9, "MouthSmile_R": 0.9,
+    },
+    "laugh closed": None,
+}  # fmt: skip
 SIDE = 192  # pixels of one face
+LOWER_FACE = np.s_[340:600, 150:490]  # of an aligned face of 640 pixels
 
 app = typer.Typer(help=__doc__)
 
@@ -94,6 +114,27 @@ def sheet(
         faces = [image] + [head.edit(puppet, units) for units in SHEET.values()]
         lines.append(np.hstack([crop(face, matrix, SIDE) for face in faces]))
     write_picture(out, np.vstack(lines), True)
+
+
+@app.command()
+def mouths(out: Path, portraits: list[Path], teeth: str = "own") -> None:
+    """One row a portrait: the photograph's mouth, then each of MOUTHS."""
+    head, lines = TalkingHead(), []
+    for path in portraits:
+        image = read_portrait(path)
+        puppet = head.prepare(image, teeth=teeth)
+        matrix = alignment(head.tracker(image)[0].points, 640)
+        faces = [image, *puppet.draw(np.stack([_mouth(puppet.rest, units) for units in MOUTHS.values()]))]
+        cut = [np.ascontiguousarray(crop(face, matrix, 640)[LOWER_FACE]) for face in faces]
+        lines.append(np.hstack([cv2.resize(face, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for face in cut]))
+    write_picture(out, np.vstack(lines), True)
+
+
+def _mouth(rest: np.ndarray, units: dict[str, float] | None) -> np.ndarray:
+    out = np.zeros_like(rest) if units is None else rest.copy()
+    for name, value in (units or {}).items():
+        out[INDEX[name]] = max(out[INDEX[name]], value)
+    return out
 
 
 if __name__ == "__main__":
