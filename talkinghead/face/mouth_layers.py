@@ -21,9 +21,9 @@ MILLIMETRE = IOD / 92  # of an average adult, in fractions of the aligned face's
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 # Millimetres below the closed lips' seam, in the skull or in the jaw.
 UPPER_EDGE, LOWER_EDGE, TONGUE_TOP = 4.0, 4.8, 2.4
-LIGHT = (0.30, 0.95)  # luminance of teeth in full light, in [0, 1]
-EYE_WHITE = 1.12  # times as bright as the whites of the eyes
-OVER_LIPS = 1.5  # times as bright as the lips at least
+LIGHT = (0.30, 0.98)  # luminance of teeth in full light, in [0, 1]
+EYE_WHITE = 1.22  # times as bright as the whites of the eyes
+OVER_LIPS = 1.8  # times as bright as the lips at least
 FLESH = np.array([1.62, 0.76, 0.72])  # gums and tongue of luminance one, mixed with the lips' own hue
 GUM, TONGUE, CAVITY = 0.52, 0.60, 0.17  # their luminance, teeth 1
 SOFT = (0.5, 2.2)  # pixels: the blur that a photograph may have
@@ -158,7 +158,7 @@ def _white(place: Place, eyes: list[np.ndarray], lips: np.ndarray) -> np.ndarray
             whites.append(pixels[light >= np.percentile(light, 80)].mean(0))
     white = np.mean(whites, 0) if whites else np.array([0.7, 0.68, 0.66])
     light = np.clip(max(EYE_WHITE * white @ LUMINANCE, OVER_LIPS * lips @ LUMINANCE), *LIGHT)
-    hue = 0.5 * white / max(white @ LUMINANCE, 0.05) + 0.5
+    hue = 0.3 * white / max(white @ LUMINANCE, 0.05) + 0.7
     return (light * hue / (hue @ LUMINANCE)).astype(np.float32)
 
 

@@ -17,7 +17,7 @@ DENSITY = 12  # pixels per millimetre at which teeth are drawn, before they shri
 UPPER = ((8.5, 10.2, 0.0), (6.3, 8.8, 0.6), (6.4, 9.6, 0.3), (5.0, 8.2, 1.0), (3.8, 7.6, 1.6), (3.0, 7.2, 2.2))
 LOWER = ((5.2, 8.8, 0.0), (5.6, 9.0, 0.1), (5.9, 9.8, -0.2), (4.8, 8.4, 0.5), (3.8, 7.8, 0.9), (3.0, 7.0, 1.3))
 GUM = 5.0  # millimetres of gum that are drawn beyond the teeth's necks
-BODY, NECK, EDGE = np.array([(1.0, 0.955, 0.875), (0.95, 0.84, 0.68), (0.86, 0.88, 0.88)], np.float32)
+BODY, NECK, EDGE = np.array([(1.0, 0.965, 0.90), (0.95, 0.86, 0.72), (0.88, 0.90, 0.90)], np.float32)
 CLEFT = np.array([0.22, 0.13, 0.10], np.float32)  # between two teeth
 CORNER = 19.0  # millimetres from the middle at which the arch has turned out of the light
 
