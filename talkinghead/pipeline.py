@@ -129,7 +129,7 @@ class TalkingHead:
         tell(f"{sound}: {length}, {info.sample_rate} Hz, channels: {info.channels}")
         puppet = self.prepare(portrait, options.look)
         expected = frames_in(info.duration, fps) if info.duration is not None else None
-        stream = self.listen(puppet, options, sound)
+        stream = self.listen(puppet, options)
         return Clip(puppet, spoken(stream, sound), fps, expected, turns=options.head > 0)
 
     def listen(self, puppet: Puppet, options: FrameOptions) -> SpeechStream:
