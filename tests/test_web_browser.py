@@ -11,7 +11,6 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +18,7 @@ import soundfile
 from PIL import Image
 
 from talkinghead.media.video import VideoWriter
+from talkinghead.samples import VOICE
 from talkinghead.units.convert import read_csv
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs pip install '.[browser]'")
@@ -29,7 +29,6 @@ if not CHROMIUM:
 
 PATIENCE = 120_000  # ms, for jobs on a busy machine
 MAX_MB = 2
-VOICE = Path(__file__).parents[1] / "talkinghead" / "assets" / "demo_voice.flac"
 COMMAND = [sys.executable, "-c", "from talkinghead.surfaces.cli import main; main()", "web", "--port", "0"]
 
 
@@ -194,13 +193,6 @@ def test_a_sample_has_a_voice_to_speak_with(page):
     page.locator("#speak-outline path.taken").wait_for()
 
 
-def test_a_sample_is_edited_at_one_click(page):
-    page.get_by_role("tab", name="Edit").click()
-    assert "Left and right are the subject's own" in page.locator("#edit-sides").inner_text()
-    page.locator("#edit-sample-old_man").click()
-    preview(page)
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [(1280, 900), (390, 844)], ids=["desk", "phone"])
 def test_the_page_fits_and_follows_light_and_dark(browser, server, scheme, size):
@@ -258,8 +250,11 @@ def test_a_job_can_be_stopped_and_leaves_nothing(page, files, temporary, way):
 
 def test_the_picture_follows_a_slider(page, files, tmp_path):
     page.get_by_role("tab", name="Edit").click()
+    assert "Left and right are the subject's own" in page.locator("#edit-sides").inner_text()
+    page.locator("#edit-sample-old_man").click()
+    sample = preview(page)
     give(page, "edit-portrait", files / "portrait.png")
-    own = preview(page)
+    own = preview(page, sample)
     slide(page, "JawOpen", 0.7)
     opened = preview(page, own)
     page.locator("#edit-reset").click()
@@ -296,13 +291,9 @@ def test_what_is_no_portrait_is_told_as_on_the_command_line(page, tmp_path):
     path.write_text("This is not a picture.")
     give(page, "edit-portrait", path)
     assert "text.jpg: not a picture, or of a kind unknown here; save it again as .jpg or .png" in toast(page)
-
-
-def test_a_portrait_without_a_face_is_told(page, tmp_path):
-    page.get_by_role("tab", name="Edit").click()
     Image.new("RGB", (300, 300)).save(tmp_path / "grey.png")
     give(page, "edit-portrait", tmp_path / "grey.png")
-    assert "grey.png: no face found; use a picture with one face seen from the front" in toast(page)
+    page.get_by_text("grey.png: no face found; use a picture with one face seen from the front").wait_for()
 
 
 def test_what_is_no_voice_is_told(page, files, tmp_path):
