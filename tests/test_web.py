@@ -15,7 +15,7 @@ import pytest
 from conftest import left
 from PIL import Image
 
-from talkinghead.errors import ClipError, OptionError, SoundError, TalkingHeadError
+from talkinghead.errors import ClipError, OptionError, PortraitError, SoundError, TalkingHeadError
 from talkinghead.media.ffmpeg import executable
 from talkinghead.media.video import VideoReader
 from talkinghead.options import PortraitOptions
@@ -76,6 +76,18 @@ def test_preview_is_the_edited_picture_and_says_it_is_synthetic(room, uploads, h
     assert np.abs(np.asarray(jpeg, int) - head.edit(uploads / "portrait.png")).mean() > 3
     assert "Synthetic media" in jpeg.getexif()[0x010E]
     assert left(room, uploads) == []
+
+
+def test_a_clip_drives_a_portrait_as_on_the_command_line(room, uploads, head):
+    made = room.drive(uploads / "portrait.png", uploads / "clip.mp4", fps="5", head=1.5)
+    clip = head.drive(uploads / "portrait.png", uploads / "clip.mp4", fps="5", head=1.5)
+    driven = [(clip.units, clip.pose) for _ in clip]
+    track = read_csv(made.units)
+    assert track.relative
+    np.testing.assert_allclose(track.units, [units for units, _ in driven], atol=1e-5)
+    np.testing.assert_allclose(track.pose, [pose for _, pose in driven], atol=1e-5)
+    with pytest.raises(PortraitError, match="no portrait"):
+        room.drive(None, uploads / "clip.mp4")
 
 
 def test_picture_is_exact_and_of_full_size(room, uploads, head, astronaut):

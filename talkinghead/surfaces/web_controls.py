@@ -53,7 +53,7 @@ CONTROLS: dict[str, Control] = {
     "fps": Control(lambda: [gr.Dropdown(FPS, value="25", label="Frames a second")]),
     "blink": Control(lambda: [gr.Dropdown(list(BLINKS), value="with a voice", label="Blinks")], BLINKS.get),
     "seed": Control(
-        lambda: [gr.Number(0, label="Seed of the blinks", precision=0, minimum=0)], lambda seed: int(seed or 0)
+        lambda: [gr.Number(0, label="Seed", precision=0, minimum=0)], lambda seed: int(seed or 0)
     ),
 }
 

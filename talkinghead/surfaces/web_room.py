@@ -136,15 +136,47 @@ class Room:
             self._check_voice(voice)
         elif track.duration > self.limits.seconds:
             raise UnitsError(self._too_long(au))
+        return self._made(portrait, track, voice, options, sign, tell)
+
+    def drive(
+        self,
+        portrait: str | Path | None,
+        clip: str | Path | None,
+        options: FrameOptions | None = None,
+        *,
+        sign: bool = False,
+        tell: Tell | None = None,
+        **changes: Any,
+    ) -> Made:
+        """The video of `talkinghead drive`, and its units. Raises what that does, also ClipError beyond the limits, and
+        whatever `tell` raises; then nothing is left."""
+        from talkinghead.media.audio import has_sound
+
+        if not portrait:
+            raise PortraitError("there is no portrait; give a picture of one face")
+        options = FrameOptions.of(options, changes)
+        track, _, _ = self.track(clip, tell)
+        return self._made(portrait, track, clip if has_sound(clip) else None, options, sign, tell)
+
+    def _made(
+        self,
+        portrait: str | Path,
+        track: UnitTrack | None,
+        sound: str | Path | None,
+        options: FrameOptions,
+        sign: bool,
+        tell: Tell | None,
+    ) -> Made:
+        """A portrait's video under a track and with a sound, or under the sound alone."""
         with self._job() as folder:
             made = Made(folder / f"{JOB}.mp4", folder / f"{JOB}.csv")
             puppet = self._puppet(self._sitting(portrait, options.look), MAX_SIDE)
             with self._lock:
-                if au:
-                    clip = self.head.animate(puppet, track, options, sound=voice)
+                if track:
+                    clip = self.head.animate(puppet, track, options, sound=sound)
                 else:
-                    clip = self.head.speak(puppet, voice, options)
-            self._film(clip, made, voice, sign, tell)
+                    clip = self.head.speak(puppet, sound, options)
+            self._film(clip, made, sound, sign, tell)
         return made
 
     def look_at(self, portrait: str | Path, face: int | None = None) -> Seen:
