@@ -174,6 +174,17 @@ def test_one_click_from_a_sample_to_a_playing_video(page, files):
     assert page.locator("#speak-video video").count() == 0
 
 
+def test_a_clip_is_followed(page, files):
+    give(page, "speak-portrait", files / "portrait.png")
+    page.locator("#speak-outline path.taken").wait_for()
+    page.locator("#speak-options button").first.click()
+    give(page, "speak-clip", files / "clip.mp4")
+    page.locator("#speak-clip video").wait_for()
+    page.locator("#speak-start").click()
+    page.wait_for_function("document.querySelector('#speak-video video')?.duration > 0.15")
+    assert page.locator("#speak-options").get_by_text("How far the head moves").count() == 1
+
+
 def test_a_sample_has_a_voice_to_speak_with(page):
     page.locator("#speak-sample-woman").click()
     page.locator("#speak-voice").get_by_text("0:10").wait_for()

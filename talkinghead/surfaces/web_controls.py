@@ -52,9 +52,7 @@ CONTROLS: dict[str, Control] = {
     "gain": Control(_gain, lambda gain: gain or "1"),
     "fps": Control(lambda: [gr.Dropdown(FPS, value="25", label="Frames a second")]),
     "blink": Control(lambda: [gr.Dropdown(list(BLINKS), value="with a voice", label="Blinks")], BLINKS.get),
-    "seed": Control(
-        lambda: [gr.Number(0, label="Seed", precision=0, minimum=0)], lambda seed: int(seed or 0)
-    ),
+    "seed": Control(lambda: [gr.Number(0, label="Seed", precision=0, minimum=0)], lambda seed: int(seed or 0)),
 }
 
 

@@ -46,6 +46,11 @@ def speak_tab(room: Room, visits: Visits) -> None:
                 au = upload(
                     gr.File(label="Action units (CSV, JSON) instead of the voice's", type="filepath", height=110)
                 )
+                clip = upload(
+                    gr.Video(
+                        label="A clip of a face to follow, with its sound", sources=["upload"], elem_id="speak-clip"
+                    )
+                )
         with gr.Column(scale=3, elem_classes="stage", elem_id="speak-stage"):
             outline = gr.HTML(outlined(None), elem_id="speak-outline", elem_classes="outline")
             video = gr.Video(
@@ -72,9 +77,12 @@ def speak_tab(room: Room, visits: Visits) -> None:
         return [str(path), voice or str(room.sample(VOICE)), 0, outline, *others]
 
     def speak(progress=gr.Progress(), request: gr.Request = None, *given):
-        portrait, voice, au, sign, *values = given
+        portrait, voice, au, clip, sign, *values = given
         with plainly(room), visits.job(request, progress) as tell:
-            made = room.speak(portrait, voice, au, controls.read(values), sign=sign, tell=tell)
+            if clip:
+                made = room.drive(portrait, clip, controls.read(values), sign=sign, tell=tell)
+            else:
+                made = room.speak(portrait, voice, au, controls.read(values), sign=sign, tell=tell)
         units = read_csv(made.units)
         return [
             gr.update(visible=False),
@@ -84,7 +92,7 @@ def speak_tab(room: Room, visits: Visits) -> None:
         ]
 
     stage, face = [outline, video, plot, table], controls.of("face")
-    inputs = [portrait, voice, au, sign, *controls.components]
+    inputs = [portrait, voice, au, clip, sign, *controls.components]
     made = {"fn": speak, "inputs": inputs, "outputs": stage, "show_progress_on": outline, **heavy()}
     gr.on(
         [portrait.upload, portrait.input, portrait.clear, face.input], look,
