@@ -119,9 +119,19 @@ class Sampler:
     `count`-th face of it: together they see what one process alone would with a batch as large.
     """
 
-    def __init__(self, pack: Pack, names: tuple[str, ...], seed: int, back_share: float, rank: int = 0, count: int = 1):
-        """`back_share`: share of a batch that is back-translated photographs; the rest are pairs from clips."""
-        self.pack, self.back_share = pack, back_share
+    def __init__(
+        self,
+        pack: Pack,
+        names: tuple[str, ...],
+        seed: int,
+        back_share: float,
+        rank: int = 0,
+        count: int = 1,
+        alone: float = ALONE_SHARE,
+    ):
+        """`back_share`: share of a batch that is back-translated photographs; the rest are pairs from clips. `alone`:
+        share of the wishes that change a few units only."""
+        self.pack, self.back_share, self.alone = pack, back_share, alone
         self.rank, self.count = rank, count
         self.rng = np.random.default_rng(seed)
         self.points_mirror = mirror_points(pack.landmarks[np.abs(pack.pose[:, 0]) < FRONTAL])
@@ -155,7 +165,7 @@ class Sampler:
         """Units nobody photographed: other people's expressions, or a few units alone on top of the portrait's own."""
         out = self.pack.units[self.rng.choice(self.wish_frames, len(own), p=self.wish_p)].copy()
         out[self.rng.random(len(own)) < NEUTRAL_SHARE] = 0
-        for i in np.flatnonzero(self.rng.random(len(own)) < ALONE_SHARE):
+        for i in np.flatnonzero(self.rng.random(len(own)) < self.alone):
             out[i] = own[i] if self.rng.random() < 0.6 else 0.0
             for k in self.rng.choice(own.shape[1], self.rng.integers(1, 4), replace=False):
                 out[i, k] = self.rng.random()

@@ -16,6 +16,10 @@ SPLAT_SIGMAS = (0.012, 0.035, 0.1)
 SPLAT_WEIGHTS = (1.0, 0.02, 0.0004)
 
 
+ASKED = 8.0  # weight of units that a wish changes, against 1 of those that it leaves alone
+CHANGED = 0.02  # from this difference on a unit counts as changed
+FEW = 8  # units: a wish that changes more is a whole expression, in which all count alike
+
 # MediaPipe mesh points along the outline of the face, and how much wider than it the ring that must not move is.
 FACE_OVAL = (
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
@@ -112,6 +116,20 @@ def warp(picture: torch.Tensor, flow: torch.Tensor) -> torch.Tensor:
         return F.grid_sample(picture.float(), grid.float(), padding_mode="border", align_corners=False)
 
 
+def carry(points: torch.Tensor, flow: torch.Tensor, steps: int = 4) -> torch.Tensor:
+    """Where points of the source lie in the frame: q with q + flow(q) = p, by fixed-point steps.
+
+    `points` [B, P, 2] and `flow` [B, 2, h, w], backward as in `warp`, in fractions of the side; returns [B, P, 2].
+    The last step alone has a gradient: that of the flow where the points arrive.
+    """
+    at = points
+    for step in range(steps):
+        grid = (at.detach() * 2 - 1)[:, None]
+        there = F.grid_sample(flow, grid, padding_mode="border", align_corners=False)[:, :, 0].transpose(1, 2)
+        at = points - there
+    return at
+
+
 class LandmarkEstimator(nn.Module):
     """Units from aligned landmarks: MediaPipe's own scores are a function of its landmarks, and this learns it.
 
@@ -131,6 +149,67 @@ class LandmarkEstimator(nn.Module):
     def forward(self, landmarks: torch.Tensor) -> torch.Tensor:
         """`landmarks` [B, P, 2] in fractions of the aligned face; returns [B, K] units (not clamped)."""
         return self.net((landmarks.flatten(1) - self.mean) / self.std)
+
+
+class WarpReader(nn.Module):
+    """Units that the tracker reads in a photograph whose landmarks a warp has displaced, learned from tracked warps.
+
+    Not what `LandmarkEstimator` says of the displaced landmarks: the tracker looks at a picture, in which stretched
+    texture is still a closed mouth's, and finds only part of what was moved. Judge of units that a warp can show by
+    itself; lids, which have to be painted, are none.
+    """
+
+    def __init__(self, points: int, units: int, displacements: int = 80, looks: int = 40, hidden: int = 256):
+        """`displacements` and `looks` are how many principal components of motion and of faces it sees."""
+        super().__init__()
+        self.register_buffer("motions", torch.zeros(points * 2, displacements))
+        self.register_buffer("looks", torch.zeros(points * 2, looks))
+        self.register_buffer("mean", torch.zeros(points * 2))
+        self.net = nn.Sequential(
+            nn.Linear(displacements + looks + units, hidden), nn.GELU(), nn.Dropout(0.1),
+            nn.Linear(hidden, hidden), nn.GELU(), nn.Dropout(0.1),
+            nn.Linear(hidden, units),
+        )  # fmt: skip
+
+    def coordinates(self, displacement: torch.Tensor) -> torch.Tensor:
+        """Displacements [B, P, 2] in standard deviations of those it learned from, [B, D]."""
+        return displacement.flatten(1) @ self.motions
+
+    def forward(self, points: torch.Tensor, displacement: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
+        """Units [B, K] read (not clamped) of faces with landmarks and displacements [B, P, 2], own units [B, K]."""
+        look = (points.flatten(1) - self.mean) @ self.looks
+        return own + self.net(torch.cat([self.coordinates(displacement), look, own], 1))
+
+    def change(self, points: torch.Tensor, displacement: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
+        """What the displacement changes of the units, [B, K]: its error on the source is not held against a warp."""
+        still = torch.zeros_like(displacement)
+        return self(points, displacement, own) - self(points, still, own)
+
+
+class MotionJudge(nn.Module):
+    """Units that a face shows once its landmarks have moved: lids and eyes by the landmarks, the rest as tracked."""
+
+    def __init__(self, landmarks: LandmarkEstimator, warps: WarpReader, eyes: torch.Tensor):
+        """`eyes` [K] bool: the units that are judged by the landmarks alone."""
+        super().__init__()
+        self.landmarks, self.warps = landmarks, warps
+        self.register_buffer("eyes", eyes)
+
+    def forward(self, points: torch.Tensor, moved: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
+        """Landmarks before and after [B, P, 2], units before [B, K]; returns units after [B, K] (not clamped)."""
+        by_landmarks = self.landmarks(moved) - self.landmarks(points)
+        return own + torch.where(self.eyes, by_landmarks, self.warps.change(points, moved - points, own))
+
+
+def wish_error(shown: torch.Tensor, own: torch.Tensor, wish: torch.Tensor) -> torch.Tensor:
+    """Mean squared error of units `shown` [B, K] where `wish` was asked of faces that had `own`.
+
+    Where a wish changes few units, these count ASKED times as much as the rest: alone, a wrong unit that stays would be
+    forgotten among 45 that do.
+    """
+    changed = ((wish - own).abs() > CHANGED).float()
+    weight = 1 + (ASKED - 1) * changed * (changed.sum(1, keepdim=True) <= FEW)
+    return (weight * (shown - wish).square()).mean()
 
 
 class LandmarkMover(nn.Module):

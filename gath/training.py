@@ -15,7 +15,7 @@ from gath.estimator import Estimator
 from gath.generator import FlowGenerator, Motion, compose
 from gath.losses import Judged, adversarial_loss, au_loss, discriminator_loss, flow_loss, weighted_l1
 from gath.mesh import INNER_LIP, OUTER_LIP
-from gath.motion import LandmarkMover, splat, surroundings
+from gath.motion import LandmarkMover, MotionJudge, carry, splat, surroundings, wish_error
 
 # MediaPipe mesh points on the outlines of the eyelids (right, left).
 LIDS = (
@@ -25,6 +25,7 @@ LIDS = (
 UPPER_LIDS = (246, 161, 160, 159, 158, 157, 173, 466, 388, 387, 386, 385, 384, 398)
 UPPER_LIDS_WEIGHT = 4.0  # where the lids meet, the moving one decides, or the eye would close halfway
 SHAKE = 2  # pixels
+SKIN_WEIGHT = 2.0  # up to here neither lips nor lids
 LIPS_WEIGHT, LIDS_WEIGHT, OUTSIDE_WEIGHT = 5.0, 4.0, 0.1  # against 1 for the rest of the face
 
 
@@ -38,6 +39,8 @@ class Weights:
     matching: float = 0.0
     au: float = 1.0
     units: float = 1.0
+    carried: float = 0.0
+    mask: float = 0.0
 
     @property
     def adversary(self) -> bool:
@@ -77,6 +80,7 @@ def generator_losses(
     weights: Weights,
     autocast: torch.autocast,
     estimator: Estimator | None = None,
+    judge_motion: MotionJudge | None = None,
 ) -> tuple[dict[str, Tensor], list[Shown]]:
     """Weighted loss terms by name, and what was made: frames for the real targets, then frames for the wishes.
 
@@ -98,10 +102,14 @@ def generator_losses(
         "basis_wish": weights.flow * flow_loss(generator.basis_flow(code, batch.wish), teacher_wished, look_wished),
         "flow": weights.flow * flow_loss(F.avg_pool2d(motion.flow, 2), teacher, look),
     }
-    if not weights.adversary and estimator is None:
+    if weights.mask:
+        losses["mask"] = weights.mask * (motion.mask * skin(weight)).mean()
+    if not weights.adversary and estimator is None and not weights.carried:
         return losses, made
     with autocast:
         wish_motion = generator.decode(code, batch.wish)
+    if weights.carried:
+        losses["carried"] = weights.carried * carried_units_loss(judge_motion, batch, wish_motion.flow)
     losses["flow_wish"] = weights.flow * flow_loss(F.avg_pool2d(wish_motion.flow, 2), teacher_wished, look_wished)
     made.append(Shown(compose(batch.source, wish_motion), look_wished))
     if estimator is not None:
@@ -116,6 +124,21 @@ def generator_losses(
     losses["adversarial"] = weights.adversarial * adversarial_loss(judged)
     losses["matching"] = weights.matching * distance
     return losses, made
+
+
+def skin(weight: Tensor) -> Tensor:
+    """One where `teacher_flow`'s weight is neither the lips' nor the lids': there the photograph's own texture is best,
+    and whatever is painted costs sharpness."""
+    return (weight < OUTSIDE_WEIGHT + SKIN_WEIGHT).float()
+
+
+def carried_units_loss(judge_motion: MotionJudge, batch: Batch, wish_flow: Tensor) -> Tensor:
+    """Squared error of the units that the source shows once the flow of a wish has carried its landmarks.
+
+    Real targets are not asked: there the pixels say where everything has to go.
+    """
+    shown = judge_motion(batch.source_points, carry(batch.source_points, wish_flow), batch.source_units)
+    return wish_error(shown, batch.source_units, batch.wish)
 
 
 def moved(source: Tensor, motion: Motion) -> Tensor:

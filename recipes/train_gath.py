@@ -53,6 +53,8 @@ class Run:
             raise SystemExit(f"generator: {config.generator!r} is none of {', '.join(SYSTEMS)}")
         torch.manual_seed(config.seed)
         self.system = s = SYSTEMS[config.generator](config, peers)
+        if config.init:
+            start(s.generator, config)
         s.average.requires_grad_(False).load_state_dict(s.generator.state_dict())
         self.rng = s.pairs.rng  # the data position
         self.step, self.best = 0, math.inf
@@ -147,6 +149,16 @@ class Run:
         if error < self.best:
             self.best = error
             self.export("best.safetensors")
+
+
+def start(generator: nn.Module, config: Config) -> None:
+    """Give a new generator the weights of `init`."""
+    given = gath.load(None if config.init == "shipped" else config.init)
+    try:
+        generator.load_state_dict(given.state_dict())
+    except RuntimeError as error:
+        shape = ", ".join(f"{key}={value}" for key, value in given.metadata().items() if key != "unit_names")
+        raise SystemExit(f"init={config.init}: made with {shape}; give the run the same") from error
 
 
 def settings(config: Config) -> dict[str, object]:

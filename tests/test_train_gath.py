@@ -15,11 +15,13 @@ import pytest
 import torch
 
 import gath
+from gath.data import Pack, Sampler
 from gath.estimator import Estimator, EstimatorConfig
-from gath.motion import LandmarkEstimator, LandmarkMover
+from gath.motion import LandmarkEstimator, LandmarkMover, WarpReader
 from gath.paper import PaperGenerator
-from recipes import train_gath
+from recipes import shift_basis, train_gath
 from recipes.parts.config import parse
+from recipes.parts.gath_systems import EYES, load_motion
 from recipes.parts.runs import move_average
 from talkinghead.units.names import UNIT_NAMES
 
@@ -50,7 +52,9 @@ def data(tmp_path_factory):
     torch.manual_seed(0)
     mover = LandmarkMover(torch.randn(46, 478, 2) * 0.01, torch.randn(4, 478, 2) * 0.01)
     estimator = LandmarkEstimator(478, 46)
-    torch.save({"mover": mover.state_dict(), "estimator": estimator.state_dict()}, folder / "motion.pt")
+    reader = WarpReader(478, 46, 6, 3)
+    models = {"mover": mover, "estimator": estimator, "reader": reader}
+    torch.save({name: model.state_dict() for name, model in models.items()}, folder / "motion.pt")
     return folder
 
 
@@ -110,6 +114,40 @@ def test_killed_run_goes_on_as_if_it_had_not_been(data, tmp_path):
     same(state(killed), state(tmp_path / "whole"), "generator", "average", "discriminator")
     for a, b in zip(rows(killed / "metrics.csv"), rows(tmp_path / "whole" / "metrics.csv"), strict=True):
         assert a | {"faces_per_second": ""} == b | {"faces_per_second": ""}
+
+
+def test_a_new_run_starts_from_given_weights_and_a_resumed_one_from_its_own(data, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    train(data, first, "steps=2", "rate=1e-2", "final_rate=1e-2")
+    train(data, second, f"init={first / 'weights.safetensors'}", "steps=1", "rate=0", "final_rate=0", "ema=0")
+    given, after = gath.load(first / "weights.safetensors").state_dict(), state(second)["generator"]
+    for name, value in given.items():
+        torch.testing.assert_close(after[name], value, msg=name)
+    train(data, second, f"init={first / 'best.safetensors'}", "steps=2", "rate=1e-2", "final_rate=1e-2")
+    assert state(second)["step"] == 2
+    with pytest.raises(SystemExit, match="init=.*width=8"):
+        train(data, tmp_path / "third", f"init={first / 'weights.safetensors'}", "width=16")
+
+
+def test_wishes_judged_by_carried_landmarks_and_a_mask_kept_off_skin(data, tmp_path):
+    train(data, tmp_path, "steps=1", "carried=1", "mask=1", "log_every=1")
+    (row,) = rows(tmp_path / "metrics.csv")
+    assert float(row["carried"]) > 0 and 0 < float(row["mask"]) < 1 and "flow_wish" in row
+
+
+def test_shifted_basis_moves_asked_units_toward_the_mover_and_leaves_eyes(data, tmp_path):
+    train(data, tmp_path, "steps=1")
+    before, out = tmp_path / "weights.safetensors", tmp_path / "out.safetensors"
+    shift_basis.main(data, before, out, 0.0, ["LipsPucker=1"], faces=20)
+    a, b = (gath.load(path) for path in (before, out))
+    moved = (a.mean_basis - b.mean_basis).abs().flatten(1).amax(1) > 0
+    assert moved.nonzero().flatten().tolist() == [UNIT_NAMES.index("LipsPucker")]
+    sampler = Sampler(Pack(data / "train"), UNIT_NAMES, 5, back_share=0.0)
+    mover = load_motion(data / "motion.pt").mover
+    errors = [shift_basis.basis_error(model, mover, sampler, 1000) for model in (a, b)]
+    was, now = (error[UNIT_NAMES.index("LipsPucker")].abs().mean() for error in errors)
+    assert now < 0.5 * was
+    assert not shift_basis.shares(0.5, [])[EYES].any()
 
 
 def test_resume_says_which_setting_wins(data, tmp_path, capsys):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from gath.data import ALONE_SHARE
+
 
 @dataclass(frozen=True)
 class Config:
@@ -12,6 +14,7 @@ class Config:
 
     data: Path  # folder made by recipes.prepare and recipes.fit_motion
     run: Path  # folder of this run
+    init: str = ""  # weights that a new run starts from (an exported file, or shipped); a resumed one has its own
     generator: str = "flow"  # or paper
     max_minutes: float = 60.0  # stop cleanly, with a checkpoint, after this long
     steps: int = 0  # stop after this many steps in all; 0: only the clock counts
@@ -20,6 +23,7 @@ class Config:
     back_share: float = 0.5  # share of back-translated photographs; what is left is unpaired (paper only)
     target_mix: float = 0.027  # paper: share of the source set that is frames of the target set's people
     least_photos: int = 1  # paper: people with fewer photographs are no sources
+    alone: float = ALONE_SHARE  # share of the wishes that change a few units only
     estimator: str = ""  # file of recipes.train_estimator; paper: needed, flow: adds the two terms on units
     rate: float = 3e-4  # Adam's learning rate
     final_rate: float = 3e-4  # reached linearly at `steps` or, without, at the end of `max_minutes`
@@ -36,6 +40,8 @@ class Config:
     classification: float = 0.0  # paper: weight of (7); 0 leaves the classifier out
     au: float = 1.0  # weight of the AU loss, (4)
     units: float = 1.0  # flow: weight of the squared error of the units that the estimator sees
+    carried: float = 0.0  # flow: weight of the units that faces show when a wish's flow has carried their landmarks
+    mask: float = 0.0  # flow: weight of the mean mask over skin, which takes its texture
     reconstruction: float = 1.0  # paper: weight of (5)
     variation: float = 1.0  # paper: weight of total variation, (8)
     ema: float = 0.998  # decay of the generator's moving average; 0: none

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from gath.data import Batch, Pack, Sampler, Unpaired, UnpairedSampler, resize, w
 from gath.discriminator import DiscriminatorClassifier, PatchDiscriminator
 from gath.estimator import Estimator
 from gath.generator import FlowConfig, FlowGenerator
-from gath.motion import LandmarkEstimator, LandmarkMover, splat
+from gath.motion import LandmarkEstimator, LandmarkMover, MotionJudge, WarpReader, splat
 from gath.paper import PaperConfig, PaperGenerator
 from gath.paper_training import PaperWeights, discriminator_losses, generator_losses
 from gath.training import Shown, Weights
@@ -27,21 +27,34 @@ if TYPE_CHECKING:
     from recipes.parts.runs import Peers
 
 
+EYES = torch.tensor([name.startswith("Eye") for name in UNIT_NAMES])
+
+
 def mean_basis(mover: LandmarkMover, size: int) -> Tensor:
     """The average face's backward flow per unit, [K, 2, size, size]: where every portrait's basis starts."""
     points = mover.mean.view(1, -1, 2)
     return torch.cat([splat(points, -step[None], size) for step in mover.unit_map])
 
 
-def load_motion(path: Path) -> tuple[LandmarkMover, LandmarkEstimator]:
+class LearnedMotion(NamedTuple):
     """What recipes.fit_motion left, ready for inference."""
+
+    mover: LandmarkMover
+    estimator: LandmarkEstimator
+    judge: MotionJudge
+
+
+def load_motion(path: Path) -> LearnedMotion:
     state = torch.load(path, map_location="cpu")
     mover = LandmarkMover(state["mover"]["unit_map"], state["mover"]["components"])
     units, points = state["mover"]["unit_map"].shape[:2]
     estimator = LandmarkEstimator(points, units)
-    mover.load_state_dict(state["mover"])
-    estimator.load_state_dict(state["estimator"])
-    return mover.eval().requires_grad_(False), estimator.eval().requires_grad_(False)
+    sizes = (state["reader"][name].shape[1] for name in ("motions", "looks"))
+    reader = WarpReader(points, units, *sizes)
+    for name, model in {"mover": mover, "estimator": estimator, "reader": reader}.items():
+        model.load_state_dict(state[name])
+    judge = MotionJudge(estimator, reader, EYES)
+    return LearnedMotion(*(model.eval().requires_grad_(False) for model in (mover, estimator, judge)))
 
 
 def load_estimator(config: Config) -> Estimator:
@@ -62,12 +75,11 @@ class System:
         self.config = config
         self.autocast = torch.autocast(config.device, torch.bfloat16, enabled=config.bfloat16)
         pack, share = Pack(config.data / "train"), config.clip_share + config.back_share
-        self.pairs = Sampler(
-            pack, UNIT_NAMES, config.seed, config.back_share / share if share else 0.0, peers.rank, peers.count
-        )
-        self.mover = self.landmark_estimator = None
+        back = config.back_share / share if share else 0.0
+        self.pairs = Sampler(pack, UNIT_NAMES, config.seed, back, peers.rank, peers.count, config.alone)
+        self.motion: LearnedMotion | None = None
         if config.generator == "flow" or config.back_share:
-            self.mover, self.landmark_estimator = load_motion(config.data / "motion.pt")
+            self.motion = load_motion(config.data / "motion.pt")
 
     def place(self, *models: nn.Module | None) -> None:
         for model in models:
@@ -78,7 +90,7 @@ class System:
         """Clip pairs and back-translated photographs."""
         batch = self.pairs.draw(size)
         batch = Batch(*(x.to(self.config.device) for x in vars(batch).values()))
-        return back_translate(batch, self.mover, self.landmark_estimator, INDEX) if self.mover else batch
+        return back_translate(batch, self.motion.mover, self.motion.estimator, INDEX) if self.motion else batch
 
 
 class FlowSystem(System):
@@ -89,12 +101,13 @@ class FlowSystem(System):
             raise SystemExit("generator=flow learns from pairs alone: clip_share and back_share must add up to 1")
         super().__init__(config, peers)
         shape = FlowConfig(UNIT_NAMES, config.size, config.width, config.blocks, painter=config.painter)
-        self.generator = FlowGenerator(shape, mean_basis(self.mover, shape.size // 2))
+        self.generator = FlowGenerator(shape, mean_basis(self.motion.mover, shape.size // 2))
         self.average = FlowGenerator(shape)
         self.discriminator = PatchDiscriminator(config.width)
         self.estimator = load_estimator(config) if config.estimator else None
-        self.weights = Weights(1.0, config.flow, config.adversarial, config.matching, config.au, config.units)
-        self.place(self.mover, self.landmark_estimator, self.generator, self.average, self.discriminator)
+        names = "flow", "adversarial", "matching", "au", "units", "carried", "mask"
+        self.weights = Weights(**{name: getattr(config, name) for name in names})
+        self.place(*(self.motion or ()), self.generator, self.average, self.discriminator)
         if config.compile:
             self.generator.encoder.compile()
             self.generator.painter.compile()
@@ -104,7 +117,14 @@ class FlowSystem(System):
 
     def generator_losses(self, batch: Batch) -> tuple[dict[str, Tensor], list[Shown]]:
         return flow_generator_losses(
-            self.generator, self.mover, self.discriminator, batch, self.weights, self.autocast, self.estimator
+            self.generator,
+            self.motion.mover,
+            self.discriminator,
+            batch,
+            self.weights,
+            self.autocast,
+            self.estimator,
+            self.motion.judge,
         )
 
     def discriminator_losses(self, batch: Batch, made: list[Shown]) -> dict[str, Tensor]:
@@ -134,7 +154,7 @@ class PaperSystem(System):
         self.discriminator = (
             DiscriminatorClassifier(config.width, identities, config.size) if self.weights.players else None
         )
-        self.place(self.mover, self.landmark_estimator, self.generator, self.average, self.discriminator)
+        self.place(*(self.motion or ()), self.generator, self.average, self.discriminator)
         if config.compile:
             for model in self.generator.encoder, self.generator.decoder, self.estimator, self.discriminator:
                 if model is not None:
