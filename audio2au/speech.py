@@ -18,12 +18,18 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from audio2au.features import LOOK_AHEAD, FeatureConfig, FeatureStream, frame_count
 
+if TYPE_CHECKING:
+    from audio2au.blocks import BlockStream
+
 WEIGHTS = Path(__file__).parent / "weights" / "audio2au.safetensors"
+FILE_WEIGHTS = WEIGHTS.with_name("audio2au_files.safetensors")  # of the network that reads a sound both ways
+BLOCK, CONTEXT = 50, 25  # frames that one gives at once, and hears beyond them
 BASELINE = "rest"  # what zero means, written into the weights
 
 
@@ -41,6 +47,12 @@ class ModelConfig:
     """Between the layers and before the output, in training only."""
     delay: int = 2
     """Frames the LSTM hears beyond the one it describes; the features hear one more."""
+    both_ways: bool = False
+    """Whether a second LSTM reads the sound backwards: for files, where all of it is there. Needs no `delay`."""
+
+    def __post_init__(self) -> None:
+        if self.both_ways and self.delay:
+            raise ValueError(f"delay = {self.delay}: must be 0 where the sound is read both ways")
 
     @classmethod
     def from_json(cls, text: str) -> ModelConfig:
@@ -64,9 +76,9 @@ class Streaming:
     @property
     def look_ahead(self) -> int:
         """Frames of sound after a frame that must have been heard before it is given."""
-        return self.config.delay + LOOK_AHEAD
+        return (BLOCK + CONTEXT if self.config.both_ways else self.config.delay) + LOOK_AHEAD
 
-    def stream(self) -> UnitStream:
+    def stream(self) -> UnitStream | BlockStream:
         """A new stream; any number can run at once."""
         raise NotImplementedError
 
@@ -84,8 +96,15 @@ class Speech(Streaming):
         """`state` are the parameters of `audio2au.model.AudioToUnits` by torch's names, float32."""
         self.config, self.unit_names, self.state = config, tuple(unit_names), state
 
-    def stream(self) -> UnitStream:
-        return UnitStream(self.config, self.state)
+    def stream(self) -> UnitStream | BlockStream:
+        return stream_of(self.config, self.state)
+
+
+def stream_of(config: ModelConfig, state: dict[str, np.ndarray]) -> UnitStream | BlockStream:
+    """A stream of the kind that the network needs."""
+    from audio2au.blocks import BlockStream
+
+    return BlockStream(config, state) if config.both_ways else UnitStream(config, state)
 
 
 class UnitStream:
@@ -143,18 +162,19 @@ class UnitStream:
         for layer, (weight, bias) in enumerate(self._layers):
             gates = np.vecdot(weight, np.concatenate([x, self._hidden[layer]])) + bias
             let_in, keep, candidate, let_out = gates.reshape(4, -1)
-            self._cells[layer] = _sigmoid(keep) * self._cells[layer] + _sigmoid(let_in) * np.tanh(candidate)
-            x = self._hidden[layer] = _sigmoid(let_out) * np.tanh(self._cells[layer])
+            self._cells[layer] = sigmoid(keep) * self._cells[layer] + sigmoid(let_in) * np.tanh(candidate)
+            x = self._hidden[layer] = sigmoid(let_out) * np.tanh(self._cells[layer])
         weight, bias = self._output
-        return _sigmoid(np.vecdot(weight, x) + bias)
+        return sigmoid(np.vecdot(weight, x) + bias)
 
 
-def _sigmoid(x: np.ndarray) -> np.ndarray:
+def sigmoid(x: np.ndarray) -> np.ndarray:
     return 0.5 + 0.5 * np.tanh(0.5 * x)
 
 
 def read(path: str | Path | None = None) -> Speech:
-    """The trained network in a file, ready to use (default: the one that ships).
+    """The trained network in a file, ready to use. Default: the causal one that ships, which live sound needs;
+    FILE_WEIGHTS is the better one for a sound that is there as a whole.
 
     Raises FileNotFoundError if there is none, ValueError if the file holds something else.
     """
