@@ -66,6 +66,27 @@ def from_ipa(symbol: str, start: float, end: float) -> list[Phone]:
     return [Phone(name, float(a), float(b)) for name, a, b in zip(names, edges, edges[1:])]
 
 
+# What flite and festival call otherwise than the CMU dictionary.
+_OTHER_NAMES = {"PAU": "SIL", "H#": "SIL", "BRTH": "SIL", "AX": "AH", "AXR": "ER", "IX": "IH", "HV": "HH", "EL": "L"}
+_OTHER_NAMES |= {"EN": "N", "EM": "M", "DX": "D", "NX": "N"}
+
+
+def from_symbols(symbols: list[tuple[str, float, float]], alphabet: str) -> list[Phone]:
+    """Phones from (symbol, start, end) in IPA (`ipa`) or in names like the CMU dictionary's (`cmu`), stress or none.
+
+    Raises ValueError for a name that is unknown.
+    """
+    if alphabet == "ipa":
+        return [phone for symbol in symbols for phone in from_ipa(*symbol)]
+    named = [
+        (_OTHER_NAMES.get(n, n), start, end)
+        for n, start, end in ((s.upper().rstrip("012"), a, b) for s, a, b in symbols)
+    ]
+    if unknown := {name for name, _, _ in named} - set(PHONES):
+        raise ValueError(f"phones without a name: {', '.join(sorted(unknown))}")
+    return [Phone(*row) for row in named]
+
+
 def at_frames(phones: list[Phone], frames: int, fps: float) -> np.ndarray:
     """The index in `PHONES` of what is said in the middle of each frame, [frames]."""
     out = np.zeros(frames, np.int64)

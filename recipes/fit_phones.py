@@ -22,7 +22,7 @@ from audio2au.data import Recording, shut_in_pauses
 from audio2au.features import FeatureConfig
 from audio2au.metrics import correlation
 from audio2au.phones import BILABIAL, CORE, PHONES, TABLE, VOWELS, Articulation, Phone, loudness, with_pauses
-from recipes.parts.spoken import PURSED, read_grid
+from recipes.parts.spoken import read_grid
 from talkinghead.units.names import INDEX, UNIT_NAMES
 
 GROUPS = {
@@ -35,24 +35,24 @@ FITTED = ("JawOpen", "LipsLowerOpen", "LipsUpperOpen", "LipsPucker", "LipsUpperC
 # Jaw, lower lip, upper lip, pucker, funnel, stretch; then the strengths of opening, shape and closure.
 PRIOR = {
     "SIL": (0.00, 0.00, 0.00, 0.00, 0.00, 0.00, 0.5, 0.0, 0.0),
-    "AA": (0.36, 0.34, 0.36, 0.00, 0.04, 0.00, 1.0, 0.0, 0.0),
-    "AE": (0.33, 0.33, 0.36, 0.00, 0.00, 0.05, 1.0, 0.6, 0.0),
-    "AH": (0.26, 0.26, 0.28, 0.00, 0.00, 0.00, 0.7, -0.5, 0.0),
+    "AA": (0.38, 0.34, 0.36, 0.00, 0.04, 0.00, 1.0, 0.0, 0.0),
+    "AE": (0.34, 0.33, 0.36, 0.00, 0.00, 0.05, 1.0, 0.6, 0.0),
+    "AH": (0.28, 0.26, 0.28, 0.00, 0.00, 0.00, 0.7, -0.5, 0.0),
     "AO": (0.31, 0.26, 0.26, 0.24, 0.14, 0.00, 1.0, 1.0, 0.0),
     "AW": (0.34, 0.30, 0.31, 0.14, 0.08, 0.00, 1.0, 0.7, 0.0),
     "AY": (0.33, 0.31, 0.34, 0.00, 0.00, 0.02, 1.0, 0.3, 0.0),
-    "EH": (0.26, 0.28, 0.32, 0.00, 0.00, 0.04, 1.0, 0.6, 0.0),
-    "ER": (0.21, 0.20, 0.22, 0.12, 0.08, 0.00, 0.8, 0.5, 0.0),
-    "EY": (0.22, 0.25, 0.30, 0.00, 0.00, 0.06, 1.0, 0.8, 0.0),
-    "IH": (0.14, 0.19, 0.24, 0.00, 0.00, 0.03, 0.8, 0.6, 0.0),
-    "IY": (0.10, 0.17, 0.22, 0.00, 0.00, 0.08, 1.0, 0.9, 0.0),
-    "OW": (0.18, 0.17, 0.16, 0.40, 0.16, 0.00, 1.0, 1.4, 0.0),
-    "OY": (0.27, 0.23, 0.22, 0.30, 0.14, 0.00, 1.0, 1.2, 0.0),
-    "UH": (0.13, 0.14, 0.15, 0.32, 0.10, 0.00, 0.8, 1.0, 0.0),
-    "UW": (0.09, 0.09, 0.09, 0.52, 0.14, 0.00, 1.0, 1.6, 0.0),
-    "UE": (0.08, 0.10, 0.10, 0.52, 0.14, 0.00, 1.0, 1.6, 0.0),
+    "EH": (0.29, 0.28, 0.32, 0.00, 0.00, 0.04, 1.0, 0.6, 0.0),
+    "ER": (0.24, 0.21, 0.22, 0.12, 0.08, 0.00, 0.8, 0.5, 0.0),
+    "EY": (0.26, 0.26, 0.30, 0.00, 0.00, 0.06, 1.0, 0.8, 0.0),
+    "IH": (0.12, 0.18, 0.23, 0.00, 0.00, 0.03, 0.8, 0.6, 0.0),
+    "IY": (0.07, 0.16, 0.22, 0.00, 0.00, 0.08, 1.0, 0.9, 0.0),
+    "OW": (0.14, 0.16, 0.16, 0.40, 0.16, 0.00, 1.0, 1.4, 0.0),
+    "OY": (0.28, 0.23, 0.22, 0.30, 0.14, 0.00, 1.0, 1.2, 0.0),
+    "UH": (0.10, 0.13, 0.15, 0.32, 0.10, 0.00, 0.8, 1.0, 0.0),
+    "UW": (0.06, 0.08, 0.09, 0.52, 0.14, 0.00, 1.0, 1.6, 0.0),
+    "UE": (0.06, 0.09, 0.10, 0.52, 0.14, 0.00, 1.0, 1.6, 0.0),
     "OE": (0.17, 0.17, 0.17, 0.40, 0.16, 0.00, 1.0, 1.4, 0.0),
-    "UX": (0.10, 0.12, 0.13, 0.12, 0.02, 0.00, 0.8, 0.4, 0.0),
+    "UX": (0.08, 0.12, 0.13, 0.12, 0.02, 0.00, 0.8, 0.4, 0.0),
     "B": (0.00, 0.00, 0.00, 0.00, 0.00, 0.00, 2.6, -1.0, 2.4),
     "P": (0.00, 0.00, 0.00, 0.00, 0.00, 0.00, 2.6, -1.0, 2.4),
     "M": (0.00, 0.00, 0.00, 0.00, 0.00, 0.00, 2.6, -1.0, 2.4),
@@ -81,6 +81,7 @@ PRIOR = {
 CLOSED = {"LipsUpperClose": 0.16, "LipsLowerClose": 0.16, "JawChew": 0.06}  # of p, b, m
 TUCKED = {"LipsLowerClose": 0.22, "LipsUpperUp": 0.03}  # of f, v
 REACH = ((0.06, 0.06), (0.11, 0.08), (0.03, 0.03))  # lips purse early
+BY_HEIGHT = 0.75  # the prior's share in how far vowels open
 HOLD = 3e-4  # weight of the squared distance from the prior, in units of targets...
 HOLD_STRENGTH = 2e-5  # ...and of log strengths
 
@@ -155,12 +156,12 @@ class Fit(torch.nn.Module):
 
     def table(self) -> Articulation:
         """The fit, with p, b, m and f, v no further open and no less tucked than the prior has them, and vowels open
-        half as the prior has them by their height: s1 says his i in the names of letters alone, wide and slowly."""
+        for the most part as the prior has them by their height: s1 says his i in the names of letters alone, wide and slowly."""
         targets = self.start.targets.copy()
         targets[:, [INDEX[name] for name in FITTED]] = self.targets.detach().clamp(0, 1).numpy()
         strengths = self.strengths.detach().numpy().copy()
         opening = np.ix_([PHONES.index(vowel) for vowel in VOWELS], [INDEX[name] for name in GROUPS["opening"]])
-        targets[opening] = (targets[opening] + self.start.targets[opening]) / 2
+        targets[opening] += BY_HEIGHT * (self.start.targets[opening] - targets[opening])
         for phone in (*BILABIAL, "F", "V"):
             i, first = PHONES.index(phone), self.start.targets[PHONES.index(phone)]
             for name in (*GROUPS["opening"], *GROUPS["closure"]):

@@ -114,7 +114,7 @@ def main(
     out: Path,
     english: Annotated[int, typer.Option(help="Sentences of each English voice.")] = 14,
     foreign: Annotated[int, typer.Option(help="Sentences of each voice in another language.")] = 6,
-    piper: Annotated[list[str], typer.Option(help="Piper voices, .onnx files with their .json.")] = [],  # noqa: B006
+    piper: Annotated[list[str], typer.Option(help="Piper voices, .onnx files with their .json.")] = [],
     workers: int = 1,
     test: Annotated[bool, typer.Option("--test", help="The held-out voices and sentences instead.")] = False,
 ) -> None:

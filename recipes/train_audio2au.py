@@ -30,8 +30,9 @@ from torch.nn.functional import cross_entropy
 
 from audio2au.data import CLOSED, REST, Mixture, Recording, shut_in_pauses
 from audio2au.features import FeatureConfig, features
-from audio2au.model import AudioToUnits, ModelConfig
+from audio2au.model import AudioToUnits, load
 from audio2au.phones import PHONES
+from audio2au.speech import ModelConfig
 from recipes.parts import runs
 from recipes.parts.config import parse, save
 from recipes.parts.speech_data import read_clips, read_facegood
@@ -116,6 +117,8 @@ class Config:
     """Share of examples from `voices`."""
     facegood: float = 0.15
     """Share of examples from the FACEGOOD rig weights."""
+    start: str = ""
+    """Weights of the same shape to begin from, instead of chance."""
     examples: int = 0
     """Different examples, drawn again and again and kept on disk in `kept`; 0: never the same one twice."""
     kept: str = ""
@@ -262,6 +265,8 @@ class Run:
         self.step, self.best, self.best_state, self.rows, self.recent = 0, math.inf, None, [], []
         if (self.out / "latest.pt").exists():
             self.resume()
+        elif config.start:
+            self.model.load_state_dict(load(config.start).state_dict())
         else:
             self.normalise()
 

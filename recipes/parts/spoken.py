@@ -68,7 +68,9 @@ def read_voices(folder: Path, config: FeatureConfig, table: Articulation | None 
         samples = read_wav(sound, config.sample_rate)
         samples = samples / max(1e-3, float(np.abs(samples).max()))
         frames = len(samples) * config.fps // config.sample_rate
-        phones = with_pauses([Phone(*p) for p in json.loads(sound.with_suffix(".json").read_text())], frames / config.fps)
+        phones = with_pauses(
+            [Phone(*p) for p in json.loads(sound.with_suffix(".json").read_text())], frames / config.fps
+        )
         units = table(phones, frames, config.fps, loudness(phones, samples, config.sample_rate))
         said, closed = at_frames(phones, frames, config.fps), closures(phones, frames, config.fps)
         known = np.ones(len(UNIT_NAMES), bool)

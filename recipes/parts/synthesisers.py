@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-import wave
 from functools import cache
 from pathlib import Path
 
@@ -15,18 +14,9 @@ import numpy as np
 from scipy.io import wavfile
 from scipy.signal import resample_poly
 
-from audio2au.phones import PHONES, Phone, from_ipa
+from audio2au.phones import Phone, from_symbols
 from recipes.parts.aligning import RATE, align
-from talkinghead.media.espeak import Espeak
-
-# What flite and festival call otherwise than the CMU dictionary.
-_OTHER_NAMES = {"PAU": "SIL", "H#": "SIL", "BRTH": "SIL", "AX": "AH", "AXR": "ER", "IX": "IH", "HV": "HH", "EL": "L"}
-_OTHER_NAMES |= {"EN": "N", "EM": "M", "DX": "D", "NX": "N", "UX": "UW"}
-
-
-@cache
-def _espeak() -> Espeak:
-    return Espeak()
+from talkinghead.media.synthesis import espeak, flite, write_wav
 
 
 def espeak_variants() -> list[str]:
@@ -36,32 +26,16 @@ def espeak_variants() -> list[str]:
     return sorted({name.strip() for name in files if " " not in name.strip()})
 
 
-def _write(target: Path, samples: np.ndarray, rate: int) -> None:
-    with wave.open(str(target), "wb") as file:
-        file.setparams((1, 2, rate, 0, "NONE", ""))
-        file.writeframes(np.asarray(samples, "<i2").tobytes())
-
-
 def speak_espeak(text: str, voice: str, rate: float, pitch: float, target: Path) -> list[Phone]:
-    samples, spoken = _espeak().say(text, voice, round(175 * rate), round(50 * pitch))
-    _write(target, samples, _espeak().sample_rate)
-    return [phone for symbol, start, end in spoken for phone in from_ipa(symbol, start, end)]
-
-
-def _named(ends: list[tuple[str, float]]) -> list[Phone]:
-    starts = [0.0, *(end for _, end in ends)]
-    names = [_OTHER_NAMES.get(name.upper(), name.upper()) for name, _ in ends]
-    if unknown := set(names) - set(PHONES):
-        raise ValueError(f"phones without a name: {', '.join(sorted(unknown))}")
-    return [Phone(name, start, end) for name, start, (_, end) in zip(names, starts, ends)]
+    said = espeak(text, target, voice, round(175 * rate), round(50 * pitch))
+    return from_symbols(*said)
 
 
 def speak_flite(text: str, voice: str, rate: float, pitch: float, target: Path) -> list[Phone]:
-    command = ["flite", "-voice", voice, "-psdur", "--setf", f"duration_stretch={1 / rate:.3f}"]
+    settings = [f"duration_stretch={1 / rate:.3f}"]
     if pitch != 1:
-        command += ["--setf", f"int_f0_target_mean={(170 if voice == 'slt' else 105) * pitch:.0f}"]
-    said = subprocess.run([*command, text, str(target)], capture_output=True, text=True, check=True, timeout=120).stdout
-    return _named([(name, float(end)) for name, end in (pair.split(":") for pair in said.split())])
+        settings.append(f"int_f0_target_mean={(170 if voice == 'slt' else 105) * pitch:.0f}")
+    return from_symbols(*flite(text, target, voice, *settings))
 
 
 def speak_festival(text: str, voice: str, rate: float, pitch: float, target: Path) -> list[Phone]:
@@ -73,7 +47,9 @@ def speak_festival(text: str, voice: str, rate: float, pitch: float, target: Pat
         file.write(scheme)
         file.flush()
         said = subprocess.run(["festival", "-b", file.name], capture_output=True, text=True, check=True).stdout
-    return _named([(name, float(end)) for name, end in (line.split() for line in said.splitlines())])
+    ends = [(name, float(end)) for name, end in (line.split() for line in said.splitlines())]
+    starts = [0.0, *(end for _, end in ends)]
+    return from_symbols([(name, start, end) for (name, end), start in zip(ends, starts)], "cmu")
 
 
 @cache
@@ -90,7 +66,7 @@ def speak_piper(text: str, voice: str, rate: float, pitch: float, target: Path) 
     chunks = list(_piper(voice).synthesize(text, SynthesisConfig(length_scale=1 / rate)))
     own = chunks[0].sample_rate
     samples = np.concatenate([chunk.audio_float_array for chunk in chunks])
-    _write(target, samples.clip(-1, 1) * 32767, own)
+    write_wav(target, samples.clip(-1, 1) * 32767, own)
     return align(read_wav(target, RATE), text)
 
 

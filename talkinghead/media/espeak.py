@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 from ctypes import CFUNCTYPE, POINTER, Structure, Union, c_char, c_char_p, c_int, c_short, c_uint, c_void_p
 from ctypes.util import find_library
+from functools import cache
 
 import numpy as np
 
@@ -38,15 +39,19 @@ class Espeak:
         if name is None:
             raise OSError("libespeak-ng is not installed")
         self._library = ctypes.CDLL(name)
-        self.sample_rate = self._library.espeak_Initialize(
-            _RETRIEVE, 0, None, _PHONEME_EVENTS | _AS_IPA | _DO_NOT_EXIT
-        )
+        self.sample_rate = self._library.espeak_Initialize(_RETRIEVE, 0, None, _PHONEME_EVENTS | _AS_IPA | _DO_NOT_EXIT)
         if self.sample_rate <= 0:
             raise OSError("libespeak-ng finds no voices")
         self._blocks: list[np.ndarray] = []
         self._begun: list[tuple[str, int]] = []
         self._callback = _Callback(self._heard)  # must live as long as the library may call it
         self._library.espeak_SetSynthCallback(self._callback)
+
+    @classmethod
+    @cache
+    def shared(cls) -> Espeak:
+        """The one of this process."""
+        return cls()
 
     def _heard(self, block, count: int, events) -> int:
         if block and count:
