@@ -43,8 +43,8 @@ MOUTH = ["JawOpen", "JawChew", "LipsUpperOpen", "LipsLowerOpen", "LipsUpperUp", 
 MOUTH += ["LipsUpperClose", "LipsLowerClose", "LipsFunnel", "LipsPucker"]
 CLOSING = ["JawOpen", "LipsUpperOpen", "LipsLowerOpen", "LipsUpperClose", "LipsLowerClose"]
 STD_FLOOR = 0.03  # a unit that hardly moves must not outweigh the mouth
-NORMALISING_EXAMPLES = 64
-VALIDATION_EXAMPLES = 48
+NORMALISING_EXAMPLES = 48
+VALIDATION_EXAMPLES = 24
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ from talkinghead.units.names import INDEX, UNIT_NAMES
 from talkinghead.units.pose import NEUTRAL, from_places, place
 from talkinghead.units.speech import SpeechStream
 from talkinghead.units.track import Motion, UnitTrack, check_unit
+from talkinghead.units.width import Width, width_of
 
 if TYPE_CHECKING:
     from talkinghead.face.tracker import Tracker
@@ -146,8 +147,12 @@ class TalkingHead:
         fps, blink, life = options.rate, options.blink is not False, None
         if options.head or not options.still:
             life = Life(speech.sample_rate, fps, options.seed, options.head, options.still, blink)
-        seed = options.seed if blink else None
-        return puppet.stream(speech, fps, options.gains, seed, options.feeling, life)
+        seed, gains, width = options.seed if blink else None, options.gains, None
+        if options.auto and sound:
+            gains = gains * width_of(speech, sound).factors
+        elif options.auto:
+            width = Width()
+        return puppet.stream(speech, fps, gains, seed, options.feeling, life, width)
 
     def animate(
         self,
