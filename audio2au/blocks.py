@@ -1,4 +1,4 @@
-"""A network that reads sound both ways, at work without torch and in constant memory: block by block, see `BlockStream`.
+"""A network that reads sound both ways, at work without torch, block by block in constant memory: `BlockStream`.
 
 Latency-controlled bidirectional LSTM (Zhang et al., "Highway LSTM RNNs for distant speech recognition", 2016): the
 forward half carries its state on, the backward half starts anew a second beyond each block.

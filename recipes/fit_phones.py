@@ -156,7 +156,8 @@ class Fit(torch.nn.Module):
 
     def table(self) -> Articulation:
         """The fit, with p, b, m and f, v no further open and no less tucked than the prior has them, and vowels open
-        for the most part as the prior has them by their height: s1 says his i in the names of letters alone, wide and slowly."""
+        for the most part as the prior has them by their height: s1 says his i in the names of letters alone, wide
+        and slowly."""
         targets = self.start.targets.copy()
         targets[:, [INDEX[name] for name in FITTED]] = self.targets.detach().clamp(0, 1).numpy()
         strengths = self.strengths.detach().numpy().copy()

@@ -30,12 +30,11 @@ from audio2au.data import level_to, music
 from audio2au.metrics import by_lag, follows_energy
 from audio2au.phones import Phone
 from audio2au.speech import FILE_WEIGHTS, WEIGHTS, Speech
-from recipes.judge import choose
-from recipes.make_voices import read_phones
 from recipes.parts.aligning import RATE, align
 from recipes.parts.lip_reading import LipReading
+from recipes.parts.manifest import choose
 from recipes.parts.speech_data import clip_rows, opening, read_clip, read_sound
-from recipes.parts.spoken import HELD_OUT, read_grid
+from recipes.parts.spoken import HELD_OUT, read_grid, read_phones
 from recipes.parts.synthesisers import read_wav
 from talkinghead.units.names import INDEX
 
@@ -184,7 +183,7 @@ def videos(
     puppets = {}
     for name, jobs in sets.items():
         (out / name).mkdir(parents=True, exist_ok=True)
-        rows, reading = [["units", "audio", "text"]], LipReading()
+        rows = [["units", "audio", "text"]]
         for title, sound, text, number in jobs:
             video, track = (out / name / f"{title}{suffix}" for suffix in (".mp4", ".csv"))
             if not track.exists():

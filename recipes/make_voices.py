@@ -7,7 +7,7 @@ beside each file its phones (`.json`, see audio2au.phones). Needs on this machin
 phone's time, in any language), flite and festival (both tell their phones), and for `--piper`, whose phones are found
 by aligning the text with Pocketsphinx, piper-tts. What is missing is left out, with a word.
 
-Voices that are for judging alone (`HELD_OUT`) and the sentences of texts.TEST are made with `--test`, and by nothing
+Voices that are for judging alone (`HELD_OUT`) and the sentences of recipes/sentences/en_test.txt are made with `--test`, and by nothing
 else. The same call gives the same files, whatever the number of workers.
 """
 
@@ -25,7 +25,6 @@ from typing import Annotated
 
 import typer
 
-from audio2au.phones import Phone
 from recipes.parts import synthesisers, texts
 from recipes.parts.aligning import pronunciations
 
@@ -57,7 +56,7 @@ def training_jobs(english: int, foreign: int, piper: list[str]) -> list[Job]:
     variants = [v for v in synthesisers.espeak_variants() if v not in HELD_OUT_VARIANTS]
     others = {"flite": 20 * english, "festival": 10 * english, "piper": 12 * english * len(piper)}
     spoken = texts.english(pronunciations(), english * len(variants) + sum(others.values()), seed=1)
-    spoken_other = {k: iter(texts.foreign(k, foreign * len(variants), seed=2)) for k in texts.FOREIGN}
+    spoken_other = {k: iter(texts.foreign(k, foreign * len(variants), seed=2)) for k in texts.LANGUAGES}
     lines = iter(rng.sample(spoken, len(spoken)))
 
     def add(synthesiser: str, voice: str, language: str, text: str) -> None:
@@ -68,7 +67,7 @@ def training_jobs(english: int, foreign: int, piper: list[str]) -> list[Job]:
         accent = rng.choice(ACCENTS)
         for _ in range(english):
             add("espeak", f"{accent}+{variant}", "en", next(lines))
-        language = list(texts.FOREIGN)[number % len(texts.FOREIGN)]
+        language = texts.LANGUAGES[number % len(texts.LANGUAGES)]
         for _ in range(foreign):
             add("espeak", f"{language}+{variant}", language, next(spoken_other[language]))
     for synthesiser, count in others.items():
@@ -79,14 +78,14 @@ def training_jobs(english: int, foreign: int, piper: list[str]) -> list[Job]:
 
 
 def test_jobs() -> list[Job]:
-    """The 40 sentences of texts.TEST by the eight held-out voices, and six languages by variants held out too."""
+    """The 40 sentences of recipes/sentences/en_test.txt by the eight held-out voices, and six languages by variants held out too."""
     jobs = []
-    for text in texts.sentences(texts.TEST):
+    for text in texts.sentences("en_test"):
         for voice in ("rms", "awb", *TEST_VOICES):
             synthesiser = "espeak" if "+" in voice else "flite"
             jobs.append(Job(f"{voice}_{len(jobs):03d}.wav", synthesiser, voice, "en", text, 1, 1))
-    for language, block in texts.FOREIGN_TEST.items():
-        for i, text in enumerate(texts.sentences(block)):
+    for language in texts.JUDGED_LANGUAGES:
+        for i, text in enumerate(texts.sentences(f"{language}_test")):
             voice = f"{language}+{HELD_OUT_VARIANTS[i % 4]}"
             jobs.append(Job(f"{voice}_{i:03d}.wav", "espeak", voice, language, text, 1, 1))
     return jobs
@@ -103,11 +102,6 @@ def make(job: Job, out: Path) -> str:
         return f"{job.file} {job.synthesiser} {job.voice}: {str(error)[:100]}"
     target.with_suffix(".json").write_text(json.dumps([list(phone) for phone in phones]))
     return ""
-
-
-def read_phones(sound: Path) -> list[Phone]:
-    """What `make` wrote beside a sound."""
-    return [Phone(*row) for row in json.loads(sound.with_suffix(".json").read_text())]
 
 
 def main(

@@ -5,7 +5,8 @@
     python -m recipes.train_audio2au data=DATA sets=ravdess,vidtimit facegood=0 [key=value ...]
 
 The first trains the causal network, for live sound, the second the one for files, which reads it both ways; VOICES is
-what `recipes.make_voices` wrote. `recipes/audio2au_pham2017.json` as FILE.json selects the features of Pham et al. 2017.
+what `recipes.make_voices` wrote. `recipes/audio2au_pham2017.json` as FILE.json selects the
+features of Pham et al. 2017.
 
 DATA has the manifest and the tracks that `recipes.prepare` wrote (a DATA without a manifest was made from CORPUS, whose
 own is read), CORPUS the FACEGOOD coefficients. OUT (key `out`) receives `config.json`,
@@ -18,7 +19,6 @@ from __future__ import annotations
 
 import csv
 import math
-import os
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,8 +35,9 @@ from audio2au.phones import PHONES
 from audio2au.speech import ModelConfig
 from recipes.parts import runs
 from recipes.parts.config import parse, save
-from recipes.parts.speech_data import read_clips, read_facegood
-from recipes.parts.spoken import read_spoken_grid, read_talkers, read_voices
+from recipes.parts.examples import batch_of, kept_example, stacked
+from recipes.parts.speech_data import read_facegood
+from recipes.parts.spoken import read_set, read_talkers, read_voices
 from talkinghead.units.names import INDEX, UNIT_NAMES
 
 MOUTH = ["JawOpen", "JawChew", "LipsUpperOpen", "LipsLowerOpen", "LipsUpperUp", "LipsLowerDown"]
@@ -147,13 +148,6 @@ def unit_std(recordings: list[Recording]) -> np.ndarray:
     return np.maximum(np.nanstd(np.concatenate([r.units for r in recordings]), axis=0), STD_FLOOR)
 
 
-def read_set(corpus: Path, data: Path, split: str, sound: FeatureConfig, source: str) -> list[Recording]:
-    """The clips of one set; GRID's with their phones where the corpus has its words."""
-    if source == "grid" and any((corpus / "clips" / "grid").rglob("*.align")):
-        return read_spoken_grid(corpus, data, split, sound)
-    return read_clips(corpus, data, split, sound, source)
-
-
 class Objective:
     """Squared error in each unit's standard deviations, plus that of frame-to-frame differences."""
 
@@ -173,30 +167,6 @@ class Objective:
         both = torch.minimum(weight[:, 1:], weight[:, :-1])
         loss = (weight * error**2).mean()
         return loss + self._config.difference * (both * error.diff(dim=1) ** 2).mean()
-
-
-def stacked(examples: list[tuple[np.ndarray, ...]]) -> tuple[torch.Tensor, ...]:
-    return tuple(torch.from_numpy(np.stack(part)) for part in zip(*examples))
-
-
-def batch_of(mixture: Mixture, seeds: list[list[int]]) -> tuple[torch.Tensor, ...]:
-    return stacked([mixture.example(np.random.default_rng(seed)) for seed in seeds])
-
-
-def kept_example(mixture: Mixture, seed: list[int], folder: Path) -> tuple[np.ndarray, ...]:
-    """The example of a seed, made once and kept in half precision."""
-    path = folder / ("_".join(map(str, seed)) + ".npz")
-    if not path.exists():
-        vectors, units, weight, phones = mixture.example(np.random.default_rng(seed))
-        small = {"vectors": vectors.astype(np.float16), "units": units.astype(np.float16)}
-        small |= {"weight": weight.astype(np.int8), "phones": phones.astype(np.int8)}
-        partial = path.with_name(f"{path.stem}.{os.getpid()}.part")
-        with open(partial, "wb") as file:
-            np.savez(file, **small)
-        partial.replace(path)
-    with np.load(path) as file:
-        first = tuple(file[key].astype(np.float32) for key in ("vectors", "units", "weight"))
-        return *first, file["phones"].astype(np.int64)
 
 
 def shifted(model: AudioToUnits, vectors: torch.Tensor, *others: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -291,8 +261,9 @@ class Run:
     def save(self) -> None:
         """Everything that the next step depends on; batches are a function of the seed and the step alone."""
         kept = {
-            "model": self.model.state_dict(), "namer": self.namer.state_dict(), "optimiser": self.optimiser.state_dict(), "rng": torch.get_rng_state(),
-            "step": self.step, "best": self.best, "best_state": self.best_state, "rows": self.rows, "recent": self.recent,
+            "model": self.model.state_dict(), "namer": self.namer.state_dict(),
+            "optimiser": self.optimiser.state_dict(), "rng": torch.get_rng_state(), "step": self.step,
+            "best": self.best, "best_state": self.best_state, "rows": self.rows, "recent": self.recent,
         }  # fmt: skip
         runs.replace(self.out / "latest.pt", lambda path: torch.save(kept, path))
         with open(self.out / "metrics.csv", "w", newline="") as file:

@@ -80,8 +80,8 @@ def test_loudness_is_counted_from_the_median_vowel():
 
 @pytest.mark.parametrize(
     "symbol, names",
-    [("oʊ", "OW"), ("iː", "IY"), ("tʃ", "CH"), ("əl", "AH L"), ("aɪɚ", "AY ER"), ("ts", "T S"), ("ɯᵝ", "UX"), ("", "SIL"),
-     ("ʁ", "G"), ("ø", "OE"), ("s.", "S"), ("ɔ̃", "AO")],
+    [("oʊ", "OW"), ("iː", "IY"), ("tʃ", "CH"), ("əl", "AH L"), ("aɪɚ", "AY ER"), ("ts", "T S"), ("ɯᵝ", "UX"),
+     ("", "SIL"), ("ʁ", "G"), ("ø", "OE"), ("s.", "S"), ("ɔ̃", "AO")],
 )  # fmt: skip
 def test_ipa(symbol, names):
     phones = from_ipa(symbol, 1.0, 2.0)

@@ -14,7 +14,7 @@ from audio2au.features import FeatureConfig
 from audio2au.metrics import by_lag
 from audio2au.phones import Articulation, Phone, at_frames, closures, loudness, with_pauses
 from recipes.parts.aligning import RATE, align
-from recipes.parts.speech_data import clip_rows, read_clip, read_sound
+from recipes.parts.speech_data import clip_rows, read_clip, read_clips, read_sound
 from recipes.parts.synthesisers import read_wav
 from talkinghead.units.names import INDEX, UNIT_NAMES
 
@@ -47,6 +47,11 @@ def read_grid(corpus: Path, data: Path, split: str, config: FeatureConfig) -> li
     return out
 
 
+def read_phones(sound: Path) -> list[Phone]:
+    """What `recipes.make_voices` wrote beside a sound."""
+    return [Phone(*row) for row in json.loads(sound.with_suffix(".json").read_text())]
+
+
 def read_spoken_grid(corpus: Path, data: Path, split: str, config: FeatureConfig) -> list[Recording]:
     """GRID's sentences with their tracked lips, phones and closures; the lips shut wholly where p, b, m are."""
     out = []
@@ -56,6 +61,13 @@ def read_spoken_grid(corpus: Path, data: Path, split: str, config: FeatureConfig
         units[np.ix_(closed, OPENINGS)] = np.minimum(units[np.ix_(closed, OPENINGS)], 0.02)
         out.append(replace(recording, units=units, phones=at_frames(phones, frames, config.fps), closed=closed))
     return out
+
+
+def read_set(corpus: Path, data: Path, split: str, config: FeatureConfig, source: str) -> list[Recording]:
+    """The clips of one set; GRID's with their phones where the corpus has its words."""
+    if source == "grid" and any((corpus / "clips" / "grid").rglob("*.align")):
+        return read_spoken_grid(corpus, data, split, config)
+    return read_clips(corpus, data, split, config, source)
 
 
 def read_voices(folder: Path, config: FeatureConfig, table: Articulation | None = None) -> list[Recording]:
@@ -68,9 +80,7 @@ def read_voices(folder: Path, config: FeatureConfig, table: Articulation | None 
         samples = read_wav(sound, config.sample_rate)
         samples = samples / max(1e-3, float(np.abs(samples).max()))
         frames = len(samples) * config.fps // config.sample_rate
-        phones = with_pauses(
-            [Phone(*p) for p in json.loads(sound.with_suffix(".json").read_text())], frames / config.fps
-        )
+        phones = with_pauses(read_phones(sound), frames / config.fps)
         units = table(phones, frames, config.fps, loudness(phones, samples, config.sample_rate))
         said, closed = at_frames(phones, frames, config.fps), closures(phones, frames, config.fps)
         known = np.ones(len(UNIT_NAMES), bool)
