@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from audio2au.features import FeatureStream, frame_count
-from audio2au.speech import BLOCK, CONTEXT, ModelConfig, sigmoid
+from audio2au.speech import BLOCK, CONTEXT, ModelConfig, firm, sigmoid
 
 
 class BlockStream:
@@ -23,7 +23,7 @@ class BlockStream:
         self._features = FeatureStream(config.features)
         self._mean, self._scale = w["mean"], w["scale"]
         self._output = w["output.weight"].T.copy(), w["output.bias"]
-        self._units = len(w["output.bias"])
+        self._units, self._knee = len(w["output.bias"]), w["knee"]
         self._layers = [
             [
                 (
@@ -68,7 +68,7 @@ class BlockStream:
             back, _ = _read(x[::-1], *backward, np.zeros_like(self._states[i]))
             x = np.hstack([ahead, back[::-1]])
         weight, bias = self._output
-        return sigmoid(x @ weight + bias)
+        return firm(sigmoid(x @ weight + bias), self._knee)
 
 
 def _read(

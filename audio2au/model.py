@@ -29,6 +29,7 @@ class AudioToUnits(Streaming, nn.Module):
         dimension = config.features.dimension
         self.register_buffer("mean", torch.zeros(dimension))
         self.register_buffer("scale", torch.ones(dimension))
+        self.register_buffer("knee", torch.zeros(len(unit_names)))  # see speech.firm; training leaves it out
         between = config.dropout if config.layers > 1 else 0.0
         self.lstm = nn.LSTM(
             dimension, config.hidden, config.layers, batch_first=True, dropout=between, bidirectional=config.both_ways
@@ -42,7 +43,8 @@ class AudioToUnits(Streaming, nn.Module):
         Output t is the face of input t - delay; the first `delay` outputs belong to no frame.
         """
         hidden, state = self.hidden(features, state)
-        return torch.sigmoid(self.output(hidden)), state
+        units = torch.sigmoid(self.output(hidden))
+        return torch.where(units < self.knee, units * units / self.knee.clamp_min(1e-6), units), state
 
     def hidden(self, features: torch.Tensor, state: tuple | None = None) -> tuple[torch.Tensor, tuple]:
         """What the output layer sees, [B, T, width], and the LSTM's state; training names phones from it."""

@@ -120,7 +120,7 @@ class UnitStream:
         self._features = FeatureStream(config.features)
         self._mean, self._scale = w["mean"], w["scale"]
         self._output = w["output.weight"], w["output.bias"]
-        self._units = len(w["output.bias"])
+        self._units, self._knee = len(w["output.bias"]), w["knee"]
         self._layers = [
             (
                 np.hstack([w[f"lstm.weight_ih_l{i}"], w[f"lstm.weight_hh_l{i}"]]),
@@ -154,7 +154,7 @@ class UnitStream:
         self._skip -= skipped
         out = out[skipped:]
         self._given += len(out)
-        return np.array(out, np.float32).reshape(-1, self._units)
+        return firm(np.array(out, np.float32).reshape(-1, self._units), self._knee)
 
     def _step(self, vector: np.ndarray) -> np.ndarray:
         """One vector through the LSTM (torch's order of gates: input, forget, candidate, output)."""
@@ -166,6 +166,14 @@ class UnitStream:
             x = self._hidden[layer] = sigmoid(let_out) * np.tanh(self._cells[layer])
         weight, bias = self._output
         return sigmoid(np.vecdot(weight, x) + bias)
+
+
+def firm(units: np.ndarray, knee: np.ndarray) -> np.ndarray:
+    """Units [..., U] with those below their `knee` [U] drawn towards 0, by the square; 0 leaves a unit as it is.
+
+    A network that is not sure whether lips touch answers with the mean of shut and open; eyes want one of the two.
+    """
+    return np.where(units < knee, units * units / np.maximum(knee, 1e-6), units)
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
@@ -189,6 +197,7 @@ def read(path: str | Path | None = None) -> Speech:
             if not {"config", "unit_names"} <= about.keys() or about.get("baseline") != BASELINE:
                 raise ValueError(f"{path}: not weights of audio2au")
             state = {name: file.get_tensor(name).astype(np.float32) for name in file.keys()}
+            state.setdefault("knee", np.zeros_like(state["output.bias"]))  # weights from before there was one
     except SafetensorError as error:
         raise ValueError(f"{path}: cannot be read as safetensors ({error})") from error
     return Speech(ModelConfig.from_json(about["config"]), tuple(json.loads(about["unit_names"])), state)

@@ -15,6 +15,7 @@ JOBS.csv of the independent judge. `sounds`: RAVDESS loud, soft, fast, slow, sun
 from __future__ import annotations
 
 import csv
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -60,15 +61,24 @@ def show(title: str, figures: dict[str, float]) -> None:
     print(f"{title:34s}" + "  ".join(f"{name} {value:5.2f}" for name, value in figures.items()), flush=True)
 
 
-def read_lips(speech: Speech, jobs: Jobs, change=None) -> dict[str, float]:
-    """The figures of the units alone; `change` makes another sound of samples [N] of the model's rate, and how many
-    times faster it is."""
+def aligned(sound: Path, text: str, kept: Path) -> list[Phone]:
+    """The phones of a sound, aligned once; none where the aligner gives up, as it does on some recordings."""
+    file = kept / "aligned" / f"{sound.stem}.json"
+    if not file.exists():
+        file.parent.mkdir(exist_ok=True)
+        try:
+            file.write_text(json.dumps(align(read_sound(sound, RATE), text)))
+        except RuntimeError:
+            file.write_text("[]")
+    return [Phone(*row) for row in json.loads(file.read_text())]
+
+
+def read_lips(speech: Speech, jobs: Jobs, kept: Path, change=None) -> dict[str, float]:
+    """The figures of the units alone; `kept` is where alignments are. `change` makes of samples [N] another sound, and
+    tells how many times faster that is."""
     reading = LipReading()
     for _, sound, text in jobs:
-        try:
-            phones = align(read_sound(sound, RATE), text)
-        except RuntimeError:  # the aligner gives up on some recordings
-            continue
+        phones = aligned(sound, text, kept)
         samples, faster = read_sound(sound, speech.sample_rate), 1.0
         if change:
             samples, faster = change(samples, speech.sample_rate)
@@ -83,10 +93,10 @@ def units(corpus: Path, data: Path, test: Path, weights: Path | None = None) -> 
     for recording, phones in read_grid(corpus, data, "test", config):
         reading.add(speech.predict(recording.samples, len(recording.units)), phones)
     show("s1, 50 test sentences", reading.figures)
-    show("RAVDESS, 24 recordings", read_lips(speech, ravdess(corpus)))
+    show("RAVDESS, 24 recordings", read_lips(speech, ravdess(corpus), test))
     for kind in ("flite", "espeak"):
         jobs = [job for job in synthetic(test) if (kind == "espeak") == ("+" in job[0])]
-        show(f"40 sentences, held-out {kind}", read_lips(speech, jobs))
+        show(f"40 sentences, held-out {kind}", read_lips(speech, jobs, test))
     with open(test / "voices.csv", newline="") as file:
         rows = [r for r in csv.DictReader(file) if r["language"] != "en"]
     for language in dict.fromkeys(r["language"] for r in rows):
@@ -156,7 +166,7 @@ def sounds(corpus: Path, test: Path, weights: Path | None = None) -> None:
             samples, _ = change(read_sound(sound, speech.sample_rate), speech.sample_rate)
             gap = opening(speech.predict(samples))
             ratios.append(follows_energy(gap, samples, speech.sample_rate, speech.fps)["quiet_over_loud"])
-        show(name, {**read_lips(speech, jobs, change), "quiet/loud": float(np.median(ratios))})
+        show(name, {**read_lips(speech, jobs, test, change), "quiet/loud": float(np.median(ratios))})
 
 
 @app.command()

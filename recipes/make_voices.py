@@ -7,8 +7,8 @@ beside each file its phones (`.json`, see audio2au.phones). Needs on this machin
 phone's time, in any language), flite and festival (both tell their phones), and for `--piper`, whose phones are found
 by aligning the text with Pocketsphinx, piper-tts. What is missing is left out, with a word.
 
-Voices that are for judging alone (`HELD_OUT`) and the sentences of recipes/sentences/en_test.txt are made with `--test`, and by nothing
-else. The same call gives the same files, whatever the number of workers.
+Voices that are for judging alone (`HELD_OUT_...`) and the sentences of recipes/sentences/*_test.txt are made with
+`--test`, and by nothing else. The same call gives the same files, whatever the number of workers.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def training_jobs(english: int, foreign: int, piper: list[str]) -> list[Job]:
 
 
 def test_jobs() -> list[Job]:
-    """The 40 sentences of recipes/sentences/en_test.txt by the eight held-out voices, and six languages by variants held out too."""
+    """The 40 English sentences by the eight held-out voices, and six languages by variants held out too."""
     jobs = []
     for text in texts.sentences("en_test"):
         for voice in ("rms", "awb", *TEST_VOICES):

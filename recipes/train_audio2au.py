@@ -108,6 +108,8 @@ class Config:
     """Weight of frames in which nobody speaks."""
     closure: float = 6.0
     """Weight of the lips' opening in frames where p, b, m shut them: the eye sees a lost closure first."""
+    knee: float = 0.15
+    """Lip openings below it are drawn towards 0 in what is exported (audio2au.speech.firm)."""
     naming: float = 0.2
     """Weight of the cross entropy of naming the phone from what the output layer sees."""
     clips: float = 0.45
@@ -323,6 +325,7 @@ class Run:
         """The best weights so far, for `audio2au.load`."""
         best = AudioToUnits(self.model.config, self.model.unit_names)
         best.load_state_dict(self.best_state or self.model.state_dict())
+        best.knee[[INDEX["LipsUpperOpen"], INDEX["LipsLowerOpen"]]] = self.config.knee
         path = self.out / "audio2au.safetensors"
         best.save(path, steps=str(self.step))
         return path

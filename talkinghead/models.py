@@ -14,8 +14,6 @@ from talkinghead.units.names import UNIT_NAMES
 if TYPE_CHECKING:
     import numpy as np
 
-    from talkinghead.media.synthesis import Said
-
 WITHOUT_TORCH = ("auto", "cpu")
 NEEDS_TORCH = "needs torch: pip install 'talkinghead[torch]'"
 
@@ -34,12 +32,13 @@ def load_speech(source: Any, whole: bool = False) -> Any:
     return _load("audio2au", source, lambda audio2au: audio2au.ready(source, whole) if _is_path(source) else source)
 
 
-def recite(said: Said, samples: np.ndarray, sample_rate: int) -> Any:
-    """What moves the lips by the phones that a synthesiser told, instead of by its sound (`samples` float32 [N])."""
+def recite(symbols: list[tuple[str, float, float]], alphabet: str, samples: np.ndarray, sample_rate: int) -> Any:
+    """What moves the lips by phones that a synthesiser told, (symbol, start, end) in seconds, see media.synthesis.Said,
+    instead of by its sound (`samples` float32 [N])."""
     from audio2au.phones import from_symbols
     from audio2au.reciting import Reciter
 
-    return Reciter(from_symbols(said.phones, said.alphabet), samples, sample_rate)
+    return Reciter(from_symbols(symbols, alphabet), samples, sample_rate)
 
 
 def load_lips() -> Any:

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from talkinghead.options import FrameOptions
-from talkinghead.surfaces.cli_options import ForceOption, Models, OutputOption, PortraitArg, Signing
+from talkinghead.options import FrameOptions, Signing
+from talkinghead.surfaces.cli_options import ForceOption, Models, OutputOption, PortraitArg
 from talkinghead.surfaces.running import check_outputs, film
 
 RATE = 16000  # of the copy that vowels are measured in
@@ -55,6 +55,6 @@ def say(
             from talkinghead.media.audio import decode
             from talkinghead.models import recite
 
-            speech = recite(said, np.concatenate(list(decode(sound, RATE))), RATE)
+            speech = recite(*said, np.concatenate(list(decode(sound, RATE))), RATE)
         head = TalkingHead(models.generator, speech, models.device)
         film(head.speak(portrait, sound, options), output, sound, save_au, force, seal)
