@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from audio2au.features import FeatureStream, frame_count
-from audio2au.speech import BLOCK, CONTEXT, ModelConfig, firm, sigmoid
+from audio2au.recurrent import BLOCK, CONTEXT, ModelConfig, firm, sigmoid
 
 
 class BlockStream:

@@ -15,7 +15,8 @@ from safetensors.torch import save
 from torch import nn
 
 from audio2au.blocks import BlockStream
-from audio2au.speech import BASELINE, ModelConfig, Streaming, UnitStream, read, stream_of
+from audio2au.recurrent import ModelConfig
+from audio2au.speech import BASELINE, Streaming, UnitStream, read, stream_of
 
 VERSION = "1"
 

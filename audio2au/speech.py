@@ -16,48 +16,17 @@ are not in the voice; those units are (almost) zero.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audio2au.features import LOOK_AHEAD, FeatureConfig, FeatureStream, frame_count
-
-if TYPE_CHECKING:
-    from audio2au.blocks import BlockStream
+from audio2au.blocks import BlockStream
+from audio2au.features import LOOK_AHEAD, FeatureStream, frame_count
+from audio2au.recurrent import BLOCK, CONTEXT, ModelConfig, firm, sigmoid
 
 WEIGHTS = Path(__file__).parent / "weights" / "audio2au.safetensors"
 FILE_WEIGHTS = WEIGHTS.with_name("audio2au_files.safetensors")  # of the network that reads a sound both ways
-BLOCK, CONTEXT = 50, 25  # frames that one gives at once, and hears beyond them
 BASELINE = "rest"  # what zero means, written into the weights
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """Everything needed to build the network; kept as JSON in the weights."""
-
-    features: FeatureConfig = field(default_factory=FeatureConfig)
-    """The sound features read."""
-    hidden: int = 256
-    """Width of each LSTM layer."""
-    layers: int = 2
-    """LSTM layers."""
-    dropout: float = 0.1
-    """Between the layers and before the output, in training only."""
-    delay: int = 2
-    """Frames the LSTM hears beyond the one it describes; the features hear one more."""
-    both_ways: bool = False
-    """Whether a second LSTM reads the sound backwards: for files, where all of it is there. Needs no `delay`."""
-
-    def __post_init__(self) -> None:
-        if self.both_ways and self.delay:
-            raise ValueError(f"delay = {self.delay}: must be 0 where the sound is read both ways")
-
-    @classmethod
-    def from_json(cls, text: str) -> ModelConfig:
-        values = json.loads(text)
-        return cls(**{**values, "features": FeatureConfig(**values["features"])})
 
 
 class Streaming:
@@ -102,8 +71,6 @@ class Speech(Streaming):
 
 def stream_of(config: ModelConfig, state: dict[str, np.ndarray]) -> UnitStream | BlockStream:
     """A stream of the kind that the network needs."""
-    from audio2au.blocks import BlockStream
-
     return BlockStream(config, state) if config.both_ways else UnitStream(config, state)
 
 
@@ -166,18 +133,6 @@ class UnitStream:
             x = self._hidden[layer] = sigmoid(let_out) * np.tanh(self._cells[layer])
         weight, bias = self._output
         return sigmoid(np.vecdot(weight, x) + bias)
-
-
-def firm(units: np.ndarray, knee: np.ndarray) -> np.ndarray:
-    """Units [..., U] with those below their `knee` [U] drawn towards 0, by the square; 0 leaves a unit as it is.
-
-    A network that is not sure whether lips touch answers with the mean of shut and open; eyes want one of the two.
-    """
-    return np.where(units < knee, units * units / np.maximum(knee, 1e-6), units)
-
-
-def sigmoid(x: np.ndarray) -> np.ndarray:
-    return 0.5 + 0.5 * np.tanh(0.5 * x)
 
 
 def read(path: str | Path | None = None) -> Speech:

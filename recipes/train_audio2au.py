@@ -32,7 +32,7 @@ from audio2au.data import CLOSED, REST, Mixture, Recording, shut_in_pauses
 from audio2au.features import FeatureConfig, features
 from audio2au.model import AudioToUnits, load
 from audio2au.phones import PHONES
-from audio2au.speech import ModelConfig
+from audio2au.recurrent import ModelConfig
 from recipes.parts import runs
 from recipes.parts.config import parse, save
 from recipes.parts.examples import batch_of, kept_example, stacked
@@ -162,8 +162,7 @@ class Objective:
         self._closure[[INDEX[u] for u in CLOSING]] = config.closure
 
     def __call__(self, predicted: torch.Tensor, units: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        """[B, T, U] each; `weight` 0 without label, 1 speech, REST or CLOSED. `predicted` is already shifted by the
-        delay."""
+        """[B, T, U] each; `weight` 0 without label, 1 speech, REST or CLOSED. `predicted` is already shifted."""
         weight = torch.where(weight == REST, self._config.rest, torch.where(weight == CLOSED, self._closure, weight))
         error = (predicted - units) * self._scale
         both = torch.minimum(weight[:, 1:], weight[:, :-1])
@@ -303,7 +302,6 @@ class Run:
         return loss.item()
 
     def batch(self) -> tuple[torch.Tensor, ...]:
-        """A function of the seed and the step alone."""
         config = self.config
         if not config.examples:
             return batch_of(self.mixture, [[config.seed, self.step, i] for i in range(config.batch)])

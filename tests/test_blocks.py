@@ -9,7 +9,7 @@ import torch
 import audio2au
 from audio2au.features import FeatureConfig, features
 from audio2au.model import AudioToUnits
-from audio2au.speech import BLOCK, ModelConfig
+from audio2au.recurrent import BLOCK, ModelConfig
 from talkinghead.units.names import UNIT_NAMES
 
 SOUND = np.random.default_rng(0).standard_normal(16000 * 7).astype(np.float32) * 0.1
