@@ -61,5 +61,5 @@ def width_of(speech: Any, sound: str | Path) -> Width:
     for block in itertools.takewhile(lambda _: heard < HEARD_SECONDS * speech.sample_rate, blocks):
         heard += len(block)
         width.hear(stream.push(block))
-    width.hear(stream.finish())
+    width.hear(stream.finish(int(heard * speech.fps / speech.sample_rate)))
     return width
