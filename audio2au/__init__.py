@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 __all__ = ["load", "ready"]
 
 
-def ready(path=None) -> Speech:
-    """The trained network at work, see `audio2au.speech.read`."""
-    from audio2au.speech import read
+def ready(path=None, whole: bool = False) -> Speech:
+    """The trained network at work, see `audio2au.speech.read`; of those that ship the causal one, or with `whole` the
+    one for sounds that are there as a whole."""
+    from audio2au.speech import FILE_WEIGHTS, read
 
-    return read(path)
+    return read(FILE_WEIGHTS if path is None and whole else path)
 
 
 def load(path=None, device: str = "cpu") -> AudioToUnits:

@@ -8,6 +8,7 @@ condition, and the units follow every change of time:
 * room and microphone: reverberation, a random response over frequency (applied to the mel filters), band limits,
   gain, clipping;
 * noise: coloured, humming, or other voices far away (babble: nobody in the picture speaks, so the units do not move);
+* now and then music behind the voice, or the few bits of a telephone line;
 * silence before, between and after sentences, and examples of nothing but noise, all with a face at rest.
 
 Everything random comes from the generator passed in, so an example is a function of its seed.
@@ -30,6 +31,7 @@ FORMANTS = (0.88, 1.25)
 TEMPO = (0.8, 1.25)
 REST_PERCENTILE = 10  # of the quiet frames' units: what the face is like when it says nothing
 SPEECH_LEVEL = 0.45  # of the way from the 10th to the 95th percentile of the log level: above it someone speaks
+REST, CLOSED = 2, 3  # weights that mean frames of rest, and lips that touch
 FULL_FRAMES, REST_FRAMES = 3, 7  # distance from speech at which a mouth may still be open, and must be at rest
 
 
@@ -45,6 +47,12 @@ class Recording:
     """bool [U]: units that this recording has labels for."""
     source: str
     """Name of the set it comes from, which `Mixture` draws by."""
+    phones: np.ndarray | None = None
+    """int [T], the phone in the middle of each frame as an index in phones.PHONES; None where nobody knows."""
+    closed: np.ndarray | None = None
+    """bool [T], frames in which a p, b or m shuts the lips; None: nobody knows."""
+    many_voiced: bool = False
+    """One of many voices, which needs no change of pitch and tempo."""
 
 
 def above_rest(units: np.ndarray, samples: np.ndarray, sample_rate: int, fps: float) -> np.ndarray:
@@ -129,6 +137,29 @@ def coloured_noise(rng: np.random.Generator, length: int, sample_rate: int) -> n
     return (noise / (noise.std() + 1e-9)).astype(np.float32)
 
 
+def music(rng: np.random.Generator, length: int, sample_rate: int) -> np.ndarray:
+    """Chords that are struck and fade, with a bass and a drum on the beat: [length]."""
+    time, out = np.arange(length) / sample_rate, np.zeros(length, np.float32)
+    beat, root = rng.uniform(0.25, 0.7), 55 * 2 ** (rng.integers(12) / 12)
+    for start in np.arange(0, length / sample_rate, beat):
+        first = int(start * sample_rate)
+        t = time[: length - first]
+        bass = root * 2 ** (rng.choice([0, 5, 7]) / 12)
+        tones = [bass, *(bass * 4 * 2 ** (k / 12) for k in rng.choice([0, 3, 4, 7, 12], 3))]
+        struck = sum(np.sin(2 * np.pi * tone * k * t) / k**1.3 for tone in tones for k in range(1, 5))
+        out[first:] += struck * np.exp(-t / rng.uniform(0.2, 0.8))
+        out[first:] += rng.standard_normal(len(t)) * np.exp(-t / 0.03) * rng.uniform(0, 4)
+    return out
+
+
+def few_bits(samples: np.ndarray, bits: int) -> np.ndarray:
+    """The sound kept with `bits` and a sign per sample on a logarithmic scale (mu-law), as on a telephone line."""
+    peak = np.abs(samples).max() + 1e-9
+    small = np.sign(samples) * np.log1p(255 * np.abs(samples) / peak) / np.log(256)
+    small = np.round(small * 2**bits) / 2**bits
+    return (np.sign(small) * peak * (256 ** np.abs(small) - 1) / 255).astype(np.float32)
+
+
 def reverberate(rng: np.random.Generator, samples: np.ndarray, sample_rate: int) -> np.ndarray:
     """Sound in a random room: direct sound and an exponentially decaying tail of 0.1 to 0.7 s."""
     decay = rng.uniform(0.1, 0.7)
@@ -171,18 +202,23 @@ class Mixture:
         self._sources = list(weights)
         self._share = np.array(list(weights.values())) / sum(weights.values())
 
-    def example(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Features [frames, dimension], units [frames, U] and their weight [frames, U] (0: no label, 2: rest)."""
+    def example(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Features [frames, dimension], units [frames, U], their weight [frames, U] (0 without label, REST, CLOSED)
+        and phones [frames] (-1: not known)."""
         config, rate = self.config, self.config.sample_rate
         group = self._groups[self._sources[rng.choice(len(self._sources), p=self._share)]]
         length = self.frames * rate // config.fps
         pitch, formants = self._voice(rng)
+        if group[0].many_voiced:
+            pitch, formants = 1.0, formants / pitch if rng.random() < 0.5 else 1.0
+            formants = float(np.clip(formants, 0.85, 1.2))
         if rng.random() < 0.08:  # nobody speaks
             count = group[0].units.shape[1]
             speech = np.zeros(length, np.float32)
-            units, weight = np.zeros((self.frames, count), np.float32), np.full((self.frames, count), 2, np.float32)
+            units, weight = np.zeros((self.frames, count), np.float32), np.full((self.frames, count), REST, np.float32)
+            phones = np.zeros(self.frames, np.int64)
         else:
-            speech, units, weight = self._sentences(rng, group, pitch, length)
+            speech, units, weight, phones = self._sentences(rng, group, pitch, length)
         loudness = rng.uniform(-45, -12)
         speech = level_to(speech, loudness) if speech.any() else speech
         if rng.random() < 0.35:
@@ -191,8 +227,10 @@ class Mixture:
         if rng.random() < 0.1:
             peak = np.abs(sound).max() + 1e-6
             sound = sound.clip(-peak * rng.uniform(0.2, 0.9), peak)
+        if rng.random() < 0.1:
+            sound = few_bits(sound, rng.choice([3, 4, 5, 6]))
         vectors = features(sound, config, random_filters(rng, config, pitch / formants))[: self.frames]
-        return vectors, units, weight
+        return vectors, units, weight, phones
 
     def _voice(self, rng: np.random.Generator) -> tuple[float, float]:
         """Pitch and formant factor; a third of the examples keep the speaker's own."""
@@ -200,11 +238,12 @@ class Mixture:
             return 1.0, 1.0
         return float(np.exp(rng.uniform(*np.log(PITCH)))), float(np.exp(rng.uniform(*np.log(FORMANTS))))
 
-    def _sentences(self, rng, group, pitch: float, length: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Sentences and pauses end to end from a random moment on: samples [length], units and weight [frames, U]."""
+    def _sentences(self, rng, group, pitch: float, length: int) -> tuple[np.ndarray, ...]:
+        """Sentences and pauses end to end from a random moment on: samples [length], units and weight [frames, U],
+        phones [frames]."""
         rate, fps = self.config.sample_rate, self.config.fps
         per_frame = rate // fps
-        sound, units, weight, total = [], [], [], 0
+        sound, units, weight, phones, total = [], [], [], [], 0
         tempo = float(np.exp(rng.uniform(*np.log(TEMPO)))) if pitch != 1.0 else 1.0
         while total < self.frames:
             recording = group[rng.integers(len(group))]
@@ -217,16 +256,21 @@ class Mixture:
                 piece = change_voice(piece, pitch, tempo)
             frames = len(piece) // per_frame
             times = (np.arange(len(rows)) + 0.5) / fps * frames / len(rows)
+            source = start + np.arange(frames) * len(rows) // max(frames, 1)
             rows = at_frames(rows, times, frames, fps)
             known = np.where(np.isfinite(rows), recording.known, 0).astype(np.float32)
+            if recording.closed is not None:
+                known[recording.closed[source]] *= CLOSED
+            phones.append(np.full(pause, 0))
+            phones.append(np.full(frames, -1) if recording.phones is None else recording.phones[source])
             sound += [np.zeros(pause * per_frame, np.float32), piece[: frames * per_frame]]
             units += [np.zeros((pause, count), np.float32), np.nan_to_num(rows)]
-            weight += [np.full((pause, count), 2, np.float32), known]
+            weight += [np.full((pause, count), REST, np.float32), known]
             total += pause + frames
         first = int(rng.integers(total - self.frames + 1))
         cut = slice(first, first + self.frames)
         whole = np.concatenate(sound)[first * per_frame :][:length]
-        return whole, np.concatenate(units)[cut], np.concatenate(weight)[cut]
+        return whole, np.concatenate(units)[cut], np.concatenate(weight)[cut], np.concatenate(phones)[cut]
 
     def _background(self, rng, group, length: int, loudness: float) -> np.ndarray:
         """Noise from inaudible to 5 dB below the voice, and now and then other voices far away."""
@@ -234,6 +278,8 @@ class Mixture:
         if rng.random() < 0.2:  # digital silence behind the voice, dithered or not
             return rng.standard_normal(length).astype(np.float32) * np.float32(rng.choice([0, 1e-5]))
         noise = coloured_noise(rng, length, rate) * np.float32(10 ** ((loudness - rng.uniform(8, 45)) / 20))
+        if rng.random() < 0.15:
+            noise = noise + level_to(music(rng, length, rate), loudness - rng.uniform(6, 25))
         if rng.random() < 0.15:
             voices = np.zeros(length, np.float32)
             for _ in range(4):

@@ -14,7 +14,9 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
-from audio2au.speech import BASELINE, ModelConfig, Streaming, UnitStream, read
+from audio2au.blocks import BlockStream
+from audio2au.recurrent import ModelConfig
+from audio2au.speech import BASELINE, Streaming, UnitStream, read, stream_of
 
 VERSION = "1"
 
@@ -28,21 +30,30 @@ class AudioToUnits(Streaming, nn.Module):
         dimension = config.features.dimension
         self.register_buffer("mean", torch.zeros(dimension))
         self.register_buffer("scale", torch.ones(dimension))
+        self.register_buffer("knee", torch.zeros(len(unit_names)))  # see speech.firm; training leaves it out
         between = config.dropout if config.layers > 1 else 0.0
-        self.lstm = nn.LSTM(dimension, config.hidden, config.layers, batch_first=True, dropout=between)
+        self.lstm = nn.LSTM(
+            dimension, config.hidden, config.layers, batch_first=True, dropout=between, bidirectional=config.both_ways
+        )
         self.dropout = nn.Dropout(config.dropout)
-        self.output = nn.Linear(config.hidden, len(unit_names))
+        self.output = nn.Linear(config.hidden * (2 if config.both_ways else 1), len(unit_names))
 
     def forward(self, features: torch.Tensor, state: tuple | None = None) -> tuple[torch.Tensor, tuple]:
         """`features` [B, T, dimension] -> units [B, T, U] in [0, 1] and the LSTM's state.
 
         Output t is the face of input t - delay; the first `delay` outputs belong to no frame.
         """
-        hidden, state = self.lstm((features - self.mean) * self.scale, state)
-        return torch.sigmoid(self.output(self.dropout(hidden))), state
+        hidden, state = self.hidden(features, state)
+        units = torch.sigmoid(self.output(hidden))
+        return torch.where(units < self.knee, units * units / self.knee.clamp_min(1e-6), units), state
 
-    def stream(self) -> UnitStream:
-        return UnitStream(
+    def hidden(self, features: torch.Tensor, state: tuple | None = None) -> tuple[torch.Tensor, tuple]:
+        """What the output layer sees, [B, T, width], and the LSTM's state; training names phones from it."""
+        hidden, state = self.lstm((features - self.mean) * self.scale, state)
+        return self.dropout(hidden), state
+
+    def stream(self) -> UnitStream | BlockStream:
+        return stream_of(
             self.config, {name: value.detach().float().cpu().numpy() for name, value in self.state_dict().items()}
         )
 

@@ -16,36 +16,17 @@ are not in the voice; those units are (almost) zero.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from audio2au.features import LOOK_AHEAD, FeatureConfig, FeatureStream, frame_count
+from audio2au.blocks import BlockStream
+from audio2au.features import LOOK_AHEAD, FeatureStream, frame_count
+from audio2au.recurrent import BLOCK, CONTEXT, ModelConfig, firm, sigmoid
 
 WEIGHTS = Path(__file__).parent / "weights" / "audio2au.safetensors"
+FILE_WEIGHTS = WEIGHTS.with_name("audio2au_files.safetensors")  # of the network that reads a sound both ways
 BASELINE = "rest"  # what zero means, written into the weights
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """Everything needed to build the network; kept as JSON in the weights."""
-
-    features: FeatureConfig = field(default_factory=FeatureConfig)
-    """The sound features read."""
-    hidden: int = 256
-    """Width of each LSTM layer."""
-    layers: int = 2
-    """LSTM layers."""
-    dropout: float = 0.1
-    """Between the layers and before the output, in training only."""
-    delay: int = 2
-    """Frames the LSTM hears beyond the one it describes; the features hear one more."""
-
-    @classmethod
-    def from_json(cls, text: str) -> ModelConfig:
-        values = json.loads(text)
-        return cls(**{**values, "features": FeatureConfig(**values["features"])})
 
 
 class Streaming:
@@ -64,9 +45,9 @@ class Streaming:
     @property
     def look_ahead(self) -> int:
         """Frames of sound after a frame that must have been heard before it is given."""
-        return self.config.delay + LOOK_AHEAD
+        return (BLOCK + CONTEXT if self.config.both_ways else self.config.delay) + LOOK_AHEAD
 
-    def stream(self) -> UnitStream:
+    def stream(self) -> UnitStream | BlockStream:
         """A new stream; any number can run at once."""
         raise NotImplementedError
 
@@ -84,8 +65,13 @@ class Speech(Streaming):
         """`state` are the parameters of `audio2au.model.AudioToUnits` by torch's names, float32."""
         self.config, self.unit_names, self.state = config, tuple(unit_names), state
 
-    def stream(self) -> UnitStream:
-        return UnitStream(self.config, self.state)
+    def stream(self) -> UnitStream | BlockStream:
+        return stream_of(self.config, self.state)
+
+
+def stream_of(config: ModelConfig, state: dict[str, np.ndarray]) -> UnitStream | BlockStream:
+    """A stream of the kind that the network needs."""
+    return BlockStream(config, state) if config.both_ways else UnitStream(config, state)
 
 
 class UnitStream:
@@ -101,7 +87,7 @@ class UnitStream:
         self._features = FeatureStream(config.features)
         self._mean, self._scale = w["mean"], w["scale"]
         self._output = w["output.weight"], w["output.bias"]
-        self._units = len(w["output.bias"])
+        self._units, self._knee = len(w["output.bias"]), w["knee"]
         self._layers = [
             (
                 np.hstack([w[f"lstm.weight_ih_l{i}"], w[f"lstm.weight_hh_l{i}"]]),
@@ -135,7 +121,7 @@ class UnitStream:
         self._skip -= skipped
         out = out[skipped:]
         self._given += len(out)
-        return np.array(out, np.float32).reshape(-1, self._units)
+        return firm(np.array(out, np.float32).reshape(-1, self._units), self._knee)
 
     def _step(self, vector: np.ndarray) -> np.ndarray:
         """One vector through the LSTM (torch's order of gates: input, forget, candidate, output)."""
@@ -143,18 +129,15 @@ class UnitStream:
         for layer, (weight, bias) in enumerate(self._layers):
             gates = np.vecdot(weight, np.concatenate([x, self._hidden[layer]])) + bias
             let_in, keep, candidate, let_out = gates.reshape(4, -1)
-            self._cells[layer] = _sigmoid(keep) * self._cells[layer] + _sigmoid(let_in) * np.tanh(candidate)
-            x = self._hidden[layer] = _sigmoid(let_out) * np.tanh(self._cells[layer])
+            self._cells[layer] = sigmoid(keep) * self._cells[layer] + sigmoid(let_in) * np.tanh(candidate)
+            x = self._hidden[layer] = sigmoid(let_out) * np.tanh(self._cells[layer])
         weight, bias = self._output
-        return _sigmoid(np.vecdot(weight, x) + bias)
-
-
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    return 0.5 + 0.5 * np.tanh(0.5 * x)
+        return sigmoid(np.vecdot(weight, x) + bias)
 
 
 def read(path: str | Path | None = None) -> Speech:
-    """The trained network in a file, ready to use (default: the one that ships).
+    """The trained network in a file, ready to use. Default: the causal one that ships, which live sound needs;
+    FILE_WEIGHTS is the better one for a sound that is there as a whole.
 
     Raises FileNotFoundError if there is none, ValueError if the file holds something else.
     """
@@ -169,6 +152,7 @@ def read(path: str | Path | None = None) -> Speech:
             if not {"config", "unit_names"} <= about.keys() or about.get("baseline") != BASELINE:
                 raise ValueError(f"{path}: not weights of audio2au")
             state = {name: file.get_tensor(name).astype(np.float32) for name in file.keys()}
+            state.setdefault("knee", np.zeros_like(state["output.bias"]))  # weights from before there was one
     except SafetensorError as error:
         raise ValueError(f"{path}: cannot be read as safetensors ({error})") from error
     return Speech(ModelConfig.from_json(about["config"]), tuple(json.loads(about["unit_names"])), state)

@@ -22,7 +22,7 @@ import numpy as np
 import typer
 from tqdm import tqdm
 
-from recipes.parts.manifest import Row, rows_of, spread
+from recipes.parts.manifest import choose
 from talkinghead.media.video import VideoWriter
 from talkinghead.pipeline import TalkingHead
 from talkinghead.units.convert import read_csv
@@ -30,7 +30,6 @@ from talkinghead.units.names import INDEX
 from talkinghead.units.track import UnitTrack
 from talkinghead.units.unit_csv import write_csv
 
-SHARP = ("mebeauty", "webmorph", "us_congress")
 SECONDS = 10.0
 BLINKS = 0.4  # a driver blinks where its EyeBlink_L passes this
 FIGURES = {
@@ -38,16 +37,6 @@ FIGURES = {
     "identity": ("identity", "mean"), "background": ("background",), "sharpness": ("sharpness",),
     "jitter": ("jitter",), "lost": ("face_lost",),
 }  # fmt: skip
-
-
-def choose(corpus: Path, split: str, count: int) -> tuple[list[Row], list[Row]]:
-    """Portraits and driving clips of a split, the same on every run."""
-    photos = rows_of(corpus, split, "portrait")
-    portraits = spread([r for r in photos if r["set"] == "lfw"], count)
-    portraits += spread([r for r in photos if r["set"] in SHARP], count)
-    clips = rows_of(corpus, split, "clip")
-    grid, strong = ([r for r in clips if (r["set"] == "grid") == g] for g in (True, False))
-    return portraits, spread(grid, 2) + strong[-1:]
 
 
 def drive(head: TalkingHead, clip: Path, csv_path: Path) -> UnitTrack:

@@ -1,9 +1,12 @@
 """Train speech to units on clips with sound.
 
-    python -m recipes.train_audio2au data=DATA corpus=CORPUS [FILE.json] [key=value ...] [--max-minutes M]
+    python -m recipes.train_audio2au data=DATA corpus=CORPUS voices=VOICES [FILE.json] [key=value ...] [--max-minutes M]
+    python -m recipes.train_audio2au data=DATA corpus=CORPUS voices=VOICES both_ways=true delay=0 hidden=192
     python -m recipes.train_audio2au data=DATA sets=ravdess,vidtimit facegood=0 [key=value ...]
 
-`recipes/audio2au_pham2017.json` as FILE.json selects the features of Pham et al. 2017.
+The first trains the causal network, for live sound, the second the one for files, which reads it both ways; VOICES is
+what `recipes.make_voices` wrote. `recipes/audio2au_pham2017.json` as FILE.json selects the
+features of Pham et al. 2017.
 
 DATA has the manifest and the tracks that `recipes.prepare` wrote (a DATA without a manifest was made from CORPUS, whose
 own is read), CORPUS the FACEGOOD coefficients. OUT (key `out`) receives `config.json`,
@@ -23,20 +26,26 @@ from pathlib import Path
 import numpy as np
 import torch
 import typer
+from torch.nn.functional import cross_entropy
 
-from audio2au.data import Mixture, Recording, shut_in_pauses
+from audio2au.data import CLOSED, REST, Mixture, Recording, shut_in_pauses
 from audio2au.features import FeatureConfig, features
-from audio2au.model import AudioToUnits, ModelConfig
+from audio2au.model import AudioToUnits, load
+from audio2au.phones import PHONES
+from audio2au.recurrent import ModelConfig
 from recipes.parts import runs
 from recipes.parts.config import parse, save
-from recipes.parts.speech_data import read_clips, read_facegood
+from recipes.parts.examples import batch_of, kept_example, stacked
+from recipes.parts.speech_data import read_facegood
+from recipes.parts.spoken import read_set, read_talkers, read_voices
 from talkinghead.units.names import INDEX, UNIT_NAMES
 
 MOUTH = ["JawOpen", "JawChew", "LipsUpperOpen", "LipsLowerOpen", "LipsUpperUp", "LipsLowerDown"]
 MOUTH += ["LipsUpperClose", "LipsLowerClose", "LipsFunnel", "LipsPucker"]
+CLOSING = ["JawOpen", "LipsUpperOpen", "LipsLowerOpen", "LipsUpperClose", "LipsLowerClose"]
 STD_FLOOR = 0.03  # a unit that hardly moves must not outweigh the mouth
-NORMALISING_EXAMPLES = 64
-VALIDATION_EXAMPLES = 48
+NORMALISING_EXAMPLES = 48
+VALIDATION_EXAMPLES = 24
 
 
 @dataclass(frozen=True)
@@ -73,6 +82,10 @@ class Config:
     """In training, between layers and before the output."""
     delay: int = 2
     """Frames the LSTM hears beyond the one it describes."""
+    both_ways: bool = False
+    """Whether a second LSTM reads the sound backwards (for files)."""
+    voices: str = ""
+    """Folder of recipes.make_voices; needed for `synthetic`."""
     frames: int = 125
     """Frames per example."""
     batch: int = 16
@@ -93,10 +106,26 @@ class Config:
     """Weight of the units that shape the mouth's opening, against 1 of the others."""
     rest: float = 2.0
     """Weight of frames in which nobody speaks."""
-    clips: float = 0.7
+    closure: float = 6.0
+    """Weight of the lips' opening in frames where p, b, m shut them: the eye sees a lost closure first."""
+    knee: float = 0.15
+    """Lip openings below it are drawn towards 0 in what is exported (audio2au.speech.firm)."""
+    naming: float = 0.2
+    """Weight of the cross entropy of naming the phone from what the output layer sees."""
+    clips: float = 0.45
     """Share of examples from the clips of `sets`."""
-    facegood: float = 0.3
+    talkers: float = 0.0
+    """Share of examples from styletalk_talk, but for HELD_OUT."""
+    synthetic: float = 0.4
+    """Share of examples from `voices`."""
+    facegood: float = 0.15
     """Share of examples from the FACEGOOD rig weights."""
+    start: str = ""
+    """Weights of the same shape to begin from, instead of chance."""
+    examples: int = 0
+    """Different examples, drawn again and again and kept on disk in `kept`; 0: never the same one twice."""
+    kept: str = ""
+    """Folder of kept examples; runs that draw from the same sounds share them."""
     validate_every: int = 50
     """Steps between validations."""
     save_every: int = 50
@@ -113,7 +142,7 @@ class Config:
         )  # fmt: skip
 
     def model(self) -> ModelConfig:
-        return ModelConfig(self.features(), self.hidden, self.layers, self.dropout, self.delay)
+        return ModelConfig(self.features(), self.hidden, self.layers, self.dropout, self.delay, self.both_ways)
 
 
 def unit_std(recordings: list[Recording]) -> np.ndarray:
@@ -129,26 +158,24 @@ class Objective:
         weight = np.ones(len(UNIT_NAMES), np.float32)
         weight[[INDEX[u] for u in MOUTH]] = config.mouth
         self._scale = torch.from_numpy((np.sqrt(weight / weight.mean()) / std).astype(np.float32))
+        self._closure = torch.ones(len(UNIT_NAMES))
+        self._closure[[INDEX[u] for u in CLOSING]] = config.closure
 
     def __call__(self, predicted: torch.Tensor, units: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        """[B, T, U] each; `weight` 0 without label, 1 speech, 2 rest. `predicted` is already shifted by the delay."""
-        weight = torch.where(weight == 2, self._config.rest, weight)
+        """[B, T, U] each; `weight` 0 without label, 1 speech, REST or CLOSED. `predicted` is already shifted."""
+        weight = torch.where(weight == REST, self._config.rest, torch.where(weight == CLOSED, self._closure, weight))
         error = (predicted - units) * self._scale
         both = torch.minimum(weight[:, 1:], weight[:, :-1])
         loss = (weight * error**2).mean()
         return loss + self._config.difference * (both * error.diff(dim=1) ** 2).mean()
 
 
-def batch_of(mixture: Mixture, seeds: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    examples = [mixture.example(np.random.default_rng(seed)) for seed in seeds]
-    return tuple(torch.from_numpy(np.stack(part)) for part in zip(*examples))
-
-
 def shifted(model: AudioToUnits, vectors: torch.Tensor, *others: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """The model's answers for frames [0, T - delay), and the same frames of the others."""
+    """The model's answers for frames [0, T - delay), what its output layer saw, and the same frames of the others."""
     delay = model.config.delay
-    predicted, _ = model(vectors)
-    return predicted[:, delay:], *(other[:, : other.shape[1] - delay] for other in others)
+    hidden, _ = model.hidden(vectors)
+    hidden = hidden[:, delay:]
+    return torch.sigmoid(model.output(hidden)), hidden, *(other[:, : other.shape[1] - delay] for other in others)
 
 
 class Validation:
@@ -162,13 +189,17 @@ class Validation:
         vectors = np.stack([features(r.samples, config.features())[:frames] for r in recordings])
         units = np.stack([r.units[:frames] for r in recordings])
         weight = np.isfinite(units).astype(np.float32)
-        self._own = tuple(torch.from_numpy(a) for a in (vectors, np.nan_to_num(units), weight))
+        phones = np.full(units.shape[:2], -1)
+        self._own = tuple(torch.from_numpy(a) for a in (vectors, np.nan_to_num(units), weight, phones))
 
     @torch.inference_mode()
     def __call__(self, model: AudioToUnits) -> tuple[float, float]:
         """Loss on the speaker's own voice, and on the changed ones."""
         model.eval()
-        losses = [float(self._objective(*shifted(model, *part))) for part in (self._own, self._other)]
+        losses = []
+        for part in (self._own, self._other):
+            predicted, _, units, weight, _ = shifted(model, *part)
+            losses.append(float(self._objective(predicted, units, weight)))
         model.train()
         return losses[0], losses[1]
 
@@ -183,31 +214,37 @@ class Run:
             [
                 replace(shut_in_pauses(r, sound.sample_rate, sound.fps), source="clips")
                 for source in config.sets.split(",")
-                for r in read_clips(corpus, data, split, sound, source)
+                for r in read_set(corpus, data, split, sound, source)
             ]
             for split in ("train", "val")
         )
         if not clips or not val:
             raise SystemExit(f"{data}: no {'val' if clips else 'train'} clips with sound of {config.sets}; change sets")
         recordings = clips + (read_facegood(corpus, sound, clips) if config.facegood else [])
-        shares = {s: getattr(config, s) for s in ("clips", "facegood") if getattr(config, s) > 0}
+        recordings += read_voices(Path(config.voices), sound) if config.voices and config.synthetic else []
+        recordings += read_talkers(corpus, data, sound) if config.talkers else []
+        present = {r.source for r in recordings}
+        shares = {s: getattr(config, s) for s in ("clips", "facegood", "talkers", "synthetic") if s in present}
         self.mixture = Mixture(recordings, shares, sound, config.frames)
         self.objective = Objective(config, unit_std(clips))
         self.validate = Validation(val, config, self.objective)
         torch.manual_seed(config.seed)
         self.model = AudioToUnits(config.model(), UNIT_NAMES)
-        parameters = self.model.parameters()
+        self.namer = torch.nn.Linear(self.model.output.in_features, len(PHONES))
+        parameters = [*self.model.parameters(), *self.namer.parameters()]
         self.optimiser = torch.optim.Adam(parameters, config.learning_rate, weight_decay=config.weight_decay)
         self.step, self.best, self.best_state, self.rows, self.recent = 0, math.inf, None, [], []
         if (self.out / "latest.pt").exists():
             self.resume()
+        elif config.start:
+            self.model.load_state_dict(load(config.start).state_dict())
         else:
             self.normalise()
 
     def normalise(self) -> None:
         """Scale of the inputs, and outputs that begin at the units' mean."""
         seeds = [[self.config.seed, 2**33 + i] for i in range(NORMALISING_EXAMPLES)]
-        vectors, units, _ = batch_of(self.mixture, seeds)
+        vectors, units, *_ = batch_of(self.mixture, seeds)
         self.model.mean.copy_(vectors.mean((0, 1)))
         self.model.scale.copy_(1 / vectors.std((0, 1)).clamp_min(1e-3))
         with torch.no_grad():
@@ -216,6 +253,7 @@ class Run:
     def resume(self) -> None:
         kept = torch.load(self.out / "latest.pt", weights_only=True)
         self.model.load_state_dict(kept["model"])
+        self.namer.load_state_dict(kept["namer"])
         self.optimiser.load_state_dict(kept["optimiser"])
         torch.set_rng_state(kept["rng"])
         for key in ("step", "best", "best_state", "rows", "recent"):
@@ -224,9 +262,9 @@ class Run:
     def save(self) -> None:
         """Everything that the next step depends on; batches are a function of the seed and the step alone."""
         kept = {
-            "model": self.model.state_dict(), "optimiser": self.optimiser.state_dict(), "rng": torch.get_rng_state(),
-            "step": self.step, "best": self.best, "best_state": self.best_state, "rows": self.rows,
-            "recent": self.recent,
+            "model": self.model.state_dict(), "namer": self.namer.state_dict(),
+            "optimiser": self.optimiser.state_dict(), "rng": torch.get_rng_state(), "step": self.step,
+            "best": self.best, "best_state": self.best_state, "rows": self.rows, "recent": self.recent,
         }  # fmt: skip
         runs.replace(self.out / "latest.pt", lambda path: torch.save(kept, path))
         with open(self.out / "metrics.csv", "w", newline="") as file:
@@ -249,8 +287,11 @@ class Run:
         rate = min((self.step + 1) / max(1, config.warmup), 0.5 + 0.5 * math.cos(math.pi * max(0.0, late)))
         for group in self.optimiser.param_groups:
             group["lr"] = config.learning_rate * rate
-        seeds = [[config.seed, self.step, i] for i in range(config.batch)]
-        loss = self.objective(*shifted(self.model, *batch_of(self.mixture, seeds)))
+        predicted, hidden, units, weight, phones = shifted(self.model, *self.batch())
+        loss = self.objective(predicted, units, weight)
+        if config.naming and (phones >= 0).any():
+            named = self.namer(hidden).flatten(0, 1)
+            loss = loss + config.naming * cross_entropy(named, phones.flatten(), ignore_index=-1)
         if not torch.isfinite(loss):
             raise SystemExit(f"step {self.step}: the loss is {loss.item()}; lower learning_rate or look at the data")
         self.optimiser.zero_grad()
@@ -259,6 +300,15 @@ class Run:
         self.optimiser.step()
         self.step += 1
         return loss.item()
+
+    def batch(self) -> tuple[torch.Tensor, ...]:
+        config = self.config
+        if not config.examples:
+            return batch_of(self.mixture, [[config.seed, self.step, i] for i in range(config.batch)])
+        folder = Path(config.kept or self.out / "examples")
+        folder.mkdir(parents=True, exist_ok=True)
+        drawn = np.random.default_rng([config.seed, self.step]).integers(config.examples, size=config.batch)
+        return stacked([kept_example(self.mixture, [config.seed, int(i)], folder) for i in drawn])
 
     def judge(self) -> None:
         train, self.recent = float(np.mean(self.recent)), []
@@ -273,6 +323,7 @@ class Run:
         """The best weights so far, for `audio2au.load`."""
         best = AudioToUnits(self.model.config, self.model.unit_names)
         best.load_state_dict(self.best_state or self.model.state_dict())
+        best.knee[[INDEX["LipsUpperOpen"], INDEX["LipsLowerOpen"]]] = self.config.knee
         path = self.out / "audio2au.safetensors"
         best.save(path, steps=str(self.step))
         return path

@@ -6,10 +6,13 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from talkinghead.errors import ModelError
 from talkinghead.units.names import UNIT_NAMES
+
+if TYPE_CHECKING:
+    import numpy as np
 
 WITHOUT_TORCH = ("auto", "cpu")
 NEEDS_TORCH = "needs torch: pip install 'talkinghead[torch]'"
@@ -23,9 +26,19 @@ def load_generator(source: Any, device: str) -> Any:
     return _load("gath", source, lambda gath: gath.ready(source, device))
 
 
-def load_speech(source: Any) -> Any:
-    """A speech network at work, see `audio2au.speech.Speech`: likewise, or as it is if it is one already."""
-    return _load("audio2au", source, lambda audio2au: audio2au.ready(source) if _is_path(source) else source)
+def load_speech(source: Any, whole: bool = False) -> Any:
+    """A speech network at work, see `audio2au.speech.Speech`: likewise, or as it is if it is one already. With `whole`
+    the one that ships is the better one, for sounds that are there as a whole."""
+    return _load("audio2au", source, lambda audio2au: audio2au.ready(source, whole) if _is_path(source) else source)
+
+
+def recite(symbols: list[tuple[str, float, float]], alphabet: str, samples: np.ndarray, sample_rate: int) -> Any:
+    """What moves the lips by phones that a synthesiser told, (symbol, start, end) in seconds, see media.synthesis.Said,
+    instead of by its sound (`samples` float32 [N])."""
+    from audio2au.phones import from_symbols
+    from audio2au.reciting import Reciter
+
+    return Reciter(from_symbols(symbols, alphabet), samples, sample_rate)
 
 
 def load_lips() -> Any:

@@ -141,7 +141,9 @@ class FrameOptions(PortraitOptions):
 
     fps: str | float | Fraction = option(DEFAULT_FPS, "Frames a second: 25, 29.97, 30000/1001.", check=frame_rate)
     gain: float | str | dict[str, float] = option(
-        1.0, "Multiplies the motion: 1.2, or by region, mouth=1.2,brows=0.5.", check=_gain
+        "auto",
+        "Multiplies the motion: 1.2, or by region, mouth=1.2,brows=0.5; auto: the mouth opens as people's do.",
+        check=_gain,
     )
     mood: str | dict[str, float] | None = option(None, "happy, sad:0.5, ...: docs/moods.md.", check=_mood)
     blink: bool | None = option(None, "Add blinks. Default: to a voice, not to given units.", bool)
@@ -160,6 +162,13 @@ class FrameOptions(PortraitOptions):
         from talkinghead.units.moods import gain_vector
 
         return gain_vector(self.gain)
+
+    @property
+    def auto(self) -> bool:
+        """Whether a voice is to open the mouth as widely as people do, see units.width."""
+        from talkinghead.units.moods import is_auto
+
+        return is_auto(self.gain)
 
     @property
     def feeling(self) -> Mood:

@@ -34,6 +34,7 @@ from talkinghead.units.names import INDEX, UNIT_NAMES
 from talkinghead.units.pose import NEUTRAL, from_places, place
 from talkinghead.units.speech import SpeechStream
 from talkinghead.units.track import Motion, UnitTrack, check_unit
+from talkinghead.units.width import Width, width_of
 
 if TYPE_CHECKING:
     from talkinghead.face.tracker import Tracker
@@ -109,8 +110,15 @@ class TalkingHead:
 
     @cached_property
     def speech(self) -> Any:
+        """What moves the lips by a voice that is still speaking..."""
         with stage("voice model loaded"):
             return load_speech(self._speech_source)
+
+    @cached_property
+    def file_speech(self) -> Any:
+        """...and by a sound that is there as a whole."""
+        with stage("voice model for files loaded"):
+            return load_speech(self._speech_source, whole=True)
 
     def speak(self, portrait: Picture, sound: str | Path, options: FrameOptions | None = None, **changes: Any) -> Clip:
         """The portrait saying what is heard in `sound` (anything ffmpeg decodes, a video's own track too).
@@ -129,16 +137,22 @@ class TalkingHead:
         tell(f"{sound}: {length}, {info.sample_rate} Hz, channels: {info.channels}")
         puppet = self.prepare(portrait, options.look)
         expected = frames_in(info.duration, fps) if info.duration is not None else None
-        stream = self.listen(puppet, options)
+        stream = self.listen(puppet, options, sound)
         return Clip(puppet, spoken(stream, sound), fps, expected, turns=options.head > 0)
 
-    def listen(self, puppet: Puppet, options: FrameOptions) -> SpeechStream:
-        """What turns a voice, as it comes in, into the motion of a portrait made ready. Raises ModelError."""
+    def listen(self, puppet: Puppet, options: FrameOptions, sound: str | Path | None = None) -> SpeechStream:
+        """What turns a voice, as it comes in, into the motion of a portrait made ready; a better one for a `sound` that
+        is there as a whole. Raises ModelError, SoundError."""
+        speech = self.file_speech if sound else self.speech
         fps, blink, life = options.rate, options.blink is not False, None
         if options.head or not options.still:
-            life = Life(self.speech.sample_rate, fps, options.seed, options.head, options.still, blink)
-        seed = options.seed if blink else None
-        return puppet.stream(self.speech, fps, options.gains, seed, options.feeling, life)
+            life = Life(speech.sample_rate, fps, options.seed, options.head, options.still, blink)
+        seed, gains, width = options.seed if blink else None, options.gains, None
+        if options.auto and sound:
+            gains = gains * width_of(speech, sound).factors
+        elif options.auto:
+            width = Width()
+        return puppet.stream(speech, fps, gains, seed, options.feeling, life, width)
 
     def animate(
         self,

@@ -313,7 +313,7 @@ def test_examples_depend_on_their_seed_alone():
     for seed in range(6):
         one, two = (mixture.example(np.random.default_rng(seed)) for _ in range(2))
         assert all(np.array_equal(a, b) for a, b in zip(one, two))
-        vectors, values, weight = one
+        vectors, values, weight, _ = one
         assert vectors.shape == (50, LOGMEL.dimension) and values.shape == weight.shape == (50, 46)
         assert np.isfinite(vectors).all() and (values[weight == 2] == 0).all() and values.max() <= 1
 

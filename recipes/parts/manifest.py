@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+SHARP = ("mebeauty", "webmorph", "us_congress")  # sets of sharp portraits
+
 Row = dict[str, str]
 
 
@@ -19,3 +21,13 @@ def rows_of(corpus: Path, split: str, kind: str) -> list[Row]:
 def spread(rows: list[Row], count: int) -> list[Row]:
     """`count` of the rows, evenly spaced; all of them if there are no more."""
     return [rows[i] for i in np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)]
+
+
+def choose(corpus: Path, split: str, count: int) -> tuple[list[Row], list[Row]]:
+    """Portraits and driving clips of a split, the same on every run."""
+    photos = rows_of(corpus, split, "portrait")
+    portraits = spread([r for r in photos if r["set"] == "lfw"], count)
+    portraits += spread([r for r in photos if r["set"] in SHARP], count)
+    clips = rows_of(corpus, split, "clip")
+    grid, strong = ([r for r in clips if (r["set"] == "grid") == g] for g in (True, False))
+    return portraits, spread(grid, 2) + strong[-1:]

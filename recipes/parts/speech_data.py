@@ -45,8 +45,8 @@ def read_clip(track: Path, sound: Path, source: str, config: FeatureConfig, cach
     return Recording(samples, units, np.ones(len(UNIT_NAMES), bool), source)
 
 
-def read_clips(corpus: Path, data: Path, split: str, config: FeatureConfig, source: str = "grid") -> list[Recording]:
-    """The clips with sound of one set (`source`) and split."""
+def clip_rows(corpus: Path, data: Path, split: str, source: str) -> list[tuple[Path, Path]]:
+    """Track and sound of each clip with sound of one set (`source`) and split."""
     manifest = data / "manifest.csv"
     with open(manifest if manifest.exists() else corpus / "manifest.csv", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -56,9 +56,15 @@ def read_clips(corpus: Path, data: Path, split: str, config: FeatureConfig, sour
             continue
         track = data / "tracks" / f"{split}_clip_{source}_{Path(row['path']).stem}_{number}.npz"
         sound = Path(row.get("root", corpus)) / row.get("sound", row["path"])
-        recording = read_clip(track, sound, source, config, data / "sound")
-        out += [recording] if recording else []
+        out.append((track, sound))
     return out
+
+
+def read_clips(corpus: Path, data: Path, split: str, config: FeatureConfig, source: str = "grid") -> list[Recording]:
+    """The clips with sound of one set (`source`) and split."""
+    rows = clip_rows(corpus, data, split, source)
+    found = (read_clip(track, sound, source, config, data / "sound") for track, sound in rows)
+    return [recording for recording in found if recording]
 
 
 def read_facegood(corpus: Path, config: FeatureConfig, clips: list[Recording]) -> list[Recording]:

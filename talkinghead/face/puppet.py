@@ -18,6 +18,7 @@ from talkinghead.units.life import Life
 from talkinghead.units.moods import Mood
 from talkinghead.units.pose import NEUTRAL
 from talkinghead.units.speech import SpeechStream
+from talkinghead.units.width import Width
 
 if TYPE_CHECKING:
     from talkinghead.face.head import Head, Posed
@@ -67,10 +68,17 @@ class Puppet:
         return Head(self.renderer.image, self.landmarks, self.turned)
 
     def stream(
-        self, speech: Any, fps: Fraction, gain: np.ndarray, seed: int | None, mood: Mood, life: Life | None
+        self,
+        speech: Any,
+        fps: Fraction,
+        gain: np.ndarray,
+        seed: int | None,
+        mood: Mood,
+        life: Life | None,
+        width: Width | None = None,
     ) -> SpeechStream:
         """What turns a voice into this portrait's motion."""
-        return SpeechStream(speech, self.rest, fps, gain, seed, mood, life)
+        return SpeechStream(speech, self.rest, fps, gain, seed, mood, life, width)
 
     def draw(self, units: np.ndarray, pose: np.ndarray | None = None) -> Iterator[np.ndarray]:
         """Frames, RGB uint8 [height, width, 3], under units [N, 46]. The head has the poses `pose` [N, 6], relative to

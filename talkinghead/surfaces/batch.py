@@ -180,7 +180,7 @@ class Batch:
         from talkinghead.pipeline import TalkingHead
 
         head = TalkingHead(self.weights, device=self.device)
-        head.generator, head.speech
+        head.generator, head.file_speech
         return head
 
     def is_done(self, job: Job) -> bool:

@@ -13,13 +13,14 @@ from talkinghead.surfaces.cli_options import spread
 from talkinghead.surfaces.commands_batch import batch
 from talkinghead.surfaces.commands_bench import bench
 from talkinghead.surfaces.commands_edit import edit
+from talkinghead.surfaces.commands_say import say
 from talkinghead.surfaces.commands_serving import live, web
 from talkinghead.surfaces.commands_units import aus, convert, track
 from talkinghead.surfaces.commands_video import demo, drive, speak
 from talkinghead.surfaces.running import Stopped, one_line, remarks, stop_on_signals, tell_no_more
 
 USAGE = 2  # exit status
-COMMANDS = (speak, drive, track, edit, convert, aus, demo, live, batch, web, bench)  # as --help lists them
+COMMANDS = (speak, say, drive, track, edit, convert, aus, demo, live, batch, web, bench)  # as --help lists them
 
 app = typer.Typer(
     help="From a photograph and a voice to a talking video.",

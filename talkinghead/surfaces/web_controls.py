@@ -38,7 +38,7 @@ def _mood() -> list:
 
 
 def _gain() -> list:
-    return [gr.Textbox("1", label="Gain", info="1.2, or by region: mouth=1.2,brows=0.5", max_length=200)]
+    return [gr.Textbox("auto", label="Gain", info="auto, 1.2, or by region: mouth=1.2,brows=0.5", max_length=200)]
 
 
 CONTROLS: dict[str, Control] = {
@@ -49,7 +49,7 @@ CONTROLS: dict[str, Control] = {
     "crop": Control(lambda: [gr.Checkbox(label="The face square alone")]),
     "enhance": Control(lambda: [gr.Checkbox(label="Enhance")]),
     "mood": Control(_mood, lambda mood, strength: None if mood == "none" else {mood: strength}),
-    "gain": Control(_gain, lambda gain: gain or "1"),
+    "gain": Control(_gain, lambda gain: gain or "auto"),
     "fps": Control(lambda: [gr.Dropdown(FPS, value="25", label="Frames a second")]),
     "blink": Control(lambda: [gr.Dropdown(list(BLINKS), value="with a voice", label="Blinks")], BLINKS.get),
     "seed": Control(lambda: [gr.Number(0, label="Seed", precision=0, minimum=0)], lambda seed: int(seed or 0)),

@@ -106,7 +106,7 @@ class Room:
 
     def load(self) -> None:
         """Load the models now, so that the first visitor need not wait. Raises ModelError."""
-        for name in ("generator", "speech", "tracker"):
+        for name in ("generator", "speech", "file_speech", "tracker"):
             getattr(self.head, name)
 
     def plain(self, text: object) -> str:

@@ -67,9 +67,10 @@ def parse_mood(mood: str | dict[str, float] | None) -> dict[str, float]:
 
 def gain_vector(gain: float | str | dict[str, float]) -> np.ndarray:
     """A number for the whole face, `mouth=1.2,brows=0.5`, or `1.2,brows=0.5` (the plain number is for all regions not
-    named) as a factor for each unit, [46] float32. Raises ValueError in one line, also outside [0, MAX_GAIN]."""
+    named) as a factor for each unit, [46] float32; `auto` instead of the plain number is 1 here, see `is_auto`. Raises
+    ValueError in one line, also outside [0, MAX_GAIN]."""
     if isinstance(gain, str):
-        pairs = [part.rpartition("=") for part in gain.split(",")]
+        pairs = [part.rpartition("=") for part in gain.split(",") if part.strip() != "auto"]
         gain = {name.strip(): _number(value, name.strip() or "gain") for name, _, value in pairs}
     elif not isinstance(gain, dict):
         gain = {"": float(gain)}
@@ -82,6 +83,11 @@ def gain_vector(gain: float | str | dict[str, float]) -> np.ndarray:
         if region:
             out[[i for i, name in enumerate(UNIT_NAMES) if name.startswith(REGIONS[region])]] = value
     return out
+
+
+def is_auto(gain: float | str | dict[str, float]) -> bool:
+    """Whether the mouth is to open as widely as people's do, whatever the voice (units.width)."""
+    return isinstance(gain, str) and "auto" in (part.strip() for part in gain.split(","))
 
 
 def _number(text: str, name: str) -> float:

@@ -13,14 +13,16 @@ from talkinghead.units.blink import blinks, close_lids
 from talkinghead.units.life import Life
 from talkinghead.units.moods import Mood
 from talkinghead.units.track import Motion
+from talkinghead.units.width import Width
 
 
 class SpeechStream:
     """Sound at `sample_rate` in, absolute units out, in constant memory; the numbers do not depend on the pieces.
 
     `model` is an audio2au network; what it gives counts from a face at rest, is multiplied by `gain` (a number, or
-    one for each unit, [46]) and added to `rest` [46]; `mood` comes on top, then `life`, or without it
-    blinks that `seed` draws, None leaving them out. Motion k belongs to frame k of a video at `fps`.
+    one for each unit, [46]) and added to `rest` [46]; `width`, which follows the voice as it goes on, sets how far the
+    mouth opens; `mood` comes on top, then `life`, or without it blinks that `seed` draws, None leaving them out.
+    Motion k belongs to frame k of a video at `fps`.
     """
 
     def __init__(
@@ -32,13 +34,14 @@ class SpeechStream:
         seed: int | None = 0,
         mood: Mood | None = None,
         life: Life | None = None,
+        width: Width | None = None,
     ):
         self.sample_rate, self.fps, self.samples = model.sample_rate, fps, 0
         self._rest, self._gain, self._mood = rest, gain, mood or Mood()
         self._model_fps = Fraction(model.fps)
         self._stream, self._resampler = model.stream(), Resampler(self._model_fps, fps)
         self._lids = None if seed is None or life is not None else blinks(fps, seed)
-        self._life = life
+        self._life, self._width = life, width
         self._spoken: deque[np.ndarray] = deque()  # of frames whose life is not known yet, and the other way round
         self._lived: deque[np.ndarray] = deque()
 
@@ -47,15 +50,25 @@ class SpeechStream:
         self.samples += len(samples)
         if self._life is not None:
             self._lived.extend(self._life.push(samples))
-        return self._drive(self._resampler.push(self._stream.push(samples)))
+        return self._drive(self._resampler.push(self._widened(self._stream.push(samples))))
 
     def finish(self) -> list[Motion]:
         """What is still owed, so that the frames cover the sound: ceil(seconds * fps) in all, at least one."""
         if self._life is not None:
             self._lived.extend(self._life.finish())
         seconds = Fraction(self.samples, self.sample_rate)
-        owed = self._resampler.push(self._stream.finish(frames_in(seconds, self._model_fps)))
+        owed = self._resampler.push(self._widened(self._stream.finish(frames_in(seconds, self._model_fps))))
         return self._drive(owed + self._resampler.finish(frames_in(seconds, self.fps)))
+
+    def _widened(self, units: np.ndarray) -> np.ndarray:
+        """The model's units [T, 46] as wide as the voice up to each of them wants it."""
+        if self._width is None:
+            return units
+        out = []
+        for vector in units:
+            self._width.hear(vector[None])
+            out.append(vector * self._width.factors)
+        return np.array(out, np.float32).reshape(units.shape)
 
     def _drive(self, excess: list[np.ndarray]) -> list[Motion]:
         driven = [(self._rest + self._gain * vector).clip(0, 1).astype(np.float32) for vector in excess]
