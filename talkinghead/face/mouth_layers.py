@@ -25,7 +25,7 @@ LIGHT = (0.30, 0.98)  # luminance of teeth in full light, in [0, 1]
 EYE_WHITE = 1.22  # times as bright as the whites of the eyes
 OVER_LIPS = 1.8  # times as bright as the lips at least
 FLESH = np.array([1.62, 0.76, 0.72])  # gums and tongue of luminance one, mixed with the lips' own hue
-GUM, TONGUE, CAVITY = 0.52, 0.60, 0.17  # their luminance, teeth 1
+GUM, TONGUE, CAVITY = 0.52, 0.60, 0.11  # their luminance, teeth 1
 SOFT = (0.5, 2.2)  # pixels: the blur that a photograph may have
 TOOTH_LIGHT, TOOTH_PALE = 0.95, 0.8  # teeth are at least so bright and at most so colourful as the lips
 # Lips are drawn over the open mouth and a little more (inter-ocular distances, and times the photograph's blur), also
