@@ -19,16 +19,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-import librosa
 import numpy as np
+import torch
 from scipy.ndimage import median_filter
-from scipy.signal import fftconvolve, resample_poly
+from torchaudio.functional import fftconvolve, phase_vocoder, resample
 
 from audio2au.features import FeatureConfig, band_edges, features, mel_filters
 
 PITCH = (0.7, 1.9)  # s1 is a man of about 115 Hz: from deep men to children's voices
 FORMANTS = (0.88, 1.25)
 TEMPO = (0.8, 1.25)
+VOCODER = 512  # samples of its window
 REST_PERCENTILE = 10  # of the quiet frames' units: what the face is like when it says nothing
 SPEECH_LEVEL = 0.45  # of the way from the 10th to the 95th percentile of the log level: above it someone speaks
 REST, CLOSED = 2, 3  # weights that mean frames of rest, and lips that touch
@@ -110,13 +111,13 @@ def at_frames(units: np.ndarray, times: np.ndarray, frames: int, fps: float) -> 
 def change_voice(samples: np.ndarray, pitch: float, tempo: float) -> np.ndarray:
     """Pitch and formants times `pitch`, duration divided by `tempo`."""
     ratio = Fraction(1 / pitch).limit_denominator(12)
-    moved = resample_poly(samples, ratio.numerator, ratio.denominator)
+    moved = resample(torch.from_numpy(np.float32(samples)), ratio.denominator, ratio.numerator)
     rate = tempo * float(ratio)  # resampling has already divided the duration by 1 / ratio
     if abs(rate - 1) < 0.03:
-        return moved.astype(np.float32)
-    grid = {"n_fft": 512, "hop_length": 128}
-    spectrum = librosa.phase_vocoder(librosa.stft(moved, **grid), rate=rate, **grid)
-    return librosa.istft(spectrum, **grid).astype(np.float32)
+        return moved.numpy()
+    grid = {"n_fft": VOCODER, "hop_length": VOCODER // 4, "window": torch.hann_window(VOCODER)}
+    turn = torch.linspace(0, torch.pi * VOCODER // 4, VOCODER // 2 + 1)[:, None]  # of a bin's phase in one hop
+    return torch.istft(phase_vocoder(torch.stft(moved, **grid, return_complex=True), rate, turn), **grid).numpy()
 
 
 def coloured_noise(rng: np.random.Generator, length: int, sample_rate: int) -> np.ndarray:
@@ -168,7 +169,7 @@ def reverberate(rng: np.random.Generator, samples: np.ndarray, sample_rate: int)
     tail[: int(0.003 * sample_rate)] = 0
     tail *= rng.uniform(0.1, 0.8) / (np.sqrt((tail**2).sum()) + 1e-9)
     tail[0] = 1
-    return fftconvolve(samples, tail)[: len(samples)].astype(np.float32)
+    return fftconvolve(torch.from_numpy(np.float32(samples)), torch.from_numpy(tail).float())[: len(samples)].numpy()
 
 
 def random_filters(rng: np.random.Generator, config: FeatureConfig, warp: float) -> np.ndarray:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import typer
 
-from recipes.judge import choose
+from recipes.parts.manifest import choose
 from talkinghead.media.pictures import read_portrait
 from talkinghead.pipeline import TalkingHead
 from talkinghead.units.names import INDEX, UNIT_NAMES

@@ -219,4 +219,4 @@ class Case:
             "convert",
             "-o",
         )
-        self.arguments = self.pick([*lines, "demo -o there.mp4"]).split()
+        self.arguments = self.pick([*lines, "demo -o none/o.mp4"]).split()

@@ -10,6 +10,7 @@ import librosa
 import numpy as np
 import pytest
 import torch
+from torchaudio.functional import melscale_fbanks
 
 import audio2au
 from audio2au.data import (
@@ -21,6 +22,7 @@ from audio2au.data import (
     coloured_noise,
     from_speech,
     level_to,
+    reverberate,
     shut_in_pauses,
 )
 from audio2au.features import (
@@ -97,6 +99,13 @@ def test_features_match_librosa(config):
     reference = theirs[: len(ours) * config.steps].reshape(len(ours), -1)
     assert ours.shape == (50, config.dimension)
     np.testing.assert_allclose(ours[inside], reference[inside], atol=3e-3)
+
+
+@pytest.mark.parametrize("config", [LOGMEL, PHAM], ids=lambda c: c.kind)
+def test_mel_filters_are_those_of_torchaudio(config):
+    bins, rate = config.n_fft // 2 + 1, config.sample_rate
+    theirs = melscale_fbanks(bins, config.fmin, config.fmax, config.n_mels, rate, mel_scale="slaney").numpy().T
+    np.testing.assert_allclose(mel_filters(config), theirs / theirs.sum(1, keepdims=True), atol=1e-5)
 
 
 def test_pham_has_the_papers_size():
@@ -304,6 +313,16 @@ def test_a_changed_voice_has_its_pitch_and_length(pitch, tempo):
     assert len(changed) / len(tone) == pytest.approx(1 / tempo, rel=0.04)
     middle = changed[4000:20000] * np.hanning(16000)
     assert np.abs(np.fft.rfft(middle)).argmax() == pytest.approx(200 * pitch, rel=0.04)
+
+
+def test_a_room_adds_its_tail_and_nothing_before():
+    click = np.zeros(RATE, np.float32)
+    click[100] = 1
+    heard = reverberate(np.random.default_rng(0), click, RATE)
+    assert heard.shape == click.shape and heard[100] == pytest.approx(1, abs=1e-5)
+    assert np.abs(heard[:100]).max() < 1e-5 and 0.1 < np.linalg.norm(heard[101:]) < 0.9
+    quarters = [np.linalg.norm(part) for part in np.array_split(heard[101:], 8)]
+    assert quarters[0] > quarters[2] > quarters[5]
 
 
 def test_examples_depend_on_their_seed_alone():

@@ -39,7 +39,7 @@ PARTS = {
     "recipes.parts": ("audio2au", "gath", "talkinghead"),
     "recipes": ("recipes.parts", "audio2au", "gath", "talkinghead"),
 }  # fmt: skip
-HEAVY = ("torch", "mediapipe", "librosa", "cv2", "skimage", "scipy")
+HEAVY = ("torch", "torchaudio", "mediapipe", "librosa", "cv2", "skimage", "scipy")
 
 
 def begins(name, part):
