@@ -98,7 +98,7 @@ def test_saved_units_make_the_same_video(talkinghead, folder):
     talkinghead("speak", "portrait.png", "voice.wav", "-o", "one.mp4", "--save-au", "one.csv")
     talkinghead("speak", "portrait.png", "--au", "one.csv", "--audio", "voice.wav", "-o", "two.mp4")
     for one, two in zip(VideoReader("one.mp4"), VideoReader("two.mp4"), strict=True):
-        assert np.abs(one.astype(int) - two).mean() < 0.1
+        assert np.abs(one.astype(int) - two).mean() < 0.15  # saved units are rounded, and lips are sharp
 
 
 @pytest.mark.parametrize(
