@@ -6,7 +6,6 @@ import ast
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -84,7 +83,7 @@ def test_nothing_is_imported_in_a_circle():
 def test_files_are_short_and_say_what_they_are(module):
     source = SOURCES[module].read_text(encoding="utf-8")
     assert source.count("\n") <= LONGEST
-    assert not begins(module, "talkinghead") or ast.get_docstring(ast.parse(source))
+    assert module.split(".")[0] not in PACKAGES or ast.get_docstring(ast.parse(source))
 
 
 def python(*arguments):
@@ -105,14 +104,11 @@ def test_importing_loads_nothing_heavy(module):
     "arguments", [("-c", "import talkinghead"), ("-c", "from talkinghead.surfaces.cli import main; main()", "--help")]
 )
 def test_answers_in_under_half_a_second(arguments):
-    best = float("inf")
-    for _ in range(5):
-        start = time.perf_counter()
-        python(*arguments)
-        best = min(best, time.perf_counter() - start)
-        if best < 0.5:
-            break
-    assert best < 0.5
+    """Of a processor's time, which other programs on the machine do not lengthen."""
+    before = os.times()
+    python(*arguments)
+    after = os.times()
+    assert after.children_user + after.children_system - before.children_user - before.children_system < 0.5
 
 
 def test_public_names():

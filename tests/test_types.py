@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,9 @@ def test_a_program_that_uses_it_is_understood(tmp_path):
     (tmp_path / "wrong.py").write_text(
         PROGRAM + "clip.width.upper()\nFrameOptions(gian=1)\nhead.edit(3)\ntrack.units = track.times\n"
     )
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert (ROOT / "talkinghead" / "py.typed").exists()
+    assert "py.typed" in project["tool"]["setuptools"]["package-data"]["talkinghead"]
     options = "--strict", "--follow-imports", "silent", "--config-file", "", "--ignore-missing-imports"
     assert "Success" in mypy(*options, tmp_path / "right.py", folder=tmp_path)
     wrong = mypy(*options, tmp_path / "wrong.py", folder=tmp_path)
