@@ -225,7 +225,7 @@ def test_an_exception_leaves_the_folder_as_it_was(tmp_path, sound, wrong):
 
 
 def test_an_interrupt_while_the_sound_is_muxed(tmp_path, sound, monkeypatch):
-    def interrupt(self):
+    def interrupt(self, *_):
         self._muxed.write_bytes(b"half")
         raise KeyboardInterrupt
 

@@ -119,7 +119,7 @@ def test_every_option_is_a_control_and_says_what_it_says(page):
     with page.gr.Blocks():
         controls = Controls()
     defaults = controls.read([component.value for component in controls.components])
-    assert defaults == dataclasses.replace(FrameOptions(), fps="25", gain="1")
+    assert defaults == dataclasses.replace(FrameOptions(), fps="25")
     values = dict(zip([c.label for c in controls.components], [c.value for c in controls.components]))
     values |= {"Which face": 2, "Mood": "sad", "Strength of the mood": 0.5, "Blinks": "never", "Enhance": True}
     assert controls.read(list(values.values())) == dataclasses.replace(
@@ -143,7 +143,7 @@ def test_an_option_added_later_is_on_the_page_by_itself(page):
     made = {c.label: c for c in controls.components}
     assert (made["Nod"].minimum, made["Nod"].maximum, made["Nod"].value) == (0, 2, 0.5)
     assert made["Times"].minimum == 1 and made["Loud"].value is True and "Weights" not in made
-    assert controls.read([c.value for c in controls.components]) == Later(fps="25", gain="1")
+    assert controls.read([c.value for c in controls.components]) == Later(fps="25")
 
 
 def test_the_preview_is_inside_the_page(parts):
