@@ -71,7 +71,7 @@ def portrait_of(path: Path) -> np.ndarray:
 def make(head: TalkingHead, portrait, sound: Path, video: Path, fps: str = "25") -> int:
     clip, frames = head.speak(portrait, sound, fps=fps), 0
     with VideoWriter(video, clip.width, clip.height, clip.fps, sound, force=True) as writer:
-        for frame in clip:
+        for frame in clip.pictures(writer.planar):
             writer.write(frame)
             frames += 1
     return frames

@@ -68,15 +68,19 @@ class Clip:
         self._puppet, self._source = puppet, motions
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        for batch, frames in ahead(self._begun(), BATCHES_AHEAD):
+        return self.pictures()
+
+    def pictures(self, planar: bool = False) -> Iterator[np.ndarray]:
+        """The frames, `planar` in the encoder's own colours, see media.yuv, which costs half as much."""
+        for batch, frames in ahead(self._begun(planar), BATCHES_AHEAD):
             for (self.units, self.pose), frame in zip(batch, frames):
                 yield frame
 
-    def _begun(self) -> Iterator[tuple[list[Motion], Iterator[np.ndarray]]]:
+    def _begun(self, planar: bool) -> Iterator[tuple[list[Motion], Iterator[np.ndarray]]]:
         """Motions and what the generator makes of them; the frames are drawn when they are asked for."""
         while batch := list(itertools.islice(self._source, BATCH)):
             units, poses = (np.stack(part) for part in zip(*batch))
-            yield batch, self._puppet.draw(units, poses)
+            yield batch, self._puppet.draw(units, poses, planar)
 
 
 class TalkingHead:

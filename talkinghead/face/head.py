@@ -10,25 +10,22 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import cv2
 import numpy as np
 
 from talkinghead.face.align import transform
+from talkinghead.face.frames import Box
 from talkinghead.face.matte import matte
 from talkinghead.face.plate import plate
+from talkinghead.face.sheets import Sheet, finer
+from talkinghead.face.warp import Clear
 from talkinghead.units.pose import EYES_FROM_PIVOT, rotation
-
-Box = tuple[int, int, int, int]
 
 DOUBT = 0.12  # inter-ocular distances inside the outline: there a matte can be wrong
 VARIES = 0.08  # inter-ocular distances, standard deviation of what is near by
 SAME, OTHER = 4.0, 16.0  # grey levels from the plate: surely background, surely not
-FINER_PIXELS = 2_000_000  # of the box: beyond, the photograph itself is fine enough, and its memory counts
-# What bilinear interpolation will take is given beforehand: the variance of a face's Laplacian comes to 0.95 of the
-# photograph's (median of 10 portraits, small random poses), without it 0.78; cubic interpolation has 0.84.
-SHARPEN = 0.3
 CELLS = 12  # nodes of the motion's grid in an inter-ocular distance
 STEPS = 4  # of the fixed point that inverts the motion
 CHIN, FOREHEAD, CORNERS = 152, 10, [33, 263]
@@ -81,40 +78,10 @@ class Posed:
         at = self.seen(np.stack([x, y], -1)) - np.float32(box[:2])
         return cv2.remap(patch, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT), (x0, y0, x1, y1)
 
-    def draw(self, frame: np.ndarray, shift: np.ndarray, box: Box) -> None:
-        """The person over the plate, into `frame`; in `box` what is seen is `shift` [h, w, 2] pixels further on."""
-        head, room = self.head, self.head.room
-        left, top, right, bottom = head.box
-        nodes = (head.nodes + self.shift - head.box[:2]) * head.finer + (head.finer - 1) / 2
-        where = head.at_pixels(nodes.astype(np.float32), room.whole)
-        x0, y0, x1, y1 = max(box[0], left), max(box[1], top), min(box[2], right), min(box[3], bottom)
-        if x0 < x1 and y0 < y1:
-            further = shift[y0 - box[1] : y1 - box[1], x0 - box[0] : x1 - box[0]]
-            further *= head.finer
-            where[y0 - top : y1 - top, x0 - left : x1 - left] += further
-        cv2.remap(head.person, where, None, cv2.INTER_LINEAR, dst=room.person, borderMode=cv2.BORDER_REFLECT_101)
-        cv2.extractChannel(room.person, 3, dst=room.opacity)
-        cv2.bitwise_not(room.opacity, dst=room.opacity)
-        cv2.cvtColor(room.opacity, cv2.COLOR_GRAY2RGB, dst=room.behind)
-        cv2.multiply(head.plate, room.behind, dst=room.behind, scale=1 / 255)
-        cv2.cvtColor(room.person, cv2.COLOR_RGBA2RGB, dst=room.drawn)
-        cv2.add(room.drawn, room.behind, dst=room.drawn)
-        cv2.copyTo(room.drawn, head.moves, frame[top:bottom, left:right])
-
-
-class Room:
-    """Memory that every frame is drawn in: to ask for it anew each time takes longer than the drawing."""
-
-    def __init__(self, height: int, width: int, whole: tuple[int, int]):
-        self.whole = np.empty((*whole, 2), np.float32)
-        self.person = np.empty((height, width, 4), np.uint8)
-        self.opacity = np.empty((height, width), np.uint8)
-        self.behind, self.drawn = np.empty((2, height, width, 3), np.uint8)
-
 
 class Head:
-    """One portrait's head. `box` is the part of the picture that it can touch, `person` RGBA uint8 [2h, 2w, 4] with
-    colours times opacity, `plate` RGB uint8 [h, w, 3]."""
+    """One portrait's head. `box` is the part of the picture that it can touch, `plate` RGB uint8 [h, w, 3],
+    `person` RGBA uint8 [times * h, times * w, 4] with colours times opacity."""
 
     def __init__(self, image: np.ndarray, landmarks: np.ndarray, own: np.ndarray):
         """`image` RGB uint8; `landmarks` [478, 3] in its pixels; `own` [3] the photographed pose in degrees."""
@@ -129,8 +96,6 @@ class Head:
         opacity = matte(image, points)
         self._lay(image.shape[1::-1], landmarks, opacity, lever[2])
         self._cut_out(image, opacity)
-        gh, gw = self.nodes.shape[:2]
-        self.room = Room(*self.plate.shape[:2], (gh * self.cell, gw * self.cell))
         self._warned = False
 
     def _lay(self, size: tuple[int, int], landmarks: np.ndarray, opacity: np.ndarray, eye_depth: float) -> None:
@@ -159,26 +124,23 @@ class Head:
         eye_z = landmarks[CORNERS, 2].mean()
         depth = np.c_[points, eye_depth + eye_z - landmarks[:, 2]]
         z = self._relief(depth, outline, transform(self._upright, nodes)[..., 1] > chin + NEAR)
-        self.moves = (self.at_pixels(weight.astype(np.float32)) > AT_REST).astype(np.uint8)
+        self._weight = weight.astype(np.float32)
         offset = nodes - self.pivot
         z = AXIS * unit + RELIEF * (z - AXIS * unit)
         solid = np.stack([offset[..., 0], -offset[..., 1], z, np.full_like(z, unit)], -1)
         self._basis = (weight[..., None] * solid).astype(np.float32)
 
     def _cut_out(self, image: np.ndarray, opacity: np.ndarray) -> None:
-        """The layers of the box: the plate, and the person at twice the resolution, of which bilinear interpolation
-        keeps more than cubic of the photograph, in a sixth of the time. What the plate does not explain is the
-        person's, so that no colour of the background travels with the hair."""
+        """The layers of the box: the plate, and the person, finer. What the plate does not explain is the person's, so
+        that no colour of the background travels with the hair."""
         left, top, right, bottom = self.box
         inside = np.s_[top:bottom, left:right]
         behind = plate(image, opacity, self.unit)
         opacity = _explained(image, behind, opacity, self.unit)
         self.plate = np.ascontiguousarray(behind[inside])
         image, opacity = image[inside], opacity[inside]
-        self.finer = 2 if opacity.size <= FINER_PIXELS else 1
-        size = (right - left) * self.finer, (bottom - top) * self.finer
-        image = cv2.resize(image, size, interpolation=cv2.INTER_LANCZOS4)
-        image = cv2.addWeighted(image, 1 + SHARPEN, cv2.GaussianBlur(image, (0, 0), self.finer / 2), -SHARPEN, 0)
+        image, self.times = finer(image)
+        size = image.shape[1::-1]
         opacity = cv2.cvtColor(cv2.resize(opacity, size, interpolation=cv2.INTER_LINEAR), cv2.COLOR_GRAY2RGB)
         behind = cv2.resize(self.plate, size, interpolation=cv2.INTER_LINEAR)
         behind = cv2.multiply(behind, 255 - opacity, scale=1 / 255)
@@ -201,6 +163,22 @@ class Head:
         wanted = np.where(count > 0, total / np.maximum(count, 1), wanted)
         z = _membrane((pull + 1e-4).reshape(gh, gw), wanted.reshape(gh, gw))
         return cv2.GaussianBlur(z, (0, 0), SMOOTH * CELLS)
+
+    def moves(self, points: np.ndarray) -> np.ndarray:
+        """Positive at those points [h, w, 2] of the picture that are drawn anew when the head is posed, however
+        little."""
+        nodes = (points - self.origin) * np.float32(1 / self.cell)
+        return cv2.remap(self._weight, nodes, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) - AT_REST
+
+    @cached_property
+    def clear(self) -> Clear:
+        """Where the person is not, or is all there is."""
+        return Clear(cv2.extractChannel(self.person, 3), self.box[:2], self.times)
+
+    @property
+    def sheet(self) -> Sheet:
+        """The person over the plate, to draw frames from."""
+        return Sheet(self.person, self.times, self.box[:2], self.plate)
 
     def bear(self, pose: np.ndarray) -> np.ndarray:
         """The pose as far as the photograph bears it, see LIMIT; says once where it does not."""
@@ -230,13 +208,6 @@ class Head:
             at = (self.nodes + shift - self.origin) / np.float32(self.cell)
             shift = -cv2.remap(motion, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return Posed(self, shift)
-
-    def at_pixels(self, nodes: np.ndarray, whole: np.ndarray | None = None) -> np.ndarray:
-        """What is known at the nodes [gh, gw, ...], at the pixels of the box; a view into `whole`, if that is given."""
-        left, top, right, bottom = self.box
-        size = nodes.shape[1] * self.cell, nodes.shape[0] * self.cell
-        whole = cv2.resize(nodes, size, dst=whole, interpolation=cv2.INTER_LINEAR)
-        return whole[self.cell : self.cell + bottom - top, self.cell : self.cell + right - left]
 
 
 def _upright(points: np.ndarray) -> np.ndarray:

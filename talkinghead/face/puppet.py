@@ -80,17 +80,23 @@ class Puppet:
         """What turns a voice into this portrait's motion."""
         return SpeechStream(speech, self.rest, fps, gain, seed, mood, life, width)
 
-    def draw(self, units: np.ndarray, pose: np.ndarray | None = None) -> Iterator[np.ndarray]:
-        """Frames, RGB uint8 [height, width, 3], under units [N, 46]. The head has the poses `pose` [N, 6], relative to
-        the photograph, or stays as photographed."""
+    def draw(self, units: np.ndarray, pose: np.ndarray | None = None, planar: bool = False) -> Iterator[np.ndarray]:
+        """Frames, RGB uint8 [height, width, 3] or `planar` as media.yuv has them, under units [N, 46]. The head has the
+        poses `pose` [N, 6], relative to the photograph, or stays as photographed."""
         poses = repeat(NEUTRAL) if pose is None else pose
         frames = zip(self.decode(units), poses, self.outline(units))
-        return (self._frame(maps, at, lips) for maps, at, lips in frames)
+        return (self._frame(maps, at, lips, planar) for maps, at, lips in frames)
 
-    def _frame(self, maps: tuple[np.ndarray, ...], pose: np.ndarray, lips: np.ndarray) -> np.ndarray:
-        frame = self.renderer(*maps, posed=self._posed(pose), lips=lips)
+    def _frame(self, maps: tuple[np.ndarray, ...], pose: np.ndarray, lips: np.ndarray, planar: bool) -> np.ndarray:
+        from talkinghead.media.yuv import even, to_yuv
+
+        whole = self.shown == (0, 0, *self.renderer.image.shape[1::-1])
+        frame = self.renderer(*maps, posed=self._posed(pose), lips=lips, planar=planar and whole)
+        if whole:
+            return frame
         left, top, right, bottom = self.shown
-        return np.ascontiguousarray(frame[top:bottom, left:right])
+        frame = np.ascontiguousarray(frame[top:bottom, left:right])
+        return to_yuv(even(frame)) if planar else frame
 
     def _posed(self, pose: np.ndarray) -> Posed | None:
         return None if np.array_equal(pose, NEUTRAL) else self.head(pose)

@@ -2,38 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
 from talkinghead.face.align import alignment, crop, transform
+from talkinghead.face.frames import Box, Frame, Frames
 from talkinghead.face.head import Posed
-from talkinghead.face.mouth import Mouth
+from talkinghead.face.mouth import Mouth, Patch
+from talkinghead.face.sheets import Sheet, finer
+from talkinghead.face.warp import Turning, Warp
 
 FEATHER = 0.06  # of the crop's side: motion and paint fade to nothing toward its border, so that there is no seam
-# Skin that moves by half a pixel must keep its texture. Over a whole demo the face's variance of the Laplacian falls to
-# 0.84 of the photograph's with Lanczos, 0.78 with cubic and 0.50 with linear interpolation. Lanczos costs five times as
-# much as cubic, so it is for faces up to this many pixels (square region), where texture is finest.
-LANCZOS_PIXELS = 250 * 250
+REACH = 0.25  # of the face's region: how far beyond its border motion may look
 # Rows of the crop, in fractions, from which paint fades, and below which there is none: a Mouth draws the mouth, and on
 # skin paint only costs texture.
 PAINTED = (0.52, 0.58)
 MIN_SQUARE, MAX_SQUARE = 256, 1024  # pixels, the side of what `--crop` makes
 INSIDE = 0.98  # of a row around the square must be the picture's own
-# Below a hundredth of a pixel, or half a grey level, nothing is to be seen: such pixels stay the photograph's own.
-MIN_SHIFT, MIN_MASK = 0.01, 0.002
 # Section 4.2 of the paper: CLAHE, non-local means, unsharp masking, on luminance alone so that colours stay.
 CLAHE_CLIP, CLAHE_TILES = 1.5, (4, 4)
 DENOISE_STRENGTH, DENOISE_PATCH, DENOISE_SEARCH = 3, 3, 7
 UNSHARP_AMOUNT, UNSHARP_SIGMA = 0.5, 1.5
 
-Box = tuple[int, int, int, int]
+
+@dataclass(frozen=True)
+class Stage:
+    """What frames of one kind are drawn with: heads as photographed, or posed and `turning`."""
+
+    warp: Warp
+    sheet: Sheet | None
+    turning: Turning | None
 
 
 class Renderer:
     """One photograph and where its face lies; turns what the generator says of the aligned crop into full pictures.
 
-    Apart from copying the photograph a frame costs time in proportion to the part of the face that moves; every other
-    pixel is the photograph's own. The face may hang over the photograph's edge, whose pixels are then repeated.
+    A frame costs time in proportion to the part of the face that moves; every other pixel is the photograph's own. The
+    face may hang over the photograph's edge, whose pixels are then repeated.
     """
 
     def __init__(
@@ -51,15 +58,10 @@ class Renderer:
         rows = (np.arange(size) + 0.5) / size
         below = np.clip((rows - PAINTED[0]) / (PAINTED[1] - PAINTED[0]), 0, 1).astype(np.float32)
         self._paints = self._fade * (1 if mouth is None else 1 - below[:, None])
-        y, x = np.mgrid[:size, :size].astype(np.float64)
-        self._nodes = transform(self._from_crop, np.stack([x, y], -1)).astype(np.float32)
         self._region = self._box(self._fade > 0)
-        left, top, right, bottom = self._region
-        x, y = np.meshgrid(np.arange(left, right, dtype=np.float32), np.arange(top, bottom, dtype=np.float32))
-        self._grid = np.stack([x, y], -1)
-        small = (right - left) * (bottom - top) <= LANCZOS_PIXELS
-        self._interpolation = cv2.INTER_LANCZOS4 if small else cv2.INTER_CUBIC
         self._weight = self._upsample(self._fade, self._region)[..., None] if enhance else None
+        self._frames = Frames(self.image)
+        self._stages: dict[bool, Stage] = {}
 
     def __call__(
         self,
@@ -68,31 +70,76 @@ class Renderer:
         colour: np.ndarray,
         posed: Posed | None = None,
         lips: np.ndarray | None = None,
+        planar: bool = False,
     ) -> np.ndarray:
-        """One frame, RGB uint8 [H, W, 3], from maps of the crop's size S, its head `posed` or as photographed, with
-        its mouth's points `lips` [P, 2] there (see Mouth; None leaves the mouth to the generator).
+        """One frame, RGB uint8 [H, W, 3], or `planar` as media.yuv has it, from maps of the crop's size S, its head
+        `posed` or as photographed, with its mouth's points `lips` [P, 2] there (see Mouth; None leaves the mouth to the
+        generator).
 
         `flow` [2, S, S] backward (x, y) in fractions of the crop's side, `mask` [1, S, S] in [0, 1], `colour`
         [3, S, S] in [-1, 1]: out(p) = (1 - mask) * photograph(p + flow(p)) + mask * colour.
         """
-        frame = self.image.copy()
+        frame, stage = self._frames.new(), self._stage(posed)
         patch = None if self.mouth is None or lips is None else self.mouth(lips, flow * self._fade)
-        shift = np.tensordot(self._turn, flow, 1).transpose(1, 2, 0) * self._fade[..., None]
-        mask = mask[0] * self._paints
-        if posed is None:
-            self._warp(frame, shift, self._box((np.abs(shift) > MIN_SHIFT).any(-1)))
-        else:
-            shift, mask, colour = self._carried(posed, shift, mask, colour)
-            box = self._box((np.abs(shift) > MIN_SHIFT).any(-1))
-            posed.draw(frame, self._upsample(shift, box), box)
-        self._paint(frame, mask, colour, self._box(mask > MIN_MASK))
+        if stage.sheet is not None:
+            self._draw(frame, stage, flow, mask, colour, posed)
         if patch is not None:
-            (patch if posed is None else patch.carried(posed)).lay(frame)
+            self._lay(frame, patch if posed is None else patch.carried(posed))
         if self._weight is not None:
-            left, top, right, bottom = self._region
-            face = frame[top:bottom, left:right]
+            face = frame.part(self._region)
             face[:] = (face + self._weight * (_enhanced(face) - face.astype(np.float32)) + 0.5).astype(np.uint8)
-        return frame
+        return self._frames.planar(frame) if planar else frame.rgb.copy()
+
+    def _draw(
+        self, frame: Frame, stage: Stage, flow: np.ndarray, mask: np.ndarray, colour: np.ndarray, posed: Posed | None
+    ) -> None:
+        """Face and head, without the mouth."""
+        warp = stage.warp
+        shift = cv2.transform(np.ascontiguousarray(flow.transpose(1, 2, 0)), self._turn)
+        maps = np.dstack([shift * self._fade[..., None], mask[0] * self._paints])
+        seen = warp.at if posed is None else posed.seen(warp.at)  # the photograph's own pixels, before the face moves
+        in_crop = cv2.transform(seen, self._to_crop)
+        maps = cv2.remap(maps, in_crop, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        where = seen + maps[..., :2]
+        if posed is None:
+            warp.move(frame, where, stage.sheet)
+        else:
+            warp.turn(frame, where, stage.sheet, stage.turning)
+        paint = ((colour.transpose(1, 2, 0) + 1) * 127.5).clip(0, 255).astype(np.uint8)
+        read = cv2.INTER_LINEAR, cv2.BORDER_REPLICATE
+        warp.paint(frame, maps[..., 2], lambda: cv2.remap(paint, in_crop, None, read[0], borderMode=read[1]))
+
+    @staticmethod
+    def _lay(frame: Frame, patch: Patch) -> None:
+        height, width = patch.rgba.shape[:2]
+        if height:
+            frame.part((patch.left, patch.top, patch.left + width, patch.top + height))
+            patch.lay(frame.rgb)
+
+    def _stage(self, posed: Posed | None) -> Stage:
+        kind = posed is not None
+        if kind not in self._stages:
+            spacing = 1 / float(np.hypot(*self._to_crop[:, 0]))
+            if posed is None:
+                left, top, right, bottom = self._around()
+                sheet = None
+                if left < right and top < bottom:
+                    sheet = Sheet(*finer(self.image[top:bottom, left:right]), (left, top))
+                self._stages[kind] = Stage(Warp(self._region, spacing), sheet, None)
+            else:
+                warp = Warp(posed.head.box, spacing)
+                turning = Turning(warp, posed.head.moves(warp.at), posed.head.clear)
+                self._stages[kind] = Stage(warp, posed.head.sheet, turning)
+        return self._stages[kind]
+
+    def _around(self) -> Box:
+        """The face's region and what its motion may look for beside it."""
+        left, top, right, bottom = self._region
+        reach = round(REACH * max(right - left, bottom - top))
+        if left >= right or top >= bottom:  # no part of the face lies in the picture
+            return 0, 0, 0, 0
+        height, width = self.image.shape[:2]
+        return max(left - reach, 0), max(top - reach, 0), min(right + reach, width), min(bottom + reach, height)
 
     def _box(self, active: np.ndarray) -> Box:
         """The photograph's pixels (left, top, right, bottom) that the `active` [S, S] pixels of the crop can touch."""
@@ -114,36 +161,6 @@ class Renderer:
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         size = right - left, bottom - top
         return cv2.warpAffine(np.ascontiguousarray(values), to_crop, size, flags=flags, borderMode=border)
-
-    def _warp(self, frame: np.ndarray, shift: np.ndarray, box: Box) -> None:
-        left, top, right, bottom = box
-        if right <= left or bottom <= top:
-            return
-        x, y = self._region[:2]
-        where = self._upsample(shift, box)
-        where += self._grid[top - y : bottom - y, left - x : right - x]
-        frame[top:bottom, left:right] = cv2.remap(
-            self.image, where, None, self._interpolation, borderMode=cv2.BORDER_REPLICATE
-        )
-
-    def _carried(self, posed: Posed, shift: np.ndarray, mask: np.ndarray, colour: np.ndarray) -> tuple:
-        """The crop's maps where they lie when the head is posed."""
-        seen = cv2.transform(posed.seen(self._nodes), self._to_crop)
-        colour = np.ascontiguousarray(colour.transpose(1, 2, 0))
-        shift = cv2.remap(shift, seen, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-        mask = cv2.remap(mask, seen, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-        colour = cv2.remap(colour, seen, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        return shift, mask, colour.transpose(2, 0, 1)
-
-    def _paint(self, frame: np.ndarray, mask: np.ndarray, colour: np.ndarray, box: Box) -> None:
-        left, top, right, bottom = box
-        if right <= left or bottom <= top:
-            return
-        paint = ((colour.transpose(1, 2, 0) + 1) * 127.5).clip(0, 255).astype(np.uint8)
-        paint = self._upsample(paint, box, cv2.BORDER_REPLICATE)
-        weight = self._upsample(mask, box)
-        face = np.ascontiguousarray(frame[top:bottom, left:right])
-        frame[top:bottom, left:right] = cv2.blendLinear(face, paint, 1 - weight, weight)
 
 
 def square(image: np.ndarray, points: np.ndarray, around: float = 0.0) -> tuple[np.ndarray, np.ndarray, Box]:

@@ -99,8 +99,8 @@ class VideoWriter:
         self._silent = partial_of(self._target, suffix, "-silent")
         self._muxed = partial_of(self._target, suffix)
         self._shape = (height, width, 3)
-        self._yuv = self._format.sound is not None  # the formats with sound are those in yuv420p
-        self._pad = ((0, height % 2 * self._yuv), (0, width % 2 * self._yuv), (0, 0))
+        self.planar = self._format.sound is not None  # the formats with sound are those in yuv420p
+        self._pad = ((0, height % 2 * self.planar), (0, width % 2 * self.planar), (0, 0))
         self._fps = Fraction(fps)
         self._ffmpeg: Ffmpeg
         self._feed: Feed
@@ -108,7 +108,7 @@ class VideoWriter:
     def __enter__(self) -> VideoWriter:
         height, width = (side + after for side, (_, after) in zip(self._shape[:2], self._pad))
         rate = f"{self._fps.numerator}/{self._fps.denominator}"
-        pixels = "yuv420p" if self._yuv else "rgb24"
+        pixels = "yuv420p" if self.planar else "rgb24"
         raw = ["-f", "rawvideo", "-pix_fmt", pixels, "-s", f"{width}x{height}", "-framerate", rate, "-i", "pipe:0"]
         container = [] if self._sound else self._container()
         self._ffmpeg = Ffmpeg([*raw, *self._format.picture, *container, f"file:{self._silent}"], stdin=True)
@@ -120,25 +120,21 @@ class VideoWriter:
         return ["-metadata", f"title={notice}", "-metadata", f"comment={notice}", *self._format.container]
 
     def write(self, frame: np.ndarray) -> None:
-        """Append one RGB uint8 frame [height, width, 3]; or, unless this is a .gif, one in the encoder's colours, see
-        `planar_shape`, which then must not change any more. Raises OutputError if ffmpeg has stopped taking them."""
-        if frame.dtype != np.uint8 or frame.shape not in (self._shape, self.planar_shape):
+        """Append one RGB uint8 frame [height, width, 3]; or, if `planar`, one in the encoder's own colours (media.yuv),
+        with sides made even, which must not change any more. Raises OutputError if ffmpeg has stopped taking them."""
+        height, width = (side + after for side, (_, after) in zip(self._shape[:2], self._pad))
+        planar = (height * 3 // 2, width) if self.planar else None
+        if frame.dtype != np.uint8 or frame.shape not in (self._shape, planar):
             raise ValueError(f"a frame is uint8 {self._shape}, not {frame.dtype} {frame.shape}")
         if frame.shape == self._shape:
             if self._pad != ((0, 0),) * 3:
                 frame = np.pad(frame, self._pad, mode="edge")
-            frame = to_yuv(frame) if self._yuv else frame.copy()
+            frame = to_yuv(frame) if self.planar else frame.copy()
         try:
             self._feed.put(np.ascontiguousarray(frame).data)
         except OSError:  # a broken pipe: ffmpeg has ended, and says why
             raise self._failure(self._ffmpeg) from None
         self.frames += 1
-
-    @property
-    def planar_shape(self) -> tuple[int, int] | None:
-        """Of frames as media.yuv has them, height and width made even; None for a .gif, which takes RGB alone."""
-        height, width = (side + after for side, (_, after) in zip(self._shape[:2], self._pad))
-        return (height * 3 // 2, width) if self._yuv else None
 
     @property
     def encoder(self) -> int:

@@ -35,6 +35,14 @@ def to_yuv(rgb: np.ndarray) -> np.ndarray:
     return out
 
 
+def even(picture: np.ndarray) -> np.ndarray:
+    """A picture of which an odd side gains its last line once more."""
+    height, width = picture.shape[:2]
+    if not (height % 2 or width % 2):
+        return picture
+    return cv2.copyMakeBorder(picture, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+
+
 def split(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """RGB uint8 [H, W, 3] -> Y [H, W], U and V [H / 2, W / 2], uint8."""
     y, u, v = cv2.split(cv2.transform(rgb, _FORWARD))

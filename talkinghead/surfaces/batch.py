@@ -238,7 +238,7 @@ class Batch:
         finished = partial_of(target, target.suffix)
         try:
             with VideoWriter(finished, clip.width, clip.height, clip.fps, job.audio, seal=seal) as video:
-                for frame in clip:
+                for frame in clip.pictures(video.planar):
                     video.write(frame)
             # The record comes first and says which file it speaks of, so that at no moment a kill loses whole work.
             record = self._record_path(job)

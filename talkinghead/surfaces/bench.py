@@ -28,7 +28,6 @@ from talkinghead.errors import TalkingHeadError
 from talkinghead.media.audio import decode
 from talkinghead.media.pictures import read_portrait
 from talkinghead.media.video import VideoWriter
-from talkinghead.media.yuv import to_yuv
 from talkinghead.pipeline import Clip, TalkingHead
 
 RATE = 16000  # Hz, of the voice
@@ -58,7 +57,7 @@ def figures(portrait: Path, voice: Path, side: int, seconds: float, repeats: int
         sound, video = Path(folder) / "voice.wav", Path(folder) / "video.mp4"
         _repeat(voice, seconds, sound)
         clip = head.speak(image, sound)
-        _film(clip, itertools.islice(clip, 1), sound, video)
+        _film(clip, itertools.islice(clip.pictures(planar=True), 1), sound, video)
         first = time.time() - _born()
         times, drawing, own, encoder = _spoken(head, image, sound, video, repeats)
         mebibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -116,7 +115,7 @@ def _spoken(
     for _ in range(repeats):
         start = time.perf_counter()
         clip = head.speak(image, sound)
-        frames += _film(clip, clip, sound, video)[0]
+        frames += _film(clip, clip.pictures(planar=True), sound, video)[0]
         times.append(time.perf_counter() - start)
     after = time.thread_time(), _used(resource.RUSAGE_SELF), _used(resource.RUSAGE_CHILDREN)
     return times, *(1000 * (b - a) / frames for a, b in zip(before, after))
@@ -130,9 +129,8 @@ def _used(who: int) -> float:
 def _encoding(clip: Clip, sound: Path, video: Path, repeats: int) -> tuple[float, float]:
     """Seconds of writing as many frames as the clip has, finished before in the encoder's own colours, and ffmpeg's
     peak memory in MiB."""
-    clip.height, clip.width = clip.height // 2 * 2, clip.width // 2 * 2
     most = max(8, KEPT_BYTES // (clip.height * clip.width * 3 // 2))
-    kept = [to_yuv(frame[: clip.height, : clip.width]) for frame in itertools.islice(clip, most)]
+    kept = list(itertools.islice(clip.pictures(planar=True), most))
     times = []
     for _ in range(repeats):
         frames = itertools.islice(itertools.cycle(kept + kept[-2:0:-1]), clip.frames)

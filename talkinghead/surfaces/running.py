@@ -127,7 +127,7 @@ def film(
     record = CsvWriter(save_au, clip.fps, force, clip.turns, relative=True) if save_au else nullcontext()
     with stage(f"{output} drawn and written"):
         with record as csv, VideoWriter(output, clip.width, clip.height, clip.fps, sound, force, seal) as video:
-            for frame in progress(clip, clip.frames):
+            for frame in progress(clip.pictures(video.planar), clip.frames):
                 video.write(frame)
                 if csv:
                     csv.write(clip.units, clip.pose if clip.turns else ())

@@ -263,14 +263,14 @@ class Room:
             CsvWriter(made.units, clip.fps, pose=clip.turns, relative=True) as csv,
             VideoWriter(made.path, clip.width, clip.height, clip.fps, voice, seal=seal) as video,
         ):
-            frames = _counted(self._in_turn(clip), clip.frames, tell, most, SoundError(self._too_long(voice)))
-            for motion, frame in frames:
+            frames, too_long = self._in_turn(clip, video.planar), SoundError(self._too_long(voice))
+            for motion, frame in _counted(frames, clip.frames, tell, most, too_long):
                 video.write(frame)
                 csv.write(motion.units, motion.pose if clip.turns else ())
 
-    def _in_turn(self, clip) -> Iterator[tuple[Motion, np.ndarray]]:
+    def _in_turn(self, clip, planar: bool) -> Iterator[tuple[Motion, np.ndarray]]:
         """Motion and frame, one after another; the lock is free between them."""
-        frames = iter(clip)
+        frames = clip.pictures(planar)
         while True:
             with self._lock:
                 frame = next(frames, None)
