@@ -33,15 +33,16 @@ def test_no_more_than_so_many_are_made_ahead():
 
 
 def test_they_are_made_while_the_ones_before_are_used():
-    def slow():
-        for i in range(10):
-            time.sleep(0.02)
+    begun = [threading.Event() for _ in range(4)]
+
+    def items():
+        for i in range(4):
+            begun[i].set()
             yield i
 
-    start = time.perf_counter()
-    for _ in ahead(slow(), 2):
-        time.sleep(0.02)
-    assert time.perf_counter() - start < 0.35  # one after the other takes 0.4
+    for i in ahead(items(), 2):
+        if i < 3:
+            assert begun[i + 1].wait(30)  # made while this one is held here
 
 
 def test_what_making_raises_comes_in_its_turn():

@@ -1,0 +1,89 @@
+"""Frames in the encoder's own colours against the RGB ones, the arrays they live in, and the tiles that are drawn."""
+
+import cv2
+import numpy as np
+import pytest
+
+from talkinghead.face.align import alignment
+from talkinghead.face.frames import Frames
+from talkinghead.face.render import Renderer
+from talkinghead.face.warp import _rectangles
+from talkinghead.media.yuv import even, planes, to_yuv
+
+SIZE = 128
+
+
+def psnr(a, b):
+    return 10 * np.log10(255**2 / max(1e-9, np.mean((a.astype(float) - b) ** 2)))
+
+
+@pytest.fixture(scope="module")
+def maps():
+    """A mouth that opens and a little paint, as a generator would have them."""
+    y, x = np.mgrid[:SIZE, :SIZE] / SIZE
+    bump = np.exp(-((x - 0.5) ** 2 + (y - 0.7) ** 2) / 0.02).astype(np.float32)
+    flow = np.stack([0.01 * np.sin(9 * y) * bump, -0.05 * bump]).astype(np.float32)
+    return flow, 0.6 * bump[None] ** 4, np.stack([0.2 - bump, -0.5 + 0 * bump, -0.6 + 0 * bump]).astype(np.float32)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.703, 3.0])
+def test_planar_frames_show_what_rgb_frames_show(astronaut, astronaut_face, maps, scale):
+    image = cv2.resize(astronaut, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    renderer = Renderer(image, alignment(astronaut_face.points * scale, SIZE), SIZE)
+    rgb, planar = renderer(*maps), renderer(*maps, planar=True)
+    assert np.abs(rgb.astype(int) - image).max() > 30
+    for ours, theirs in zip(planes(planar), planes(to_yuv(even(rgb)))):
+        assert psnr(ours, theirs) > 45
+        assert (ours == theirs).mean() > 0.99
+
+
+def test_the_background_is_the_encoders_picture_of_the_photograph(astronaut, astronaut_face, maps):
+    renderer, still = Renderer(astronaut, alignment(astronaut_face.points, SIZE), SIZE), to_yuv(astronaut)
+    reach = renderer._region
+    for strength in (1, 0.3, 0):
+        planar = renderer(strength * maps[0], strength * maps[1], maps[2], planar=True)
+        outside = np.ones(astronaut.shape[:2], bool)
+        outside[reach[1] : reach[3], reach[0] : reach[2]] = False
+        assert np.array_equal(planes(planar)[0][outside], planes(still)[0][outside])
+    assert np.array_equal(planar, still)  # the last one does not move, and nothing is left of those before
+
+
+def test_frames_that_are_held_do_not_change_and_those_let_go_are_used_again(astronaut, astronaut_face, maps):
+    renderer = Renderer(astronaut, alignment(astronaut_face.points, SIZE), SIZE)
+    held = [renderer(k / 4 * maps[0], maps[1], maps[2], planar=True) for k in range(4)]
+    copies = [frame.copy() for frame in held]
+    tops = [frame[:7, :9] for frame in held]  # a view holds its frame as well
+    addresses = {frame.ctypes.data for frame in held}
+    del held
+    again = [renderer(*maps, planar=True) for _ in range(3)]
+    assert addresses.isdisjoint(frame.ctypes.data for frame in again)
+    for top, copy in zip(tops, copies):
+        assert np.array_equal(top, copy[:7, :9])
+    del tops, top
+    assert renderer(*maps, planar=True).ctypes.data in addresses
+    with pytest.raises(ValueError):
+        again[0][:] = 0
+
+
+def test_rgb_frames_are_the_callers_own(astronaut):
+    frames = Frames(astronaut)
+    renderer = Renderer(astronaut, np.eye(2, 3), SIZE)
+    still = np.zeros((2, SIZE, SIZE), np.float32), np.zeros((1, SIZE, SIZE), np.float32), np.zeros((3, SIZE, SIZE))
+    given = renderer(*still)
+    given[:] = 0
+    del given
+    assert np.array_equal(renderer(*still), astronaut)
+    frame = frames.new()
+    frame.part((10, 20, 30, 40))[:] = 7
+    assert np.array_equal(frames.new().rgb, astronaut)
+
+
+def test_rectangles_cover_every_tile_once():
+    rng = np.random.default_rng(0)
+    for most in (1, 5, 1000):
+        for _ in range(50):
+            cells = rng.random((rng.integers(1, 12), rng.integers(1, 12))) < rng.random()
+            covered = np.zeros(cells.shape, int)
+            for x0, y0, x1, y1 in _rectangles(cells, most):
+                covered[y0:y1, x0:x1] += 1
+            assert np.array_equal(covered, cells.astype(int))
