@@ -59,7 +59,7 @@ class Runner:
     def __init__(self, seed: int, base: Path):
         self.seed, self.base = seed, base
         base.mkdir(parents=True)
-        self.materials = materials(base)
+        self.materials = shared_materials()
         self.statuses: Counter[str] = Counter()
 
     def case(self, number: int) -> Case:
@@ -129,6 +129,13 @@ class Runner:
             err.write(f"{status}\n")
             status = 1
         return Outcome(status, out.buffer.getvalue().decode("utf-8", "replace"), err.getvalue())
+
+
+@cache
+def shared_materials():
+    """Made once for a whole process."""
+    with tempfile.TemporaryDirectory() as folder:
+        return materials(Path(folder))
 
 
 @cache
