@@ -77,7 +77,7 @@ def training_jobs(english: int, foreign: int, piper: list[str]) -> list[Job]:
     return jobs
 
 
-def test_jobs() -> list[Job]:
+def judging_jobs() -> list[Job]:
     """The 40 English sentences by the eight held-out voices, and six languages by variants held out too."""
     jobs = []
     for text in texts.sentences("en_test"):
@@ -113,7 +113,7 @@ def main(
     test: Annotated[bool, typer.Option("--test", help="The held-out voices and sentences instead.")] = False,
 ) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    jobs = test_jobs() if test else training_jobs(english, foreign, piper)
+    jobs = judging_jobs() if test else training_jobs(english, foreign, piper)
     missing = [p for p in ("flite", "festival") if not shutil.which(p)]
     if missing:
         print(f"not installed, left out: {', '.join(missing)}")

@@ -95,6 +95,39 @@ def test_what_a_run_leaves(toy, whole_run):
     assert model.unit_names == UNIT_NAMES and model.predict(syllables(1.0)).shape == (25, 46)
 
 
+def test_a_network_that_reads_both_ways_from_kept_examples(toy, tmp_path):
+    more = ["both_ways=true", "delay=0", "examples=5", f"kept={tmp_path / 'kept'}"]
+    main(words(toy, tmp_path / "one", *more))
+    assert len(list((tmp_path / "kept").glob("*.npz"))) == 5
+    main(words(toy, tmp_path / "two", *more))  # the same from what was kept
+    one, two = (contents(tmp_path / name / "audio2au.safetensors")[1] for name in ("one", "two"))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    model = audio2au.ready(tmp_path / "one" / "audio2au.safetensors")
+    assert model.config.both_ways and model.predict(syllables(1.0)).shape == (25, 46)
+    main(
+        words(
+            toy,
+            tmp_path / "three",
+            "both_ways=true",
+            "delay=0",
+            "steps=0",
+            f"start={tmp_path / 'one' / 'audio2au.safetensors'}",
+        )
+    )
+    three = contents(tmp_path / "three" / "audio2au.safetensors")[1]
+    assert all(torch.equal(one[name], three[name]) for name in one)
+
+
+def test_closures_weigh_more_in_lips_alone(toy):
+    config = parse(Config, words(toy, toy))
+    objective = Objective(config, np.ones(46, np.float32))
+    units, ones = torch.zeros(1, 5, 46), torch.ones(1, 5, 46)
+    for name, more in (("LipsLowerOpen", config.closure), ("LipsPucker", 1)):
+        wrong = units.clone()
+        wrong[..., INDEX[name]] = 0.5
+        assert objective(wrong, units, 3 * ones) == pytest.approx(more * float(objective(wrong, units, ones)), rel=1e-4)
+
+
 def test_time_limit_stops_and_still_exports(toy, tmp_path):
     main(words(toy, tmp_path), max_minutes=0)
     assert (tmp_path / "audio2au.safetensors").exists()
