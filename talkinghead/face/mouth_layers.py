@@ -31,6 +31,7 @@ TOOTH_LIGHT, TOOTH_PALE = 0.95, 0.8  # teeth are at least so bright and at most 
 # Lips are drawn over the open mouth and a little more (inter-ocular distances, and times the photograph's blur), also
 # over what is darker or, being pale, brighter than lips close by; half in their own colour.
 COVER, COVER_SOFT, DARK, BRIGHT, LIP_TINT = 0.006, 0.8, 0.6, 1.12, 0.5
+COVERED = 0.03  # inter-ocular distances: upper teeth that end so close to the lower lip go on behind it
 SEEN = 0.15  # share of the open mouth that teeth must take to be used
 
 
@@ -93,8 +94,11 @@ def layers(place: Place, own: np.ndarray, rest: np.ndarray, eyes: list[np.ndarra
     seen = _own_teeth(place, own, lips) if which == "own" else None
     drawer = _Drawer(place, seam, white, soft)
     if seen is not None:
-        above, below, white, edge = seen
+        above, below, shown, edge, hidden = seen
         upper_edge = (edge - seam[1]) / MILLIMETRE + 0.3
+        if hidden:  # by the lower lip: how far they reach is not seen, and of their colour little
+            upper_edge, shown = max(upper_edge, UPPER_EDGE), np.maximum(shown, white)
+        white = shown
         drawer = _Drawer(place, seam, np.minimum(white, 1), soft)
     seed = which if isinstance(which, int) else 0
     upper = lower = bare
@@ -182,7 +186,8 @@ def _with_lips(place: Place, own: np.ndarray, lips: np.ndarray, soft: float) -> 
 
 
 def _own_teeth(place: Place, own: np.ndarray, lips: np.ndarray) -> tuple | None:
-    """The photograph's own upper and lower teeth as layers, their colour, and the y at which the upper ones end."""
+    """The photograph's own upper and lower teeth as layers, their colour, the y at which the upper ones end, and
+    whether that is where the lower lip begins."""
     if float((own[LOWER, 1] - own[UPPER, 1]).max()) < PHOTOGRAPHED_OPEN * IOD:
         return None
     reach = max(1, round(0.005 * place.iod))
@@ -215,8 +220,10 @@ def _own_teeth(place: Place, own: np.ndarray, lips: np.ndarray) -> tuple | None:
     ys, xs = np.nonzero(above == 1)
     centre = np.abs(xs - top[:, 0].mean()) < 0.12 * place.iod
     edge = np.percentile(ys[centre], 97) if centre.any() else ys.max()
-    middle = np.array([top[:, 0].mean(), edge]) + place.box[:2]
-    return *picture, white, float(transform(place.to_face, middle)[1])
+    x = top[:, 0].mean()
+    low = np.interp(x, bottom[:, 0], bottom[:, 1])
+    end = transform(place.to_face, np.array([x, edge]) + place.box[:2])
+    return *picture, white, float(end[1]), bool(low - edge < COVERED * place.iod)
 
 
 def _cut(place: Place, mask: np.ndarray) -> np.ndarray:
