@@ -32,8 +32,8 @@ CHIN, FOREHEAD, CORNERS = 152, 10, [33, 263]
 # Depths over the pivot, inter-ocular distances: of the outline, and of the throat, which lies behind the chin.
 RIM, THROAT = 0.1, 0.3
 # A warp leaves ears and nostrils as photographed, so that a turn looks smaller than it is: with a deeper relief the
-# tracker sees about 0.8 of the yaw and 0.95 of the pitch asked for (medians of 19 portraits: 0.79 and 0.91 at 1.35, 0.84
-# and 1.00 at 1.45), with a true one 0.58 and 0.67.
+# tracker sees about 0.8 of the yaw and 0.95 of the pitch asked for (medians of 19 portraits: 0.79, 0.91 at 1.35; 0.84,
+# 1.00 at 1.45), with a true one 0.58 and 0.67.
 RELIEF, AXIS = 1.4, 0.35  # and the depth from which it is deeper
 NEAR = 0.25  # inter-ocular distances from a landmark within which the tracker's depth alone counts
 TRUST, PRIOR = 4.0, 0.05  # weight of a landmark's and of an assumed depth against a smooth surface
