@@ -17,20 +17,60 @@ import typer
 from torch import Tensor
 
 import gath
-from gath.data import Pack
+from gath.data import Pack, Sampler
 from gath.lips import LipConfig, LipMover
+from gath.mesh import INNER_LIP
 from gath.mesh import MOUTH as POINTS
 from gath.motion import LandmarkEstimator, fit_unit_map
 from recipes.parts.clips import clip_list
-from recipes.parts.mouths import BATCH, INNER, Mouths, gap, optimise, report
 from talkinghead.units.moods import REGIONS
 from talkinghead.units.names import UNIT_NAMES
 
+BATCH = 256
 SVD_ROWS = 6000
 FARTHEST = 0.999  # of talkers' frames lie within a component's range
 LIMIT = 1.5  # times that range is the farthest a mouth is ever drawn from where it was photographed
 TRACKER_NOISE = 0.0007  # fractions of the side: a tenth of a pixel of 128
+MIDDLES = (INNER_LIP.index(13), INNER_LIP.index(14))
 MOUTH = [i for i, name in enumerate(UNIT_NAMES) if name.startswith(REGIONS["jaw"] + REGIONS["mouth"])]
+INNER = slice(0, len(INNER_LIP))
+
+
+class Mouths:
+    """Draws mouths from a pack: pairs of frames of one clip, and portraits with wishes; half of all mirrored."""
+
+    def __init__(self, pack: Pack, seed: int):
+        self.sampler, self.rng = Sampler(pack, UNIT_NAMES, seed, 0.0), np.random.default_rng(seed)
+        self.points = pack.landmarks[:, POINTS]
+        self.mirrored = pack.landmarks[:, self.sampler.points_mirror[list(POINTS)]] * [-1, 1] + [1, 0]
+        self.units, self.swapped = pack.units, pack.units[:, self.sampler.units_mirror]
+
+    def take(self, rows: np.ndarray, flip: np.ndarray) -> tuple[Tensor, Tensor]:
+        points = np.where(flip[:, None, None], self.mirrored[rows], self.points[rows]).astype(np.float32)
+        return torch.from_numpy(points), torch.from_numpy(np.where(flip[:, None], self.swapped[rows], self.units[rows]))
+
+    def pairs(self, count: int) -> tuple[Tensor, ...]:
+        """Points and units of `count` sources and of their targets."""
+        source, target = np.array([self.sampler.pair() for _ in range(count)]).T
+        flip = self.rng.random(count) < 0.5
+        return *self.take(source, flip), *self.take(target, flip)
+
+    def wishes(self, count: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Points and units of `count` portraits, and units wished for."""
+        rows = self.sampler.rng.choice(self.sampler.photos, count, p=self.sampler.photo_p)
+        points, units = self.take(rows, self.rng.random(count) < 0.5)
+        return points, units, torch.from_numpy(self.sampler.wishes(units.numpy()))
+
+
+def optimise(model: torch.nn.Module, loss_of, steps: int) -> None:
+    optimiser = torch.optim.AdamW(model.parameters(), 1e-3, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1e-3, steps)
+    for _ in range(steps):
+        loss = loss_of()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
 
 
 def fit_estimator(mouths: Mouths, steps: int) -> LandmarkEstimator:
@@ -46,6 +86,11 @@ def fit_estimator(mouths: Mouths, steps: int) -> LandmarkEstimator:
 
     optimise(model, loss, steps)
     return model.eval().requires_grad_(False)
+
+
+def gap(points: Tensor) -> Tensor:
+    """How far the middles of the inner lips are apart, signed, [B]."""
+    return points[:, MIDDLES[1], 1] - points[:, MIDDLES[0], 1]
 
 
 def fit_mover(mouths: Mouths, clips: list, estimator: LandmarkEstimator, steps: int) -> LipMover:
@@ -77,6 +122,17 @@ def fit_mover(mouths: Mouths, clips: list, estimator: LandmarkEstimator, steps: 
 
     optimise(mover, loss, steps)
     return mover.eval()
+
+
+@torch.inference_mode()
+def report(mover: LipMover, mouths: Mouths, count: int = 2000) -> None:
+    """Errors in inter-ocular distances (0.36 of the side), on pairs of frames of people nobody trained on."""
+    source, own, target, wish = mouths.pairs(count)
+    linear = source + ((wish - own) @ mover.unit_map @ mover.components).unflatten(1, (-1, 2))
+    for name, found in (("still", source), ("linear", linear), ("mover", mover(source, own, wish))):
+        inner = (found - target)[:, INNER].norm(dim=-1).mean() / 0.36
+        parted = (gap(found) - gap(target)).abs().mean() / 0.36
+        print(f"{name}: inner lip {inner:.4f}, gap {parted:.4f}")
 
 
 def main(data: Path, steps: int = 6000, out: Path = gath.LIPS) -> None:

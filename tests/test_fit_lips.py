@@ -9,8 +9,7 @@ import torch
 import gath
 from gath.lean_lips import ready_lips
 from gath.mesh import MOUTH as POINTS
-from gath.motion import LandmarkEstimator, LandmarkMover, WarpReader
-from recipes import fit_lips, purse_lips
+from recipes import fit_lips
 from talkinghead.units.names import INDEX, UNIT_NAMES
 
 
@@ -76,27 +75,3 @@ def test_at_work_without_torch_it_computes_the_same(data, tmp_path):
     wish = torch.stack(wish)
     expected = mover(points.expand(5, -1, -1), own.expand(5, -1), wish).numpy()
     np.testing.assert_allclose(lean(points.numpy(), own.numpy(), wish.numpy()), expected, atol=1e-5)
-
-
-def test_lips_purse_as_the_mover_says_and_do_the_rest_as_before(data, tmp_path):
-    mover = LandmarkMover(torch.zeros(len(UNIT_NAMES), 478, 2), torch.zeros(2, 478, 2))
-    mover.unit_map[INDEX["LipsPucker"], list(POINTS[:11]), 1] = 0.05
-    mover.unit_map[INDEX["JawOpen"]] = 0.3  # of the mover's jaw nothing is to be learned
-    before = tmp_path / "before.safetensors"
-    fit_lips.main(data, 20, before)
-    lips = gath.load_lips(before)
-    face = torch.from_numpy(np.load(data / "val" / "landmarks.npy")[:4])
-    own = torch.full((4, len(UNIT_NAMES)), 0.3)
-    jaw, wish = own.clone(), own.clone()
-    jaw[:, INDEX["JawOpen"]] = wish[:, INDEX["JawOpen"]] = 0.8
-    wish[:, INDEX["LipsPucker"]] = 0.7
-    with torch.inference_mode():
-        change = purse_lips.taught(lips, mover, face, own, wish) - lips(face[:, list(POINTS)], own, jaw)
-    expected = torch.zeros_like(change)
-    expected[:, :11, 1] = 0.4 * 0.05
-    torch.testing.assert_close(change, expected, atol=1e-5, rtol=0)
-
-    models = {"mover": mover, "estimator": LandmarkEstimator(478, 46), "reader": WarpReader(478, 46, 4, 2)}
-    torch.save({name: model.state_dict() for name, model in models.items()}, data / "motion.pt")
-    purse_lips.main(data, 2, before, tmp_path / "after.safetensors")
-    assert gath.load_lips(tmp_path / "after.safetensors").unit_names == UNIT_NAMES
