@@ -117,7 +117,7 @@ class Case:
         for name in "there.mp4", "there.png", "there.csv":
             (self.folder / name).write_bytes(b"mine")
         often = (self.speak, self.speak_units, self.convert)
-        self.pick([*often, *often, self.edit, self.track, self.drive, self.batch, self.live, self.odd])()
+        self.pick([*often, *often, self.edit, self.track, self.drive, self.say, self.batch, self.live, self.odd])()
         self.maybe(0.15, "--force")
         self.maybe(0.03, self.pick(["--bogus", "--fps", "-o", "--help", "--version", "x", ""]))
         return self
@@ -169,6 +169,14 @@ class Case:
 
     def drive(self) -> None:
         self.arguments = ["drive", self.file("picture", 0.8), self.file("clip"), "-o", self.output(".mp4", ".webm")]
+        self.options(FrameOptions)
+        self.models()
+
+    def say(self) -> None:
+        self.arguments = ["say", self.file("picture", 0.8), self.pick(["Hello", "", "\n", "-", "x" * 300, "\x1b"])]
+        self.arguments += ["-o", self.output(".mp4", ".gif")]
+        self.maybe(0.5, "--voice", self.pick(["de", "nobody", "", "--help", "../x"]))
+        self.maybe(0.7, "--voice-command", self.pick(inputs.PROGRAMS))
         self.options(FrameOptions)
         self.models()
 

@@ -25,7 +25,11 @@ GAINS = ["1", "0", "10", "10.1", "nan", "mouth=1.2,brows=0.5", "mouth=", "=", ",
          "nose=1", "mouth=1,mouth=2", "1e5", "loud", "x=1"]  # fmt: skip
 MOODS = ["happy", "happy:0.5", "sad:2", "sad:3", "cross", "happy:nan", ":",
          "", "happy,sad", "happy:0.3,surprised:0.2", "HAPPY"]  # fmt: skip
-WORDS = {"fps": RATES, "gain": GAINS, "mood": MOODS}  # of options; others are given NUMBERS
+TEETH = ["own", "none", "1", "7", "-1", "x", "", "1.5", str(10**30), "１"]
+STRENGTHS = ["0", "1", "0.5", "-1", "nan", "99", "x", "inf"]
+PROGRAMS = ["false", "true", "no-such-program", "", "cp voice.wav {output}", "cat", "touch {output}", "'", "{output}",
+            "{x}", "head -c 5000 /dev/urandom", "echo {text}"]  # fmt: skip
+WORDS = {"fps": RATES, "gain": GAINS, "mood": MOODS, "teeth": TEETH, "head": STRENGTHS}  # others get NUMBERS
 DEVICES = ["cpu", "cpu", "meta", "cuda:9", "mps", "gpu", "", "cpu:0", "xla", "vulkan", "cpu:x", "privateuseone"]
 UNITS = ["JawOpen=0.6", "JawOpen=60%", "Puff=1", "JawOpn=1", "JawOpen", "JawOpen=", "JawOpen=1.5", "JawOpen=nan", "=",
          "=1", "JawOpen=inf%", "JawOpen=1=1", "MouthSmile_L=1", "JawOpen=-1", "EyeBlink_L=1", "jawopen=1",

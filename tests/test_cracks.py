@@ -18,6 +18,7 @@ from talkinghead.media import audio
 from talkinghead.media.ffmpeg import existing_file, playlists_allowed
 from talkinghead.media.outputs import PARTIAL, VIDEO_SUFFIXES, check_output, partial_of, sweep
 from talkinghead.media.pictures import write_picture
+from talkinghead.media.synthesis import synthesise
 from talkinghead.media.video import VideoReader
 from talkinghead.models import check_device
 from talkinghead.surfaces.running import one_line
@@ -165,3 +166,19 @@ def test_unfinished_files_keep_the_ending_that_their_writers_go_by(tmp_path):
     for suffix in VIDEO_SUFFIXES:
         assert partial_of(tmp_path / f"o{suffix}", suffix, "-silent").suffix == suffix
     assert len(partial_of(tmp_path / ("o" * 250 + ".mp4"), ".mp4").name) < 100
+
+
+@pytest.mark.parametrize(
+    "command, said",
+    [
+        ("'", "--voice-command: no closing quotation; quote it as in a shell"),
+        ("no-such-program {output}", "no-such-program: cannot be run"),
+        ("{output}", "cannot be run"),
+        ("cat", "say where the sound goes"),
+        ("sh -c 'printf \\377 >&2; exit 3' {output}", "sh: "),
+    ],
+)
+def test_a_synthesiser_that_cannot_be_run_is_one_line(tmp_path, command, said):
+    with pytest.raises(SoundError) as caught:
+        synthesise("Hello \udcff", tmp_path / "said.wav", command=command)
+    assert said in str(caught.value) and "\n" not in str(caught.value)

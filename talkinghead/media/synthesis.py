@@ -47,7 +47,7 @@ def flite(text: str, target: Path, voice: str = "slt", *settings: str) -> Said:
     """`settings` as flite's --setf takes them, name=value. Raises OSError, ValueError for a voice that there is not."""
     flags = [word for setting in settings for word in ("--setf", setting)]
     command = ["flite", "-voice", voice, "-psdur", *flags, "-t", text, "-o", str(target)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=LONGEST)
     if done.returncode or not target.exists():
         raise ValueError(f"flite has no voice {voice!r}")
     ends = [(name, float(end)) for name, end in (pair.split(":") for pair in done.stdout.split())]
@@ -71,7 +71,7 @@ def synthesise(text: str, target: Path, voice: str | None = None, command: str |
             return said(text, target, voice) if voice else said(text, target)
         except ValueError as error:
             raise SoundError(f"{error}; `{name} {'--voices' if name == 'espeak-ng' else '-lv'}` lists them") from None
-        except OSError:
+        except (OSError, subprocess.TimeoutExpired):
             continue
     if shutil.which("say"):
         chosen = ["-v", voice] if voice else []
@@ -81,7 +81,10 @@ def synthesise(text: str, target: Path, voice: str | None = None, command: str |
 
 
 def _run_command(command: str, text: str, target: Path) -> None:
-    words = shlex.split(command)
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise SoundError(f"--voice-command: {str(error).lower()}; quote it as in a shell") from None
     if not any("{output}" in word for word in words):
         raise SoundError("--voice-command: say where the sound goes, with {output}")
     filled = [word.replace("{output}", str(target)).replace("{text}", text) for word in words]
@@ -92,9 +95,13 @@ def _run_command(command: str, text: str, target: Path) -> None:
 
 def _run(words: list[str], text: str | None) -> None:
     try:
-        done = subprocess.run(words, input=text, capture_output=True, text=True, timeout=LONGEST)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise SoundError(f"{words[0]}: {error.__class__.__name__}; try it on its own first") from None
+        done = subprocess.run(
+            words, input=text, capture_output=True, encoding="utf-8", errors="replace", timeout=LONGEST
+        )
+    except OSError as error:
+        raise SoundError(f"{words[0]}: cannot be run ({error.strerror}); try it on its own first") from None
+    except subprocess.TimeoutExpired:
+        raise SoundError(f"{words[0]}: still running after {LONGEST} s; try it on its own first") from None
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
         raise SoundError(f"{words[0]}: {last}")
