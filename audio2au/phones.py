@@ -27,7 +27,6 @@ CONSONANTS = tuple("B CH D DH F G HH JH K L M N NG P R S SH T TH V W Y Z ZH".spl
 PHONES = ("SIL", *VOWELS, *CONSONANTS)
 """UE and OE are the rounded front vowels of French and German, UX the unrounded back one of Japanese."""
 BILABIAL = frozenset("P B M".split())
-LABIODENTAL = frozenset("F V".split())
 ROUNDED = frozenset("UW OW W UH AO OY UE OE".split())
 
 _IPA = {

@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime
 import io
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -27,8 +26,6 @@ SETTINGS = {
     "builder": {"thumbnail": {"enabled": False}},
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
 }
-
-Sealer = Callable[[Path, str], None]  # of a finished file, and the suffix it will have
 
 
 def check_signable(path: str | Path) -> None:
