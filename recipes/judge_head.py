@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import csv
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -90,7 +90,7 @@ def windows(head: TalkingHead, judge: PoseJudge, rows: list[Row], corpus: Path, 
             write_csv(kept, track.units, fps, pose=track.pose)
         track = read_csv(kept)
         fps = Fraction(1 / float(np.median(np.diff(track.times)))).limit_denominator(1001)
-        seen = judge.frames(read_frames(path, EVERY)).angles
+        seen = _kept(out / f"{path.stem}_seen.npy", lambda path=path: judge.frames(read_frames(path, EVERY)).angles)
         length = int(SECONDS * fps / EVERY)
         for first in range(0, len(seen) - length + 1, length):
             rows_here = slice(first * EVERY, (first + length) * EVERY)
@@ -100,6 +100,12 @@ def windows(head: TalkingHead, judge: PoseJudge, rows: list[Row], corpus: Path, 
             angles = seen[first : first + length]
             found.append(Window(f"{path.stem}_{first * EVERY}", part, angles, fps / EVERY))
     return sorted(found, key=lambda window: -np.nan_to_num(window.seen.std(0)).min())[:count]
+
+
+def _kept(file: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
+    if not file.exists():
+        np.save(file, make())
+    return np.load(file)
 
 
 def compared(seen: np.ndarray, wanted: np.ndarray, limit: np.ndarray) -> dict[str, float]:

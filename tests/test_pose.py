@@ -11,7 +11,20 @@ import pytest
 
 from talkinghead.errors import UnitsError
 from talkinghead.units.convert import convert, read_csv
-from talkinghead.units.pose import EYES_FROM_PIVOT, NEUTRAL, POSE_NAMES, angles, from_places, place, relative, rotation
+from talkinghead.units.expression_pose import looks_turned
+from talkinghead.units.names import INDEX, opening_of
+from talkinghead.units.pose import (
+    DEEPER,
+    EYES_FROM_PIVOT,
+    NEUTRAL,
+    POSE_NAMES,
+    angles,
+    as_turned,
+    from_places,
+    place,
+    relative,
+    rotation,
+)
 from talkinghead.units.track import UnitTrack
 from talkinghead.units.unit_csv import CsvWriter, read_own, write_csv
 
@@ -121,8 +134,43 @@ def test_a_relative_pose_counts_from_the_portrait(tmp_path):
     track = read_own(path)
     assert track.relative
     np.testing.assert_allclose(track.motion_at(0.2).pose, wanted[5], atol=1e-5)
-    np.testing.assert_allclose(UnitTrack(track.times, UNITS, wanted).motion_at(0.2).pose[:5],
+    same = np.repeat(UNITS[:1], len(UNITS), 0)  # see below for expressions that change
+    np.testing.assert_allclose(UnitTrack(track.times, same, wanted).motion_at(0.2).pose[:5],
                                (wanted[5] - wanted.mean(0))[:5], atol=1e-4)  # fmt: skip
+
+
+# Expressions that look like turns, and turns that look like expressions
+
+
+def test_lips_of_a_head_that_nods_stay_as_far_apart():
+    """Six points of a mouth and eyes in space, turned and seen from the front, as the tracker has them: too flat."""
+    lips = np.array([[0, -0.7, 0.6], [0, -0.8, 0.58], [-0.25, -0.7, 0.4], [0.25, -0.7, 0.4], [-0.5, 0, 0], [0.5, 0, 0]])
+    turned = poses(40)[:, :3]
+    seen = lips @ np.swapaxes(rotation(turned), -1, -2) * (100, -100, -100 / DEEPER)
+    turning = opening_of(seen[..., :2])
+    back = opening_of(as_turned(seen, turned, np.zeros(3))[..., :2])
+    np.testing.assert_allclose(back, np.broadcast_to((0, 0.1), back.shape), atol=1e-9)
+    assert turning.std(0).min() > 0.01
+    np.testing.assert_allclose(as_turned(seen, turned, turned[0])[5], seen[0] - seen[0].mean(0), atol=1e-9)
+
+
+def test_what_an_expression_looks_like_is_taken_from_a_drivers_turns():
+    times, changed = np.arange(20) / 25, UNITS.copy()
+    still = UnitTrack(times, changed, np.tile(NEUTRAL, (20, 1)))
+    turned = looks_turned(changed - changed.mean(0))
+    assert np.abs(turned).max() > 0.5  # degrees
+    for k in (0, 7):
+        np.testing.assert_allclose(still.motion_at(times[k]).pose[:3], -turned[k], atol=1e-4)
+        np.testing.assert_array_equal(still.motion_at(times[k], head=0).pose, NEUTRAL)
+        np.testing.assert_allclose(still.motion_at(times[k], head=2).pose[:3], -turned[k], atol=1e-4)
+    voice = UnitTrack(times, changed, np.tile(NEUTRAL, (20, 1)), relative=True)
+    np.testing.assert_array_equal(voice.motion_at(0.2).pose, NEUTRAL)
+
+
+def test_a_mirrored_expression_looks_like_a_mirrored_turn():
+    raised, other = np.zeros((2, 46))
+    raised[INDEX["BrowsU_L"]] = other[INDEX["BrowsU_R"]] = 0.2
+    np.testing.assert_allclose(looks_turned(raised) * (-1, 1, -1), looks_turned(other), atol=0.02)
 
 
 @pytest.mark.parametrize(
