@@ -3,10 +3,10 @@
     python -m recipes.judge_head drive CORPUS OUT --scorer score.py [--split test|val] [--portraits 10] [--clips 6]
     python -m recipes.judge_head speak CORPUS OUT --scorer score.py [--split test|val] [--portraits 20]
 
-Portraits: half of LFW, half of the sharp sets, evenly spaced through the split, reduced to 512 pixels.
+Portraits: half of LFW, half of the sharp sets, evenly spaced through the split, reduced to 384 pixels.
 
 `drive`: the `--clips` windows of 4.5 seconds of the split's clips (for val: of styletalk_talk) in which the head moves
-most, every second frame. For yaw, pitch, roll: r and slope of what the judge sees in the video over what it sees in the
+most, every third frame. For yaw, pitch, roll: r and slope of what the judge sees in the video over what it sees in the
 clip, of which slope only where the photograph bears the pose; `own` is r over the pose that the head was asked for;
 `still`, the standard deviation that the judge sees when the head is told to stand still (`--head 0`); and the unit gain
 with and without head motion.
@@ -41,8 +41,8 @@ from talkinghead.units.names import INDEX
 from talkinghead.units.track import UnitTrack
 from talkinghead.units.unit_csv import write_csv
 
-SIDE = 512  # pixels
-SECONDS, EVERY = 4.5, 2  # of a driver's window; frames
+SIDE = 384  # pixels
+SECONDS, EVERY = 4.5, 3  # of a driver's window; frames
 VAL_DRIVERS = ("train", "styletalk_talk")  # val has no clip with a moving head; no drawing was fitted to these
 SOUND_SECONDS, SOUND_RATE = 10, 16000
 AXES = ("yaw", "pitch", "roll")
@@ -168,6 +168,7 @@ def drive(corpus: Path, out: Path, scorer: Scorer, split: str = "test", portrait
         for window in chosen:
             figures = driven(head, judge, puppet, window, own[1], out / f"{name}_{window.name}.mp4")
             rows.append({"portrait": name, "driver": window.name, **figures})
+    judge.close()
     report(rows, out / "drive.csv")
 
 
@@ -187,6 +188,7 @@ def speak(corpus: Path, out: Path, scorer: Scorer, split: str = "test", portrait
             figures |= {"speed": float(np.nanpercentile(speed, 95)), "step": float(np.nanmax(np.abs(steps)))}
             figures |= {"identity": seen.identity, "lost": seen.lost}
             rows.append({"portrait": name, "voice": voice.stem, **figures})
+    judge.close()
     report(rows, out / "speak.csv")
 
 

@@ -63,6 +63,10 @@ class PoseJudge:
     def video(self, path: Path, portrait: np.ndarray | None = None, every: int = 1) -> Seen:
         return self.frames(read_frames(path, every), portrait)
 
+    def close(self) -> None:
+        """Before the interpreter's end: MediaPipe does not close by itself then."""
+        self._landmarker.close()
+
     def _embedded(self, picture: np.ndarray) -> np.ndarray:
         found = self.look(picture)
         if found is None:
