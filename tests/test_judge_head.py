@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recipes.fit_expression_pose import fitted, left_over, mirror
+from recipes.fit_expression_pitch import fitted, left_over, mirror
 from recipes.judge_head import AXES, compared, unit_gain
 from talkinghead.units.names import INDEX, UNIT_NAMES
 

@@ -13,9 +13,9 @@ import numpy as np
 
 from talkinghead.errors import UnitsError
 from talkinghead.media.timing import DEFAULT_FPS
-from talkinghead.units.expression_pose import looks_turned
+from talkinghead.units.expression_pitch import looks_up
 from talkinghead.units.names import INDEX, UNIT_NAMES
-from talkinghead.units.pose import ANGLES, NEUTRAL, POSE_NAMES, relative
+from talkinghead.units.pose import NEUTRAL, PITCH, POSE_NAMES, relative
 
 CLOCKS = ("time", "frame")
 
@@ -55,14 +55,14 @@ class UnitTrack:
     def motion_at(self, time: float, head: float = 1.0) -> Motion:
         """What moves a portrait at one time: the units, and how far the pose is from its origin, `head` times.
 
-        Of a driver's pose, what the expression will look like by itself is taken away.
+        What the expression will look like by itself, a nod, is taken from a driver's.
         """
         units, pose = self.at(np.array([time]))[0], self.pose_at(np.array([time]))
         if pose is None:
             return Motion(units)
         moved = relative(pose[0], self._origin, head)
         if not self.relative:
-            moved[ANGLES] -= min(head, 1.0) * looks_turned(units - self._usual)
+            moved[PITCH] -= min(head, 1.0) * looks_up(units - self._usual)
         return Motion(units, moved)
 
     @cached_property

@@ -1,12 +1,13 @@
-"""Learn what a drawn expression does to the pose that a tracker sees, though the head stands still.
+"""Learn what a drawn expression does to the pitch that a tracker sees, though the head stands still.
 
-    python -m recipes.fit_expression_pose DATA [--portraits 24] [--frames 120]
+    python -m recipes.fit_expression_pitch DATA [--portraits 24] [--frames 120]
 
 DATA is what recipes.prepare made. Portraits of the train split, half of LFW, half of the sharp sets, are drawn without
 head motion under units of random frames of SETS, and the tracker looks at each picture. Within each portrait angles are
 regressed on units by ridge regression, together with the mirror images, so that a face and its mirror image do the
-same. Into talkinghead/assets/expression_pose.json go degrees of yaw, pitch and roll for each unit. Printed: the
-standard deviation of what is seen and, with portraits left out of the fit, of what is left.
+same. Into talkinghead/assets/expression_pitch.json go the degrees of pitch for each unit. Printed: the standard
+deviation of what is seen and, with portraits left out of the fit, of what is left. The yaw that expressions look like
+is left alone: it comes from brows that trackers raise unevenly in a turned face, so that it goes with the turn.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from recipes.parts.manifest import SHARP, spread
 from talkinghead.media.pictures import at_most, read_portrait
 from talkinghead.pipeline import TalkingHead
 from talkinghead.units.names import INDEX, UNIT_NAMES
+from talkinghead.units.pose import PITCH
 
 SETS = ("styletalk_style", "mead_style", "liveportrait")  # others are left to judge by
 SIDE = 400  # pixels
@@ -80,7 +82,7 @@ def main(
     data: Path,
     portraits: int = 24,
     frames: int = 120,
-    out: Path = Path("talkinghead/assets/expression_pose.json"),
+    out: Path = Path("talkinghead/assets/expression_pitch.json"),
 ) -> None:
     with open(data / "manifest.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -96,8 +98,8 @@ def main(
     left = {ridge: left_over(seen, ridge) for ridge in RIDGES}
     for ridge, rest in left.items():
         print(f"ridge {ridge:g}: {rest.round(2)} left on portraits that had no part in the fit")
-    degrees = fitted(seen, min(left, key=lambda ridge: left[ridge].sum()))
-    out.write_text(json.dumps({n: row.round(2).tolist() for n, row in zip(UNIT_NAMES, degrees)}, indent=1) + "\n")
+    degrees = fitted(seen, min(left, key=lambda ridge: left[ridge][PITCH]))[:, PITCH]
+    out.write_text(json.dumps({n: round(float(d), 2) for n, d in zip(UNIT_NAMES, degrees)}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
