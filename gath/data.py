@@ -40,6 +40,21 @@ class Pack:
         return len(self.units)
 
 
+class Pictures:
+    """Called with rows of a pack [B], gives their pictures [B, 3, S, S] in [-1, 1] on `device`, in whose memory all lie
+    unless it is the processor, which reads them as they are needed."""
+
+    def __init__(self, images: np.ndarray, device: str):
+        self._images, self._device = images, device
+        self._resident = None if device == "cpu" else torch.from_numpy(np.array(images)).to(device)
+
+    def __call__(self, rows: np.ndarray) -> Tensor:
+        if self._resident is None:
+            return to_tensor(self._images[rows])
+        images = self._resident[torch.from_numpy(rows).to(self._device)]
+        return images.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+
+
 @dataclass
 class Batch:
     """Source faces, their real targets, and wishes without a target.
@@ -128,10 +143,13 @@ class Sampler:
         rank: int = 0,
         count: int = 1,
         alone: float = ALONE_SHARE,
+        device: str = "cpu",
     ):
         """`back_share`: share of a batch that is back-translated photographs; the rest are pairs from clips. `alone`:
-        share of the wishes that change a few units only."""
-        self.pack, self.back_share, self.alone = pack, back_share, alone
+        share of the wishes that change a few units only. On a `device` that is no processor all pictures of the pack
+        lie in its memory."""
+        self.pack, self.back_share, self.alone, self.device = pack, back_share, alone, device
+        self.pictures = Pictures(pack.images, device)
         self.rank, self.count = rank, count
         self.rng = np.random.default_rng(seed)
         self.points_mirror = mirror_points(pack.landmarks[np.abs(pack.pose[:, 0]) < FRONTAL])
@@ -194,27 +212,32 @@ class Sampler:
         tint = torch.from_numpy(self.rng.uniform(-0.1, 0.1, (size, 3, 1, 1)).astype(np.float32))
         back, a, b, wish, flip, gain, tint = (x[mine] for x in (back, a, b, wish, flip, gain, tint))
 
-        def picture(images: np.ndarray) -> Tensor:
-            images = np.where(flip[:, None, None, None], images[:, :, ::-1], images)
-            return (to_tensor(images) * gain + tint).clamp(-1, 1)
+        device = self.device
+        flip, gain, tint = torch.from_numpy(flip).to(device), gain.to(device), tint.to(device)
 
-        def points(landmarks: np.ndarray) -> Tensor:
-            mirrored = landmarks[:, self.points_mirror] * [-1, 1] + [1, 0]
-            return torch.from_numpy(np.where(flip[:, None, None], mirrored, landmarks).astype(np.float32))
+        def picture(rows: np.ndarray) -> Tensor:
+            images = self.pictures(rows)
+            return (torch.where(flip[:, None, None, None], images.flip(3), images) * gain + tint).clamp(-1, 1)
+
+        def points(rows: np.ndarray) -> Tensor:
+            found = torch.from_numpy(pack.landmarks[rows].astype(np.float32)).to(device)
+            mirrored = found[:, self.points_mirror] * found.new_tensor([-1, 1]) + found.new_tensor([1, 0])
+            return torch.where(flip[:, None, None], mirrored, found)
 
         def units(vectors: np.ndarray) -> Tensor:
-            return torch.from_numpy(np.where(flip[:, None], vectors[:, self.units_mirror], vectors))
+            vectors = torch.from_numpy(vectors).to(device)
+            return torch.where(flip[:, None], vectors[:, self.units_mirror], vectors)
 
         return Batch(
-            source=picture(pack.images[a]),
+            source=picture(a),
             source_units=units(pack.units[a]),
-            source_points=points(pack.landmarks[a]),
-            target=picture(pack.images[b]),
+            source_points=points(a),
+            target=picture(b),
             target_units=units(pack.units[b]),
-            target_points=points(pack.landmarks[b]),
+            target_points=points(b),
             wish=units(wish),
-            back=torch.from_numpy(back),
-            real=torch.ones(len(a), dtype=torch.bool),
+            back=torch.from_numpy(back).to(device),
+            real=torch.ones(len(a), dtype=torch.bool, device=device),
         )
 
 

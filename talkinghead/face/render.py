@@ -16,9 +16,6 @@ from talkinghead.face.warp import Turning, Warp
 
 FEATHER = 0.06  # of the crop's side: motion and paint fade to nothing toward its border, so that there is no seam
 REACH = 0.25  # of the face's region: how far beyond its border motion may look
-# Rows of the crop, in fractions, from which paint fades, and below which there is none: a Mouth draws the mouth, and on
-# skin paint only costs texture.
-PAINTED = (0.52, 0.58)
 MIN_SQUARE, MAX_SQUARE = 256, 1024  # pixels, the side of what `--crop` makes
 INSIDE = 0.98  # of a row around the square must be the picture's own
 # Section 4.2 of the paper: CLAHE, non-local means, unsharp masking, on luminance alone so that colours stay.
@@ -55,9 +52,6 @@ class Renderer:
         # A shift by one whole side of the crop, in the photograph's pixels: turned and scaled with the face.
         self._turn = (self._from_crop[:, :2] * size).astype(np.float32)
         self._fade = _fade(size)
-        rows = (np.arange(size) + 0.5) / size
-        below = np.clip((rows - PAINTED[0]) / (PAINTED[1] - PAINTED[0]), 0, 1).astype(np.float32)
-        self._paints = self._fade * (1 if mouth is None else 1 - below[:, None])
         self._region = self._box(self._fade > 0)
         self._weight = self._upsample(self._fade, self._region)[..., None] if enhance else None
         self._frames = Frames(self.image)
@@ -96,7 +90,7 @@ class Renderer:
         """Face and head, without the mouth."""
         warp = stage.warp
         shift = cv2.transform(np.ascontiguousarray(flow.transpose(1, 2, 0)), self._turn)
-        maps = np.dstack([shift * self._fade[..., None], mask[0] * self._paints])
+        maps = np.dstack([shift * self._fade[..., None], mask[0] * self._fade])
         seen = warp.at if posed is None else posed.seen(warp.at)  # the photograph's own pixels, before the face moves
         in_crop = cv2.transform(seen, self._to_crop)
         maps = cv2.remap(maps, in_crop, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
