@@ -127,6 +127,14 @@ def resize(picture: Tensor, size: int) -> Tensor:
     return F.interpolate(picture, (size, size), mode="bilinear", align_corners=False, antialias=True)
 
 
+def cumulative(weight: np.ndarray) -> np.ndarray:
+    """Shares [N] of the whole up to each: where a number in [0, 1) falls, without summing the weights
+    anew for every draw, as `Generator.choice` does."""
+    share = np.cumsum(weight / weight.sum())
+    share[-1] = 1.0
+    return share
+
+
 class Sampler:
     """Draws batches. Its whole state is one NumPy generator: a resumed run draws what the lost one would have.
 
@@ -172,8 +180,10 @@ class Sampler:
         clips_of = Counter(pack.person[frames[0]] for frames in self.clips)
         p = np.array([len(frames) ** 0.25 / clips_of[pack.person[frames[0]]] ** 0.6 for frames in self.clips])
         self.clip_p = p / p.sum()
+        self.clip_share = cumulative(p)
 
         # Frames with closed lids are rare and hard: as targets they come up several times as often as they occur.
+        self._targets: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # of every source drawn so far
         self.target_weight = 0.3 + 2.0 * (closing > CLOSED_LIDS) + opening + 4 * expressive
         self.wish_frames = np.concatenate(self.clips)
         p = 0.2 + expressive[self.wish_frames]
@@ -193,11 +203,13 @@ class Sampler:
 
     def pair(self) -> tuple[int, int]:
         """Two frames of one clip in about the same pose, as indices into the pack: source and target."""
-        clip = self.clips[self.rng.choice(len(self.clips), p=self.clip_p)]
-        source = self.rng.choice(clip)
-        near = clip[np.abs(self.pack.pose[clip, :2] - self.pack.pose[source, :2]).max(1) < SAME_POSE]
-        p = self.target_weight[near]
-        return source, self.rng.choice(near, p=p / p.sum())
+        clip = self.clips[np.searchsorted(self.clip_share, self.rng.random(), "right")]
+        source = int(self.rng.choice(clip))
+        if source not in self._targets:
+            near = clip[np.abs(self.pack.pose[clip, :2] - self.pack.pose[source, :2]).max(1) < SAME_POSE]
+            self._targets[source] = near, cumulative(self.target_weight[near])
+        near, share = self._targets[source]
+        return source, int(near[np.searchsorted(share, self.rng.random(), "right")])
 
     def draw(self, size: int) -> Batch:
         """This process's `size` faces, photographs first; half of all mirrored, each pair in a light of its own."""
