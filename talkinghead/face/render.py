@@ -62,7 +62,7 @@ class Renderer:
         rows = (np.arange(size) + 0.5) / size
         below = np.clip((rows - PAINTED[0]) / (PAINTED[1] - PAINTED[0]), 0, 1).astype(np.float32)
         self._paints = self._fade * (1 if mouth is None else 1 - below[:, None])
-        self._region = self._box(self._fade > 0)
+        self._region = evened(self._box(self._fade > 0))
         self._weight = self._upsample(self._fade, self._region)[..., None] if enhance else None
         self._frames = Frames(self.image)
         self._stages: dict[tuple[bool, int], Stage] = {}
@@ -96,7 +96,8 @@ class Renderer:
         if self._weight is not None:
             left, top, right, bottom = self._region
             face = given[top:bottom, left:right]
-            face[:] = (face + self._weight * (_enhanced(face) - face.astype(np.float32)) + 0.5).astype(np.uint8)
+            weight = self._weight[: len(face), : face.shape[1]]  # a region is even, a picture need not be
+            face[:] = (face + weight * (_enhanced(face) - face.astype(np.float32)) + 0.5).astype(np.uint8)
         return to_yuv(even(given)) if planar and colours is RGB else given
 
     def _move(self, frame: Frame, stage: Stage, flow: np.ndarray, posed: Posed | None) -> None:
@@ -149,7 +150,7 @@ class Renderer:
                 sheet = None
                 if left < right and top < bottom:
                     sheet = Sheet.of(self.image[top:bottom, left:right], (left, top), colours)
-                self._stages[kind] = Stage(Warp(evened(self._region), spacing), sheet, None)
+                self._stages[kind] = Stage(Warp(self._region, spacing), sheet, None)
             else:
                 warp = Warp(posed.head.box, spacing)
                 turning = Turning(warp, posed.head.moves(warp.at), posed.head.clear)
