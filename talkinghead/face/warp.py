@@ -14,8 +14,8 @@ import numpy as np
 from talkinghead.face.frames import Box, Frame
 from talkinghead.face.sheets import Sheet
 
-TILES = 16  # across a box, about: smaller ones leave out more and cost more calls
-LARGEST = 1 << 18  # pixels drawn at once
+TILES = 8  # across a box, about: smaller ones leave out more and cost more calls
+LARGEST = 1 << 16  # pixels drawn at once
 MIN_SHIFT = 0.02  # pixels: tiles that move less stay the photograph's own
 BLOCK = 4  # pixels, in which a person's opacity is summed up
 MARGIN = 2  # pixels that a tile may read beyond what its corners do
