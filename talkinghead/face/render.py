@@ -17,9 +17,6 @@ from talkinghead.media.yuv import even, to_yuv
 
 FEATHER = 0.06  # of the crop's side: motion and paint fade to nothing toward its border, so that there is no seam
 REACH = 0.25  # of the face's region: how far beyond its border motion may look
-# Rows of the crop, in fractions, from which paint fades, and below which there is none: a Mouth draws the mouth, and on
-# skin paint only costs texture.
-PAINTED = (0.52, 0.58)
 MIN_MASK = 0.004  # a grey level: less is not to be seen
 FLOW_STEP = 2  # pixels of the crop: a generator's flow is half as fine, its paint is not
 MIN_SQUARE, MAX_SQUARE = 256, 1024  # pixels, the side of what `--crop` makes
@@ -59,9 +56,6 @@ class Renderer:
         # A shift by one whole side of the crop, in the photograph's pixels: turned and scaled with the face.
         self._turn = (self._from_crop[:, :2] * size).astype(np.float32)
         self._fade = _fade(size)
-        rows = (np.arange(size) + 0.5) / size
-        below = np.clip((rows - PAINTED[0]) / (PAINTED[1] - PAINTED[0]), 0, 1).astype(np.float32)
-        self._paints = self._fade * (1 if mouth is None else 1 - below[:, None])
         self._region = evened(self._box(self._fade > 0))
         self._weight = self._upsample(self._fade, self._region)[..., None] if enhance else None
         self._frames = Frames(self.image)
@@ -89,7 +83,7 @@ class Renderer:
         patch = None if self.mouth is None or lips is None else self.mouth(lips, flow.transpose(2, 0, 1))
         if stage.sheet is not None:
             self._move(frame, stage, flow, posed)
-            self._paint(frame, mask[0] * self._paints, colour, posed)
+            self._paint(frame, mask[0] * self._fade, colour, posed)
         if patch is not None:
             self._lay(frame, patch if posed is None else patch.carried(posed))
         given = self._frames.given(frame)
