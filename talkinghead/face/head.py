@@ -189,7 +189,8 @@ class Head:
         behind = cv2.resize(self.plate, size, interpolation=cv2.INTER_LINEAR)
         behind = cv2.multiply(behind, cv2.bitwise_not(much), scale=1 / 255)
         lit = cv2.min(cv2.subtract(image, behind), much)
-        return Sheet(*colours.premultiplied(lit, opacity), times, self.box[:2], colours.split(self.plate))
+        planes = colours.premultiplied(lit, opacity)
+        return Sheet(planes, opacity, times, self.box[:2], colours.split(self.plate))
 
     def bear(self, pose: np.ndarray) -> np.ndarray:
         """The pose as far as the photograph bears it, see LIMIT; says once where it does not."""

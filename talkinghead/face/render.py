@@ -56,7 +56,7 @@ class Renderer:
         # A shift by one whole side of the crop, in the photograph's pixels: turned and scaled with the face.
         self._turn = (self._from_crop[:, :2] * size).astype(np.float32)
         self._fade = _fade(size)
-        self._region = self._box(self._fade > 0)
+        self._region = evened(self._box(self._fade > 0))
         self._weight = self._upsample(self._fade, self._region)[..., None] if enhance else None
         self._frames = Frames(self.image)
         self._stages: dict[tuple[bool, int], Stage] = {}
@@ -90,7 +90,8 @@ class Renderer:
         if self._weight is not None:
             left, top, right, bottom = self._region
             face = given[top:bottom, left:right]
-            face[:] = (face + self._weight * (_enhanced(face) - face.astype(np.float32)) + 0.5).astype(np.uint8)
+            weight = self._weight[: len(face), : face.shape[1]]  # a region is even, a picture need not be
+            face[:] = (face + weight * (_enhanced(face) - face.astype(np.float32)) + 0.5).astype(np.uint8)
         return to_yuv(even(given)) if planar and colours is RGB else given
 
     def _move(self, frame: Frame, stage: Stage, flow: np.ndarray, posed: Posed | None) -> None:
@@ -143,7 +144,7 @@ class Renderer:
                 sheet = None
                 if left < right and top < bottom:
                     sheet = Sheet.of(self.image[top:bottom, left:right], (left, top), colours)
-                self._stages[kind] = Stage(Warp(evened(self._region), spacing), sheet, None)
+                self._stages[kind] = Stage(Warp(self._region, spacing), sheet, None)
             else:
                 warp = Warp(posed.head.box, spacing)
                 turning = Turning(warp, posed.head.moves(warp.at), posed.head.clear)
