@@ -26,7 +26,7 @@ from talkinghead.pipeline import TalkingHead
 from talkinghead.units.names import INDEX, UNIT_NAMES
 from talkinghead.units.pose import PITCH
 
-SETS = ("styletalk_style", "mead_style", "liveportrait")  # others are left to judge by
+SETS = ("styletalk_style", "mead_style")  # others are left to judge by
 SIDE = 400  # pixels
 RIDGES = (1.0, 3.0, 10.0, 30.0)
 FOLDS = 4

@@ -5,7 +5,7 @@
 
 Portraits: half of LFW, half of the sharp sets, evenly spaced through the split, reduced to 384 pixels.
 
-`drive`: the `--clips` windows of 4.5 seconds of the split's clips (for val: of styletalk_talk) in which the head moves
+`drive`: the `--clips` windows of 4.5 seconds of the split's clips (for val: VAL_DRIVERS) in which the head moves
 most, every third frame. For yaw, pitch, roll: r and slope of what the judge sees in the video over what it sees in the
 clip, of which slope only where the photograph bears the pose; `own` is r over the pose that the head was asked for;
 `still`, the standard deviation that the judge sees when the head is told to stand still (`--head 0`); and the unit gain
@@ -43,7 +43,8 @@ from talkinghead.units.unit_csv import write_csv
 
 SIDE = 384  # pixels
 SECONDS, EVERY = 4.5, 3  # of a driver's window; frames
-VAL_DRIVERS = ("train", "styletalk_talk")  # val has no clip with a moving head; no drawing was fitted to these
+# val has no clip with a moving head; nothing that draws or measures a pose was fitted to these
+VAL_DRIVERS = ("train", ("styletalk_talk", "liveportrait"))
 SOUND_SECONDS, SOUND_RATE = 10, 16000
 AXES = ("yaw", "pitch", "roll")
 
@@ -160,8 +161,8 @@ def report(rows: list[dict[str, Any]], path: Path) -> None:
 def drive(corpus: Path, out: Path, scorer: Scorer, split: str = "test", portraits: int = 10, clips: int = 6) -> None:
     out.mkdir(parents=True, exist_ok=True)
     head, judge = TalkingHead(), PoseJudge(scorer)
-    named, kept = ("test", None) if split == "test" else VAL_DRIVERS
-    drivers = [r for r in rows_of(corpus, named, "clip") if r["set"] != "grid" and kept in (None, r["set"])]
+    named, sets = ("test", ("liveportrait",)) if split == "test" else VAL_DRIVERS
+    drivers = [row for row in rows_of(corpus, named, "clip") if row["set"] in sets]
     chosen, rows = windows(head, judge, drivers, corpus, out, clips), []
     for name, picture in portraits_of(corpus, split, portraits):
         puppet, own = head.prepare(picture), judge.look(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))

@@ -84,14 +84,24 @@ class Puppet:
         """Frames, RGB uint8 [height, width, 3] or `planar` as media.yuv has them, under units [N, 46]. The head has the
         poses `pose` [N, 6], relative to the photograph, or stays as photographed."""
         poses = repeat(NEUTRAL) if pose is None else pose
-        frames = zip(self.decode(units), poses, self.outline(units))
-        return (self._frame(maps, at, lips, planar) for maps, at, lips in frames)
+        lids = self.renderer.lids
+        closed = repeat(None) if lids is None else lids.closures(units)
+        frames = zip(self.decode(units if lids is None else lids.without(units)), poses, self.outline(units), closed)
+        return (self._frame(*frame, planar) for frame in frames)
 
-    def _frame(self, maps: tuple[np.ndarray, ...], pose: np.ndarray, lips: np.ndarray, planar: bool) -> np.ndarray:
+    def _frame(
+        self,
+        maps: tuple[np.ndarray, ...],
+        pose: np.ndarray,
+        lips: np.ndarray,
+        closures: np.ndarray | None,
+        planar: bool,
+    ) -> np.ndarray:
         from talkinghead.media.yuv import even, to_yuv
 
         whole = self.shown == (0, 0, *self.renderer.image.shape[1::-1])
-        frame = self.renderer(*maps, posed=self._posed(pose), lips=lips, planar=planar and whole)
+        posed = self._posed(pose)
+        frame = self.renderer(*maps, posed=posed, lips=lips, planar=planar and whole, closures=closures)
         if whole:
             return frame
         left, top, right, bottom = self.shown
@@ -116,6 +126,7 @@ def make_puppet(
     from gath.mesh import EYES
     from talkinghead.face.align import alignment, transform
     from talkinghead.face.align import crop as cut
+    from talkinghead.face.lids import Lids
     from talkinghead.face.mouth import Mouth
     from talkinghead.face.outline import Outline
     from talkinghead.face.render import Renderer, square
@@ -134,10 +145,11 @@ def make_puppet(
     to_face = alignment(points, 1)
     to_face[:, 2] += 0.5  # its pixel centres lie at integers, fractions count from the border
     outline = Outline(mover, image, to_face, points, found.units)
-    mouth = None
-    if generator.warps:  # one that paints the whole face paints the mouth as well
+    mouth = lids = None
+    if generator.warps:  # one that paints the whole face paints mouth and lids as well
         rest = outline(outline.rest[None])[0]
         eyes = [transform(to_face, points[list(eye)]) for eye in EYES]
         mouth = Mouth(image, to_face, outline.own, rest, eyes, teeth)
-    renderer = Renderer(image, alignment(points, size), size, enhance, mouth)
+        lids = Lids(image, points, found.units)
+    renderer = Renderer(image, alignment(points, size), size, enhance, mouth, lids)
     return Puppet(found.units, renderer, decode, outline, landmarks, found.pose, shown)
