@@ -21,8 +21,8 @@ Box = tuple[int, int, int, int]  # left, top, right, bottom in the picture's pix
 @dataclass(frozen=True)
 class Colours:
     """What the three planes of a frame hold. A pixel of a plane is the mean of `steps` by `steps` of the picture's;
-    what is dark and without opacity adds `offsets`; `of` makes pixels of RGB uint8 [h, w, 3], and `split` planes, where the
-    sides are even."""
+    what is dark and without opacity adds `offsets`; `of` makes pixels of RGB uint8 [h, w, 3], and `split` planes of
+    them, where the sides are even."""
 
     steps: tuple[int, int, int]
     offsets: tuple[int, int, int]

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from talkinghead.face.head import Posed
 from talkinghead.face.mouth import Patch
 from talkinghead.units.names import INDEX
 
@@ -39,52 +40,65 @@ class _Eye:
     """One eye: where its pixels lie along and across the line between its corners."""
 
     def __init__(self, image: np.ndarray, points: np.ndarray, side: str, unit: float):
-        corner, inner = points[UPPER[side][0]], points[UPPER[side][-1]]
-        along = (inner - corner) / max(np.linalg.norm(inner - corner), 1e-6)
+        upper, lower, brow = (points[list(ids[side])] for ids in (UPPER, LOWER, BROW))
+        corner, along = upper[0], upper[-1] - upper[0]
+        width = max(float(np.linalg.norm(along)), 1e-6)
+        along = along / width
         down = np.array([-along[1], along[0]]) * (1 if along[0] > 0 else -1)
-        self._down = down.astype(np.float32)
-        axes = np.stack([along, down], 1)
-        upper, lower, brow = ((points[list(ids[side])] - corner) @ axes for ids in (UPPER, LOWER, BROW))
-        width = float(np.linalg.norm(inner - corner))
-        around = np.vstack([points[list(ids[side])] for ids in (UPPER, LOWER, BROW)])
-        pad = ASIDE * width + 2
-        low = np.maximum(np.floor(around.min(0) - pad), 0).astype(int)
-        high = np.minimum(np.ceil(around.max(0) + pad) + 1, image.shape[1::-1]).astype(int)
-        self.corner, self.empty = (int(low[0]), int(low[1])), bool((high <= low).any())
-        if self.empty:
-            return
-        x, y = np.meshgrid(np.arange(low[0], high[0]), np.arange(low[1], high[1]))
-        self._at = np.stack([x, y], -1).astype(np.float32)
-        place = (self._at - corner) @ axes
-        s, self._v = place[..., 0], place[..., 1].astype(np.float32)
-        curve = lambda c: np.interp(s, c[:, 0], c[:, 1]).astype(np.float32)  # noqa: E731
-        self._upper, self._lower = curve(upper), curve(lower)
-        self._lower = np.maximum(self._lower, self._upper)
-        skin = SKIN * np.maximum(self._upper - curve(brow[np.argsort(brow[:, 0])]), 0.02 * unit)
-        self._top = self._upper - skin
-        self._rigid = np.minimum(RIGID * unit, 0.4 * skin)
-        self._lashes, self._soft = LASHES * unit, max(1.0, 0.01 * unit)
-        aside = np.minimum(s + ASIDE * width, (1 + ASIDE) * width - s) / (ASIDE * width)
-        self._fade = (np.clip(aside, 0, 1) * np.clip((self._v - self._top) / (FADE * skin), 0, 1)).astype(np.float32)
+        self._down, self._image = down.astype(np.float32), image
         # Halfway between the corners the face's own motion tells where the lids have gone.
-        self._middle = [(points[ids[side][4]][None, None]).astype(np.float32) for ids in (UPPER, LOWER)]
+        self._middles = [edge[4][None, None].astype(np.float32) for edge in (upper, lower)]
+        self._lashes, self._soft = LASHES * unit, max(1.0, 0.01 * unit)
+        around = np.vstack([upper, lower, brow])
+        pad = ASIDE * width + 2
+        low, high = np.floor(around.min(0) - pad).astype(int), np.ceil(around.max(0) + pad).astype(int) + 1
+        x, y = np.meshgrid(np.arange(low[0], high[0]), np.arange(low[1], high[1]))
+        self._corner, self.covered = (
+            low,
+            np.stack([x[[0, 0, -1, -1], [0, -1, 0, -1]], y[[0, 0, -1, -1], [0, -1, 0, -1]]], 1),
+        )
+        place = np.stack([x, y], -1) - corner
+        s, v = place @ along, place @ down
 
-    def patch(self, image: np.ndarray, closure: float, shift: Shift) -> Patch:
+        def curve(edge: np.ndarray) -> np.ndarray:
+            s_of, v_of = (edge - corner) @ along, (edge - corner) @ down
+            order = np.argsort(s_of)
+            return np.interp(s, s_of[order], v_of[order])
+
+        top, bottom = curve(upper), np.maximum(curve(lower), curve(upper))
+        skin = SKIN * np.maximum(top - curve(brow), 0.02 * unit)
+        aside = np.minimum(s + ASIDE * width, (1 + ASIDE) * width - s) / (ASIDE * width)
+        fade = aside.clip(0, 1) * ((v - top + skin) / (FADE * skin)).clip(0, 1)
+        self._lines = np.dstack([v, top, bottom]).astype(np.float32)
+        self._skin = np.dstack([skin, np.minimum(RIGID * unit, 0.4 * skin), fade]).astype(np.float32)
+
+    def patch(self, closure: float, shift: Shift, posed: Posed | None) -> Patch:
+        covered = self.covered if posed is None else posed.carried(self.covered.astype(np.float32))
+        size = self._image.shape[1::-1]
+        left, top = np.floor(covered.min(0)).astype(int).clip(0, size)
+        right, bottom = (np.ceil(covered.max(0)).astype(int) + 1).clip(0, size)
+        if left >= right or top >= bottom:
+            return Patch(np.zeros((0, 0, 4), np.uint8), 0, 0)
+        at = np.stack(np.meshgrid(np.arange(left, right), np.arange(top, bottom)), -1).astype(np.float32)
+        seen = at if posed is None else posed.seen(at)
+        lines, skin = (
+            cv2.remap(known, seen - np.float32(self._corner), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            for known in (self._lines, self._skin)
+        )
         upper, lower = (
-            edge - float((shift(at) @ self._down)[0, 0]) for edge, at in zip((self._upper, self._lower), self._middle)
+            lines[..., k] - float((shift(middle) @ self._down)[0, 0]) for k, middle in zip((1, 2), self._middles)
         )
+        v, rigid = lines[..., 0], skin[..., 1]
         edge = upper + closure * MEETS * np.maximum(lower - upper, 0)
-        stretched = self._top + (self._v - self._top) * (upper - self._rigid - self._top) / np.maximum(
-            edge - self._rigid - self._top, 1e-3
-        )
-        back = np.where(self._v > edge - self._rigid, edge - upper, self._v - stretched)
-        where = self._at - back[..., None] * self._down
-        where = (where + shift(where)).astype(np.float32)
-        skin = cv2.remap(image, where, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        alpha = self._fade * np.clip((edge + self._lashes - self._v) / self._soft + 0.5, 0, 1)
+        begins = lines[..., 1] - skin[..., 0]
+        stretched = begins + (v - begins) * (upper - rigid - begins) / np.maximum(edge - rigid - begins, 1e-3)
+        back = np.where(v > edge - rigid, edge - upper, v - stretched)
+        where = seen - back[..., None] * self._down
+        lid = cv2.remap(self._image, where + shift(where), None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        alpha = skin[..., 2] * np.clip((edge + self._lashes - v) / self._soft + 0.5, 0, 1)
         alpha = (255 * alpha).astype(np.uint8)
-        lit = cv2.multiply(skin, cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB), scale=1 / 255)
-        return Patch(cv2.merge([*cv2.split(lit), alpha]), *self.corner)
+        lit = cv2.multiply(lid, cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB), scale=1 / 255)
+        return Patch(cv2.merge([*cv2.split(lit), alpha]), int(left), int(top))
 
 
 class Lids:
@@ -92,7 +106,7 @@ class Lids:
 
     def __init__(self, image: np.ndarray, points: np.ndarray, units: np.ndarray):
         """`image` RGB uint8; `points` [478, 2] landmarks in its pixels; `units` [46] as photographed."""
-        self._image, self._own = image, units
+        self._own = units
         unit = float(np.linalg.norm(points[UPPER["L"][0]] - points[UPPER["R"][0]]))
         self._eyes = [_Eye(image, points.astype(np.float64), side, unit) for side in "LR"]
 
@@ -114,10 +128,7 @@ class Lids:
                 out[:, at] += closed * (np.minimum(units[:, at], self._own[at]) - units[:, at])
         return out
 
-    def __call__(self, closures: np.ndarray, shift: Shift) -> list[Patch]:
-        """Patches of the lids that come down by `closures` [2], on a face that moves by `shift`."""
-        return [
-            eye.patch(self._image, float(closed), shift)
-            for eye, closed in zip(self._eyes, closures)
-            if closed > NOTHING and not eye.empty
-        ]
+    def __call__(self, closures: np.ndarray, shift: Shift, posed: Posed | None = None) -> list[Patch]:
+        """Patches of the lids that come down by `closures` [2], on a face that moves by `shift` and whose head is
+        `posed`, or as photographed."""
+        return [eye.patch(float(closed), shift, posed) for eye, closed in zip(self._eyes, closures) if closed > NOTHING]

@@ -88,14 +88,16 @@ class Renderer:
         colours = YUV if planar and self._weight is None else RGB
         frame, stage = self._frames.new(colours), self._stage(posed, colours)
         flow = np.ascontiguousarray((flow * self._fade).transpose(1, 2, 0))
-        patches = [] if self.mouth is None or lips is None else [self.mouth(lips, flow.transpose(2, 0, 1))]
+        patches = []
+        if self.mouth is not None and lips is not None:
+            patches.append(self.mouth(lips, flow.transpose(2, 0, 1), posed))
         if self.lids is not None and closures is not None:
-            patches += self.lids(closures, lambda at: self._shift(flow, at))
+            patches += self.lids(closures, lambda at: self._shift(flow, at), posed)
         if stage.sheet is not None:
             self._move(frame, stage, flow, posed)
             self._paint(frame, mask[0] * self._fade, colour, posed)
         for patch in patches:
-            self._lay(frame, patch if posed is None else patch.carried(posed))
+            self._lay(frame, patch)
         given = self._frames.given(frame)
         if self._weight is not None:
             left, top, right, bottom = self._region

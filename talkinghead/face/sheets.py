@@ -30,8 +30,8 @@ def finer(image: np.ndarray) -> tuple[np.ndarray, int]:
 
 @dataclass(frozen=True)
 class Sheet:
-    """Planes `lit` uint8, whose full ones are `times` as large as the picture and begin at its even pixel `corner`. With
-    `opacity`, as large as a full one, they are times that, and lie over `behind`, planes of the picture's resolution."""
+    """Planes `lit` uint8, whose full ones are `times` as large as the picture and begin at its even pixel `corner`.
+    With `opacity`, as large as a full one, they are times that, over `behind`, planes of the picture's resolution."""
 
     lit: Sequence[np.ndarray]
     opacity: np.ndarray | None

@@ -15,10 +15,14 @@ from talkinghead.face.frames import Box, Frame
 from talkinghead.face.sheets import Sheet
 
 TILES = 8  # across a box, about: smaller ones leave out more and cost more calls
-LARGEST = 1 << 16  # pixels drawn at once
+LARGEST = 1 << 18  # pixels drawn at once
 MIN_SHIFT = 0.02  # pixels: tiles that move less stay the photograph's own
 BLOCK = 4  # pixels, in which a person's opacity is summed up
 MARGIN = 2  # pixels that a tile may read beyond what its corners do
+
+# Tiles [rows, columns] that are drawn, whether something shows through there, and, if they move in part only, where
+# they do: positive at those nodes.
+Kind = tuple[np.ndarray, bool, np.ndarray | None]
 
 
 class Warp:
@@ -41,7 +45,7 @@ class Warp:
         """Draw from a sheet what is `where` [gh, gw, 2], in pixels of the picture; tiles at rest stay as they are."""
         further = np.abs(where - self.at)
         moves = self.tiles(cv2.max(further[..., 0], further[..., 1]) > MIN_SHIFT)
-        self._draw(frame, where, sheet, [(moves, False)])
+        self._draw(frame, where, sheet, [(moves, False, None)])
 
     def turn(self, frame: Frame, where: np.ndarray, sheet: Sheet, turning: Turning) -> None:
         """The same of a person and what is behind, where `turning` says."""
@@ -49,33 +53,28 @@ class Warp:
         empty = turning.empty & (turning.clear.some(low, high) == 0)
         opaque = turning.clear.lacks(low, high) == 0
         whole, rim = turning.whole, turning.rim & ~empty
-        self._draw(frame, where, sheet, [(whole & opaque, False), (whole & ~opaque & ~empty, True)])
-        self._draw(frame, where, sheet, [(rim, True)], turning.moves)
+        through = whole & ~opaque & ~empty
+        kinds = [(whole & opaque, False, None), (through, True, None), (rim, True, turning.moves)]
+        self._draw(frame, where, sheet, kinds)
 
-    def _draw(
-        self,
-        frame: Frame,
-        where: np.ndarray,
-        sheet: Sheet,
-        kinds: list[tuple[np.ndarray, bool]],
-        moves: np.ndarray | None = None,
-    ) -> None:
+    def _draw(self, frame: Frame, where: np.ndarray, sheet: Sheet, kinds: list[Kind]) -> None:
         steps, n = frame.colours.steps, self._per_tile
         for first, last in self._bands():
             part = slice(first * n, last * n + 2)
-            inside = [(list(self._boxes(tiles, first, last)), through) for tiles, through in kinds]
-            if not any(boxes for boxes, _ in inside):
+            inside = [(list(self._boxes(tiles, first, last)), through, moves) for tiles, through, moves in kinds]
+            if not any(boxes for boxes, _, _ in inside):
                 continue
             placed = sheet.place(where[part])
             # A plane of half the size has its pixels in the middle of four.
-            half = (placed + np.float32(0.5)) / np.float32(2) - np.float32(0.5)
+            half = placed * np.float32(0.5) - np.float32(0.25)
             large = {step: self._enlarged((placed, half)[step - 1], step) for step in set(steps)}
-            still = {} if moves is None else {step: self._enlarged(moves[part], step) <= 0 for step in set(steps)}
             corner = self._corner[0], self._corner[1] + first * n * self._cell
-            for boxes, through in inside:
+            for boxes, through, moves in inside:
                 for box in boxes:
                     sheet.draw(frame, box, [_of(large[step], box, corner, step) for step in steps], through)
-                    if moves is not None:
+                if boxes and moves is not None:
+                    still = {step: self._enlarged(moves[part], step) <= 0 for step in set(steps)}
+                    for box in boxes:
                         rests = [_of(still[step], box, corner, step).astype(np.uint8) for step in steps]
                         frame.rest(box, rests)
 
