@@ -27,7 +27,7 @@ NOTHING = 0.02  # a closure that is not worth a patch
 MEETS = 1.2  # of the way to the lower lid's edge that a closed lid goes
 SKIN = 0.9  # of the skin between lashes and brow gives way
 # Inter-ocular distances: of skin over the edge that goes down unstretched, with the lashes; of lashes below the edge.
-RIGID, LASHES = 0.04, 0.015
+RIGID, LASHES = 0.04, 0.004
 ASIDE = 0.1  # of the eye's width: there the patch fades
 FADE = 0.3  # of the skin that gives way: there it fades towards the brow
 # What a blink brings with it besides (units/blink.py); a lid that is drawn here needs none of it.
