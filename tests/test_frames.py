@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from talkinghead.face.align import alignment
-from talkinghead.face.frames import Frames
+from talkinghead.face.frames import RGB, Frames
 from talkinghead.face.render import Renderer
 from talkinghead.face.warp import _rectangles
 from talkinghead.media.yuv import even, planes, to_yuv
@@ -34,7 +34,7 @@ def test_planar_frames_show_what_rgb_frames_show(astronaut, astronaut_face, maps
     assert np.abs(rgb.astype(int) - image).max() > 30
     for ours, theirs in zip(planes(planar), planes(to_yuv(even(rgb)))):
         assert psnr(ours, theirs) > 45
-        assert (ours == theirs).mean() > 0.99
+        assert (np.abs(ours.astype(int) - theirs) <= 1).mean() > 0.99  # rounded before they are moved, or after
 
 
 def test_the_background_is_the_encoders_picture_of_the_photograph(astronaut, astronaut_face, maps):
@@ -73,17 +73,16 @@ def test_rgb_frames_are_the_callers_own(astronaut):
     given[:] = 0
     del given
     assert np.array_equal(renderer(*still), astronaut)
-    frame = frames.new()
-    frame.part((10, 20, 30, 40))[:] = 7
-    assert np.array_equal(frames.new().rgb, astronaut)
+    frame = frames.new(RGB)
+    frame.part((10, 20, 30, 40))[1][:] = 7
+    assert np.array_equal(frames.given(frames.new(RGB)), astronaut)
 
 
 def test_rectangles_cover_every_tile_once():
     rng = np.random.default_rng(0)
-    for most in (1, 5, 1000):
-        for _ in range(50):
-            cells = rng.random((rng.integers(1, 12), rng.integers(1, 12))) < rng.random()
-            covered = np.zeros(cells.shape, int)
-            for x0, y0, x1, y1 in _rectangles(cells, most):
-                covered[y0:y1, x0:x1] += 1
-            assert np.array_equal(covered, cells.astype(int))
+    for _ in range(100):
+        cells = rng.random((rng.integers(1, 12), rng.integers(1, 12))) < rng.random()
+        covered = np.zeros(cells.shape, int)
+        for x0, y0, x1, y1 in _rectangles(cells):
+            covered[y0:y1, x0:x1] += 1
+        assert np.array_equal(covered, cells.astype(int))

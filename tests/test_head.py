@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter
 from talkinghead.face.align import alignment
 from talkinghead.face.head import KNEE, Head
 from talkinghead.face.matte import matte
+from talkinghead.face.mouth_view import View
 from talkinghead.face.render import Renderer
 from talkinghead.units.names import INDEX
 from talkinghead.units.pose import NEUTRAL
@@ -145,16 +146,21 @@ def test_paint_rides_on_the_head(renderer, solid):
                                middle(renderer(STILL[0], mask, green)), atol=1.5)  # fmt: skip
 
 
-def test_a_patch_is_carried_by_the_head(portrait, solid, renderer):
-    """A patch that is a piece of the photograph is that piece of the posed frame."""
-    left, top, right, bottom = 280, 150, 360, 210
-    posed = solid(BUSY)
-    patch, box = posed.carry(np.dstack([portrait, np.full(portrait.shape[:2], 255, np.uint8)])[top:bottom, left:right],
-                             (left, top, right, bottom))  # fmt: skip
-    frame = renderer(*STILL, posed=posed)[box[1] : box[3], box[0] : box[2]]
-    full = cv2.erode((patch[..., 3] > 254).astype(np.uint8), np.ones((5, 5))) > 0
-    assert full.sum() > 0.7 * (right - left) * (bottom - top)
-    assert np.abs(frame[full].astype(int) - patch[..., :3][full]).mean() < 2
+def test_something_rigid_is_seen_where_the_head_carries_it(portrait, solid, renderer):
+    """A layer that is a piece of the photograph is that piece of the posed frame."""
+    left, top, right, bottom = 300, 160, 350, 200
+    posed, middle = solid(BUSY), np.array([325.0, 180.0])
+    corners = np.array([(left, top), (right, top), (left, bottom), (right, bottom)], np.float64)
+    view = View(corners, portrait.shape[1::-1], middle, posed)
+    piece = np.dstack([portrait, np.full(portrait.shape[:2], 255, np.uint8)])[top:bottom, left:right]
+    layer = view.layer(piece, np.array([left, top]), (0, 0, *view.shape[::-1]))
+    x0, y0, x1, y1 = view.box
+    frame = renderer(*STILL, posed=posed)[y0:y1, x0:x1]
+    full = cv2.erode((layer[..., 3] > 254).astype(np.uint8), np.ones((5, 5))) > 0
+    assert full.sum() > 0.6 * (right - left) * (bottom - top)
+    assert np.abs(frame[full].astype(int) - layer[..., :3][full]).mean() < 3
+    np.testing.assert_allclose(view.points(middle[None])[0] + view.box[:2], posed.carried(middle[None])[0])
+    np.testing.assert_allclose(posed.seen(posed.carried(corners)[None])[0], corners, atol=0.2)
 
 
 def test_limits_are_soft_and_said_once(face, portrait):
@@ -213,7 +219,7 @@ def test_speed(portrait, renderer, solid):
         for moved in (None, BUSY):
             for _ in range(12):
                 start = time.process_time()
-                renderer(flow, *STILL[1:], posed=None if moved is None else solid(moved))
+                renderer(flow, *STILL[1:], posed=None if moved is None else solid(moved), planar=True)
                 times.setdefault(moved is None, []).append(time.process_time() - start)
     finally:
         cv2.setNumThreads(threads)

@@ -21,25 +21,28 @@ Box = tuple[int, int, int, int]  # left, top, right, bottom in the picture's pix
 @dataclass(frozen=True)
 class Colours:
     """What the three planes of a frame hold. A pixel of a plane is the mean of `steps` by `steps` of the picture's;
-    what is dark and without opacity adds `offsets`; `of` makes pixels of RGB uint8 [h, w, 3], and `split` planes, where the
-    sides are even."""
+    what is dark and without opacity adds `offsets`; `of` makes pixels of RGB uint8 [h, w, 3], and `split` planes of
+    them, where the sides are even."""
 
     steps: tuple[int, int, int]
     offsets: tuple[int, int, int]
     of: Callable[[np.ndarray], np.ndarray]
     split: Callable[[np.ndarray], Sequence[np.ndarray]]
 
-    def premultiplied(self, rgb: np.ndarray, opacity: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """The planes of RGB times opacity, and the opacity uint8 [h, w] for each of them: over planes `under` they give
-        colour + (1 - opacity) * under."""
-        size = opacity.shape[1] // 2, opacity.shape[0] // 2
-        half = cv2.resize(opacity, size, interpolation=cv2.INTER_AREA) if 2 in self.steps else opacity
-        opacities = [opacity if step == 1 else half for step in self.steps]
-        lit = [
-            cv2.addWeighted(plane, 1, much, offset / 255, -offset) if offset else plane
-            for plane, much, offset in zip(self.split(rgb), opacities, self.offsets)
+    def premultiplied(self, rgb: np.ndarray, opacity: np.ndarray) -> list[np.ndarray]:
+        """The planes of RGB times opacity, uint8 [h, w]: see `cover`."""
+        much = self.reduced(opacity)
+        return [
+            cv2.addWeighted(plane, 1, share, offset / 255, -offset) if offset else plane
+            for plane, share, offset in zip(self.split(rgb), much, self.offsets)
         ]
-        return lit, opacities
+
+    def reduced(self, opacity: np.ndarray) -> list[np.ndarray]:
+        """The opacity uint8 [h, w] of the picture's pixels for each plane."""
+        half = opacity
+        if max(self.steps) > 1:
+            half = cv2.resize(opacity, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        return [opacity if step == 1 else half for step in self.steps]
 
 
 RGB = Colours((1, 1, 1), (0, 0, 0), lambda rgb: rgb, cv2.split)
@@ -73,8 +76,9 @@ class Frame:
 
     def lay(self, box: Box, rgba: np.ndarray) -> None:
         """RGBA uint8 [h, w, 4], premultiplied, over an even box."""
-        lit, opacities = self.colours.premultiplied(rgba[..., :3], cv2.extractChannel(rgba, 3))
-        for out, plane, much in zip(self.part(box), lit, opacities):
+        opacity = cv2.extractChannel(rgba, 3)
+        lit = self.colours.premultiplied(cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), opacity)
+        for out, plane, much in zip(self.part(box), lit, self.colours.reduced(opacity)):
             cover(out, plane, much)
 
     def clear(self) -> None:

@@ -20,7 +20,7 @@ from talkinghead.face.frames import Box, Colours, evened
 from talkinghead.face.matte import matte
 from talkinghead.face.plate import plate
 from talkinghead.face.sheets import Sheet, finer
-from talkinghead.face.warp import Clear, enlarged
+from talkinghead.face.warp import Clear
 from talkinghead.media.yuv import even
 from talkinghead.units.pose import EYES_FROM_PIVOT, rotation
 
@@ -58,16 +58,21 @@ NOTABLE = 0.1  # of a limit: warned of when that much is taken away
 
 @dataclass(frozen=True)
 class Posed:
-    """One pose of a head: `shift` [gh, gw, 2] leads from each node of its grid to the pixel seen there."""
+    """One pose of a head: `shift` [gh, gw, 2] leads from each node of its grid to the pixel seen there, `motion` from
+    each pixel of the photograph to where it is seen."""
 
     head: Head
     shift: np.ndarray
+    motion: np.ndarray
 
     def seen(self, points: np.ndarray) -> np.ndarray:
         """The pixels of the photograph, float32, that are seen at points [h, w, 2] of the picture."""
-        points = points.astype(np.float32, copy=False)
-        nodes = (points - self.head.origin) * np.float32(1 / self.head.cell)
-        return points + cv2.remap(self.shift, nodes, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return points.astype(np.float32, copy=False) + self._at(points, self.shift)
+
+    def _at(self, points: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Values [gh, gw, 2] of the head's grid at points [h, w, 2] of the picture."""
+        nodes = ((points - self.head.origin) * np.float32(1 / self.head.cell)).astype(np.float32, copy=False)
+        return cv2.remap(values, nodes, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
     def around(self, box: Box) -> Box:
         """A box of the picture in which everything lies that was in `box` of the photograph."""
@@ -76,19 +81,17 @@ class Posed:
         x0, y0 = max(box[0] - reach, left), max(box[1] - reach, top)
         return x0, y0, max(x0, min(box[2] + reach, right)), max(y0, min(box[3] + reach, bottom))
 
-    def carry(self, patch: np.ndarray, box: Box) -> tuple[np.ndarray, Box]:
-        """A patch [h, w, C] that covers `box` of the photograph, where it lies on the posed head, and its box there:
-        beyond its border it is zero."""
-        cell, first = self.head.cell, self.head.box[:2]
-        there = self.around(box)
-        begin = [(low - corner) // cell for low, corner in zip(there[:2], first)]  # cells
-        end = [-(-(high - corner) // cell) for high, corner in zip(there[2:], first)]
-        part = np.s_[begin[1] : end[1] + 2, begin[0] : end[0] + 2]
-        left, top = (low - corner - at * cell for low, corner, at in zip(there[:2], first, begin))
-        size = left + there[2] - there[0], top + there[3] - there[1]
-        seen = self.head.nodes[part] + self.shift[part] - np.float32(box[:2])
-        at = enlarged(seen, cell, size)[top:, left:]
-        return cv2.remap(patch, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT), there
+    def carried(self, points: np.ndarray) -> np.ndarray:
+        """Where the photograph's pixels [N, 2] are seen."""
+        return points + self._at(points[None], self.motion)[0]
+
+    def near(self, point: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where a pixel [2] of the photograph is seen, [2], and how pixels of the photograph change with those of the
+        picture there, [2, 2]."""
+        at, reach = self.carried(point[None])[0], 0.2 * self.head.unit
+        steps = reach * np.array([[[1, 0], [-1, 0], [0, 1], [0, -1]]])
+        right, left, down, up = self.seen(at + steps)[0].astype(np.float64)
+        return np.column_stack([right - left, down - up]) / (2 * reach), at
 
 
 class Head:
@@ -189,7 +192,8 @@ class Head:
         behind = cv2.resize(self.plate, size, interpolation=cv2.INTER_LINEAR)
         behind = cv2.multiply(behind, cv2.bitwise_not(much), scale=1 / 255)
         lit = cv2.min(cv2.subtract(image, behind), much)
-        return Sheet(*colours.premultiplied(lit, opacity), times, self.box[:2], colours.split(self.plate))
+        planes = colours.premultiplied(lit, opacity)
+        return Sheet(planes, opacity, times, self.box[:2], colours.split(self.plate))
 
     def bear(self, pose: np.ndarray) -> np.ndarray:
         """The pose as far as the photograph bears it, see LIMIT; says once where it does not."""
@@ -218,7 +222,7 @@ class Head:
         for _ in range(STEPS - 1):
             at = (self.nodes + shift - self.origin) / np.float32(self.cell)
             shift = -cv2.remap(motion, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return Posed(self, shift)
+        return Posed(self, shift, motion)
 
 
 def _upright(points: np.ndarray) -> np.ndarray:

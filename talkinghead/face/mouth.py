@@ -12,9 +12,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from talkinghead.face.align import transform
 from talkinghead.face.curves import curve, spline
 from talkinghead.face.head import Posed
 from talkinghead.face.mouth_layers import LOWER_EDGE, MILLIMETRE, Place, layers
+from talkinghead.face.mouth_view import Grid, View
 from talkinghead.face.outline import IOD, LOWER, RING, UPPER
 
 GRID = (32, 30)  # cells of the region in which motion is smooth, across and down
@@ -34,8 +36,6 @@ DEEP, LOW, HIGH = (0.35, 1.3), (0.5, 0.8), (0.8, 0.8)
 LEAST, TALLEST, FALLEN = 1.2, 3.5, (7.5, 10.0)
 CHIN = slice(3 * RING, None)
 
-Box = tuple[int, int, int, int]  # left, top, right, bottom
-
 
 @dataclass(frozen=True)
 class Patch:
@@ -44,14 +44,6 @@ class Patch:
     rgba: np.ndarray
     left: int
     top: int
-
-    def carried(self, posed: Posed) -> Patch:
-        """Where it lies on a posed head."""
-        h, w = self.rgba.shape[:2]
-        if not h:
-            return self
-        rgba, box = posed.carry(self.rgba, (self.left, self.top, self.left + w, self.top + h))
-        return Patch(rgba, *box[:2])
 
     def lay(self, frame: np.ndarray) -> None:
         """Over a frame RGB uint8 [H, W, 3], in place."""
@@ -89,41 +81,42 @@ class Mouth:
         x, y = (np.linspace(self._low[k], self._high[k], GRID[k], dtype=np.float32) for k in (0, 1))
         self._grid = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
         linear = place.to_face[:, :2] / self._cell[:, None]
-        shift = (place.to_face[:, :2] @ place.box[:2] + place.to_face[:, 2] - self._low) / self._cell
-        self._to_grid = np.hstack([linear, shift[:, None]])  # from pixels of the box
+        self._to_grid = np.hstack([linear, ((place.to_face[:, 2] - self._low) / self._cell)[:, None]])  # from pixels
+        self._spacing = max(1, round(1 / float(np.hypot(*linear[:, 0]))))  # of the grid, in pixels
+        self._middle = transform(place.to_image, rest[np.r_[UPPER, LOWER]].mean(0))
         self._turn = place.to_image[:, :2].T.astype(np.float32)
         self._nodes = place.points(self._grid).reshape(*GRID[::-1], 2).astype(np.float32)  # in pixels of the box
         fades = [np.clip((1 - np.abs(np.linspace(-1, 1, n))) / EDGE, 0, 1) for n in GRID]
         self._edge = np.outer(fades[1], fades[0]).astype(np.float32)
 
-    def __call__(self, points: np.ndarray, flow: np.ndarray) -> Patch:
-        """The mouth with its `points` [P, 2] there, over a face moved by the backward `flow` [2, S, S]; both in
-        fractions of the aligned face."""
+    def __call__(self, points: np.ndarray, flow: np.ndarray, posed: Posed | None = None) -> Patch:
+        """The mouth with its `points` [P, 2] there, over a face moved by the backward `flow` [2, S, S], both in
+        fractions of the aligned face, where it is seen on a head that is posed, or as photographed."""
         moved = float(np.abs(points - self._own).max()) / IOD
         strength = np.clip((moved - STILL[0]) / STILL[1], 0, 1)
         near = self._near(points)
         weight = cv2.GaussianBlur(near, (0, 0), BLEND) * self._edge
         alpha = cv2.GaussianBlur(cv2.dilate(near, np.ones((5, 5))), (0, 0), BLEND) * self._edge * (255 * strength)
-        box = self._reach(alpha)
-        if box is None:
+        covered = self._reach(alpha)
+        if not len(covered):
             return Patch(np.zeros((0, 0, 4), np.uint8), 0, 0)
-        face = np.ascontiguousarray(self._lips(points, weight[..., None], self._base(flow), box))
-        self._inside(face, points, box)
-        alpha = self._large(alpha.astype(np.uint8), box)
+        view = View(covered, self._place.image.shape[1::-1], self._middle, posed)
+        if not min(view.shape):
+            return Patch(np.zeros((0, 0, 4), np.uint8), 0, 0)
+        large = view.grid(self._to_grid, self._spacing)
+        face = self._lips(points, weight[..., None], self._base(flow), view, large)
+        self._inside(face, points, view)
+        alpha = large(alpha.astype(np.uint8))
         rgb = cv2.multiply(face, cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB), scale=1 / 255)
-        left, top = self._place.box[:2]
-        return Patch(cv2.merge([*cv2.split(rgb), alpha]), left + box[0], top + box[1])
+        return Patch(cv2.merge([*cv2.split(rgb), alpha]), *view.box[:2])
 
-    def _reach(self, alpha: np.ndarray) -> Box | None:
-        """The part of the box's pixels that cells with `alpha` reach."""
+    def _reach(self, alpha: np.ndarray) -> np.ndarray:
+        """The photograph's pixels [N, 2] at the grid's cells around those with `alpha`."""
         ys, xs = np.flatnonzero((alpha >= 1).any(1)), np.flatnonzero((alpha >= 1).any(0))
         if not len(ys):
-            return None
+            return np.empty((0, 2))
         top, bottom, left, right = max(ys[0] - 1, 0), ys[-1] + 2, max(xs[0] - 1, 0), xs[-1] + 2
-        reached = self._nodes[top:bottom, left:right].reshape(-1, 2)
-        low = reached.min(0).clip(0).astype(int)
-        high = np.minimum(reached.max(0).astype(int) + 1, self._place.shape[::-1])
-        return (*map(int, low), *map(int, high)) if (high > low).all() else None
+        return self._nodes[top:bottom, left:right].reshape(-1, 2) + self._place.box[:2]
 
     def _near(self, points: np.ndarray) -> np.ndarray:
         """Which cells of the grid lie at the lips, float32 [GRID]."""
@@ -140,45 +133,32 @@ class Mouth:
         flow = np.ascontiguousarray(flow.transpose(1, 2, 0))
         return cv2.warpAffine(flow, place, GRID, flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
-    def _large(self, values: np.ndarray, box: Box) -> np.ndarray:
-        """Values of the grid [GRID, ...] at the pixels of a part of the box."""
-        left, top, right, bottom = box
-        to_grid = self._to_grid.copy()
-        to_grid[:, 2] += to_grid[:, :2] @ (left, top)
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        return cv2.warpAffine(
-            values, to_grid, (right - left, bottom - top), flags=flags, borderMode=cv2.BORDER_REPLICATE
-        )
-
-    def _lips(self, points: np.ndarray, weight: np.ndarray, base: np.ndarray, box: Box) -> np.ndarray:
-        """The face in a part of the box, RGB uint8: two sheets of the photograph, which meet at the seam."""
-        left, top, right, bottom = box
+    def _lips(self, points: np.ndarray, weight: np.ndarray, base: np.ndarray, view: View, large: Grid) -> np.ndarray:
+        """The face in a view, RGB uint8: two sheets of the photograph, which meet at the seam."""
         sheets = []
         for half in (UPPER, LOWER):
             index = np.concatenate([ring * RING + half for ring in range(3)])
             sheet = spline(points[index], self._own[index] - points[index], self._grid).reshape(base.shape)
-            sheets.append(self._nodes + (base + weight * (sheet - base)) @ self._turn)
-        seam = self._place.points(curve((points[LOWER] + points[UPPER]) / 2))
-        ends = np.array([(0, seam[0, 1]), (self._place.shape[1], seam[-1, 1])])
-        high, low = (int(np.clip(y, top, bottom)) for y in (seam[:, 1].min() - 1, seam[:, 1].max() + 2))
-        where = np.empty((bottom - top, right - left, 2), np.float32)
-        if low > top:
-            where[: low - top] = self._large(sheets[0], (left, top, right, low))
-        if bottom > low:
-            where[low - top :] = self._large(sheets[1], (left, low, right, bottom))
-        if low > high:  # where both are in one row
-            path = np.vstack([ends[:1], seam, ends[1:], (right, low + 1), (left, low + 1)]) - (left, high)
-            below = np.zeros((low - high, right - left), np.uint8)
-            cv2.fillPoly(below, [np.round(path * 16).astype(np.int32)], 255, cv2.LINE_8, 4)
-            cv2.copyTo(self._large(sheets[1], (left, high, right, low)), below, where[high - top : low - top])
+            sheets.append(large(self._nodes + (base + weight * (sheet - base)) @ self._turn))
+        seam = view.points(self._pixels(curve((points[LOWER] + points[UPPER]) / 2)))
+        height, width = view.shape
+        path = np.vstack([(0, seam[0, 1]), seam, (width, seam[-1, 1]), (width, height + 1), (0, height + 1)])
+        below = np.zeros(view.shape, np.uint8)
+        cv2.fillPoly(below, [np.round(path * 16).astype(np.int32)], 255, cv2.LINE_8, 4)
+        where = np.ascontiguousarray(sheets[0])
+        cv2.copyTo(sheets[1], below, where)
         gap = float((points[LOWER, 1] - points[UPPER, 1]).max()) / IOD
         lips, touching = self._layers.parted, max(0.0, 1 - gap / TOUCHING)
         if touching:
             lips = cv2.addWeighted(self._layers.shut, touching, lips, 1 - touching, 0)
         return cv2.remap(lips, where, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
-    def _inside(self, face: np.ndarray, points: np.ndarray, part: Box) -> None:
-        """Draw what is seen between the lips into the face's pixels uint8 [h, w, 3] of a part of the box, in place."""
+    def _pixels(self, points: np.ndarray) -> np.ndarray:
+        """Fractions of the aligned face [..., 2] in pixels of the photograph."""
+        return transform(self._place.to_image, points)
+
+    def _inside(self, face: np.ndarray, points: np.ndarray, view: View) -> None:
+        """Draw what is seen between the lips into the face's pixels uint8 [h, w, 3] of a view, in place."""
         lower, upper = curve(points[LOWER]), curve(points[UPPER])
         gaps = (lower - upper)[:, 1].clip(0)
         iod, pixel = self._place.iod, IOD / self._place.iod
@@ -187,7 +167,7 @@ class Mouth:
             return
         # A filled polygon covers its edge as well: half a pixel all around.
         inset = np.stack([0 * gaps, np.minimum(gaps, pixel) / 2], -1)
-        ring = self._place.points(np.vstack([lower - inset, (upper + inset)[::-1]])) - part[:2]
+        ring = view.points(self._pixels(np.vstack([lower - inset, (upper + inset)[::-1]])))
         pad = int(0.05 * iod) + 2
         low, high = np.floor(ring.min(0)).astype(int) - pad, np.ceil(ring.max(0)).astype(int) + pad
         x0, y0 = low.clip(0)
@@ -204,7 +184,7 @@ class Mouth:
         tight = max(pad - 4 - int(2 * self._layers.soft), 0)
         inner = np.s_[tight : y1 - y0 - tight, tight : x1 - x0 - tight]
         light = self._light(shadow)[inner]
-        inside = self._behind(points, (part[0] + x0 + tight, part[1] + y0 + tight), light)
+        inside = self._behind(points, view, (x0 + tight, y0 + tight), light)
         weight = mask[inner].astype(np.float32) * np.float32(1 / 255)
         around[inner] = cv2.blendLinear(np.ascontiguousarray(around[inner]), inside, 1 - weight, weight)
 
@@ -214,25 +194,24 @@ class Mouth:
         above = np.vstack([shadow[:1].repeat(drop, 0), shadow[: len(shadow) - drop]])
         return cv2.multiply(above, shadow, scale=1 / 255**2, dtype=cv2.CV_32F)
 
-    def _behind(self, points: np.ndarray, at: tuple[int, int], light: np.ndarray) -> np.ndarray:
-        """What lies behind the lips from pixel `at` of the box on, RGB uint8 like `light` [h, w]."""
+    def _behind(self, points: np.ndarray, view: View, at: tuple[int, int], light: np.ndarray) -> np.ndarray:
+        """What lies behind the lips from pixel `at` of the view on, RGB uint8 like `light` [h, w]."""
         jaw = (points[CHIN] - self._rest[CHIN]).mean(0)
         lip = points[LOWER][3:8, 1].mean() - self._rest[LOWER][3:8, 1].mean()
         tall = LEAST * np.interp(lip / MILLIMETRE, FALLEN, (0, 1))
         least, most = (lip - (LOWER_EDGE + seen) * MILLIMETRE for seen in (TALLEST, tall))
         jaw[1] = max(min(jaw[1], most), least, 0.0)
         jaw = jaw @ self._turn
-        behind, size = self._layers, light.shape[::-1]
+        behind, part = self._layers, (*at, at[0] + light.shape[1], at[1] + light.shape[0])
         out = _shaded(np.full((*light.shape, 3), behind.cavity, np.uint8), light, *DEEP)
         for layer, share, lit in (
             (behind.tongue, TONGUE_LAG, DEEP),
             (behind.lower, 1.0, LOW),
             (behind.upper, 0.0, HIGH),
         ):
-            shift = np.array([[1, 0, share * jaw[0] - at[0]], [0, 1, share * jaw[1] - at[1]]])
-            part = cv2.warpAffine(layer, shift, size, flags=cv2.INTER_LINEAR)
-            keep = cv2.cvtColor(255 - part[..., 3], cv2.COLOR_GRAY2RGB)
-            top = _shaded(cv2.cvtColor(part, cv2.COLOR_RGBA2RGB), light, *lit)
+            seen = view.layer(layer, self._place.box[:2] + share * jaw, part)
+            keep = cv2.cvtColor(255 - seen[..., 3], cv2.COLOR_GRAY2RGB)
+            top = _shaded(cv2.cvtColor(seen, cv2.COLOR_RGBA2RGB), light, *lit)
             out = cv2.add(cv2.multiply(out, keep, scale=1 / 255), top)
         return out
 

@@ -17,9 +17,6 @@ from talkinghead.media.yuv import even, to_yuv
 
 FEATHER = 0.06  # of the crop's side: motion and paint fade to nothing toward its border, so that there is no seam
 REACH = 0.25  # of the face's region: how far beyond its border motion may look
-# Rows of the crop, in fractions, from which paint fades, and below which there is none: a Mouth draws the mouth, and on
-# skin paint only costs texture.
-PAINTED = (0.52, 0.58)
 MIN_MASK = 0.004  # a grey level: less is not to be seen
 FLOW_STEP = 2  # pixels of the crop: a generator's flow is half as fine, its paint is not
 MIN_SQUARE, MAX_SQUARE = 256, 1024  # pixels, the side of what `--crop` makes
@@ -59,10 +56,7 @@ class Renderer:
         # A shift by one whole side of the crop, in the photograph's pixels: turned and scaled with the face.
         self._turn = (self._from_crop[:, :2] * size).astype(np.float32)
         self._fade = _fade(size)
-        rows = (np.arange(size) + 0.5) / size
-        below = np.clip((rows - PAINTED[0]) / (PAINTED[1] - PAINTED[0]), 0, 1).astype(np.float32)
-        self._paints = self._fade * (1 if mouth is None else 1 - below[:, None])
-        self._region = self._box(self._fade > 0)
+        self._region = evened(self._box(self._fade > 0))
         self._weight = self._upsample(self._fade, self._region)[..., None] if enhance else None
         self._frames = Frames(self.image)
         self._stages: dict[tuple[bool, int], Stage] = {}
@@ -86,17 +80,18 @@ class Renderer:
         colours = YUV if planar and self._weight is None else RGB
         frame, stage = self._frames.new(colours), self._stage(posed, colours)
         flow = np.ascontiguousarray((flow * self._fade).transpose(1, 2, 0))
-        patch = None if self.mouth is None or lips is None else self.mouth(lips, flow.transpose(2, 0, 1))
+        patch = None if self.mouth is None or lips is None else self.mouth(lips, flow.transpose(2, 0, 1), posed)
         if stage.sheet is not None:
             self._move(frame, stage, flow, posed)
-            self._paint(frame, mask[0] * self._paints, colour, posed)
+            self._paint(frame, mask[0] * self._fade, colour, posed)
         if patch is not None:
-            self._lay(frame, patch if posed is None else patch.carried(posed))
+            self._lay(frame, patch)
         given = self._frames.given(frame)
         if self._weight is not None:
             left, top, right, bottom = self._region
             face = given[top:bottom, left:right]
-            face[:] = (face + self._weight * (_enhanced(face) - face.astype(np.float32)) + 0.5).astype(np.uint8)
+            weight = self._weight[: len(face), : face.shape[1]]  # a region is even, a picture need not be
+            face[:] = (face + weight * (_enhanced(face) - face.astype(np.float32)) + 0.5).astype(np.uint8)
         return to_yuv(even(given)) if planar and colours is RGB else given
 
     def _move(self, frame: Frame, stage: Stage, flow: np.ndarray, posed: Posed | None) -> None:
@@ -149,7 +144,7 @@ class Renderer:
                 sheet = None
                 if left < right and top < bottom:
                     sheet = Sheet.of(self.image[top:bottom, left:right], (left, top), colours)
-                self._stages[kind] = Stage(Warp(evened(self._region), spacing), sheet, None)
+                self._stages[kind] = Stage(Warp(self._region, spacing), sheet, None)
             else:
                 warp = Warp(posed.head.box, spacing)
                 turning = Turning(warp, posed.head.moves(warp.at), posed.head.clear)

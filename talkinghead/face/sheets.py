@@ -30,11 +30,11 @@ def finer(image: np.ndarray) -> tuple[np.ndarray, int]:
 
 @dataclass(frozen=True)
 class Sheet:
-    """Planes `lit` uint8, whose full ones are `times` as large as the picture and begin at its even pixel `corner`. With
-    `opacity`, one for each plane, they are times that, and lie over `behind`, planes of the picture's resolution."""
+    """Planes `lit` uint8, whose full ones are `times` as large as the picture and begin at its even pixel `corner`.
+    With `opacity`, as large as a full one, they are times that, over `behind`, planes of the picture's resolution."""
 
     lit: Sequence[np.ndarray]
-    opacity: Sequence[np.ndarray] | None
+    opacity: np.ndarray | None
     times: int
     corner: tuple[int, int]
     behind: Sequence[np.ndarray] | None = None
@@ -54,13 +54,14 @@ class Sheet:
         """Into an even `box` what is seen `where` [h, w, 2], for each plane and in its pixels; `through` says whether
         anything shows through there."""
         left, top = box[0] - self.corner[0], box[1] - self.corner[1]
+        much = frame.colours.reduced(_seen(self.opacity, where[0])) if through else None
         for k, (out, at, step) in enumerate(zip(frame.part(box), where, frame.colours.steps)):
-            if not through:
+            if much is None:
                 _seen(self.lit[k], at, out)
                 continue
             rows, columns = (slice(first // step, first // step + side) for first, side in zip((top, left), out.shape))
             out[:] = self.behind[k][rows, columns]
-            cover(out, _seen(self.lit[k], at), _seen(self.opacity[k], at))
+            cover(out, _seen(self.lit[k], at), much[k])
 
 
 def _seen(plane: np.ndarray, where: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:

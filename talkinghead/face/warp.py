@@ -17,7 +17,12 @@ from talkinghead.face.sheets import Sheet
 TILES = 8  # across a box, about: smaller ones leave out more and cost more calls
 LARGEST = 1 << 18  # pixels drawn at once
 MIN_SHIFT = 0.02  # pixels: tiles that move less stay the photograph's own
-BLOCK = 8  # pixels, in which a person's opacity is summed up
+BLOCK = 4  # pixels, in which a person's opacity is summed up
+MARGIN = 2  # pixels that a tile may read beyond what its corners do
+
+# Tiles [rows, columns] that are drawn, whether something shows through there, and, if they move in part only, where
+# they do: positive at those nodes.
+Kind = tuple[np.ndarray, bool, np.ndarray | None]
 
 
 class Warp:
@@ -40,7 +45,7 @@ class Warp:
         """Draw from a sheet what is `where` [gh, gw, 2], in pixels of the picture; tiles at rest stay as they are."""
         further = np.abs(where - self.at)
         moves = self.tiles(cv2.max(further[..., 0], further[..., 1]) > MIN_SHIFT)
-        self._draw(frame, where, sheet, [(moves, False)])
+        self._draw(frame, where, sheet, [(moves, False, None)])
 
     def turn(self, frame: Frame, where: np.ndarray, sheet: Sheet, turning: Turning) -> None:
         """The same of a person and what is behind, where `turning` says."""
@@ -48,30 +53,41 @@ class Warp:
         empty = turning.empty & (turning.clear.some(low, high) == 0)
         opaque = turning.clear.lacks(low, high) == 0
         whole, rim = turning.whole, turning.rim & ~empty
-        self._draw(frame, where, sheet, [(whole & opaque, False), (whole & ~opaque & ~empty, True)])
-        self._draw(frame, where, sheet, [(rim, True)], turning.moves)
+        through = whole & ~opaque & ~empty
+        kinds = [(whole & opaque, False, None), (through, True, None), (rim, True, turning.moves)]
+        self._draw(frame, where, sheet, kinds)
 
-    def _draw(
-        self,
-        frame: Frame,
-        where: np.ndarray,
-        sheet: Sheet,
-        kinds: list[tuple[np.ndarray, bool]],
-        moves: np.ndarray | None = None,
-    ) -> None:
-        placed, steps = sheet.place(where), frame.colours.steps
-        # A plane of half the size has its pixels in the middle of four.
-        by_step = {step: (placed + np.float32(0.5)) / np.float32(step) - np.float32(0.5) for step in set(steps)}
-        for tiles, through in kinds:
-            for box, part in self._boxes(tiles):
-                large = {step: self._enlarged(at[part], box, step) for step, at in by_step.items()}
-                sheet.draw(frame, box, [large[step] for step in steps], through)
-                if moves is not None:
-                    still = {step: (self._enlarged(moves[part], box, step) <= 0).astype(np.uint8) for step in by_step}
-                    frame.rest(box, [still[step] for step in steps])
+    def _draw(self, frame: Frame, where: np.ndarray, sheet: Sheet, kinds: list[Kind]) -> None:
+        steps, n = frame.colours.steps, self._per_tile
+        for first, last in self._bands():
+            part = slice(first * n, last * n + 2)
+            inside = [(list(self._boxes(tiles, first, last)), through, moves) for tiles, through, moves in kinds]
+            if not any(boxes for boxes, _, _ in inside):
+                continue
+            placed = sheet.place(where[part])
+            # A plane of half the size has its pixels in the middle of four.
+            half = placed * np.float32(0.5) - np.float32(0.25)
+            large = {step: self._enlarged((placed, half)[step - 1], step) for step in set(steps)}
+            corner = self._corner[0], self._corner[1] + first * n * self._cell
+            for boxes, through, moves in inside:
+                for box in boxes:
+                    sheet.draw(frame, box, [_of(large[step], box, corner, step) for step in steps], through)
+                if boxes and moves is not None:
+                    still = {step: self._enlarged(moves[part], step) <= 0 for step in set(steps)}
+                    for box in boxes:
+                        rests = [_of(still[step], box, corner, step).astype(np.uint8) for step in steps]
+                        frame.rest(box, rests)
 
-    def _enlarged(self, known: np.ndarray, box: Box, step: int) -> np.ndarray:
-        return enlarged(known, self._cell, (box[2] - box[0], box[3] - box[1]), step)
+    def _enlarged(self, known: np.ndarray, step: int) -> np.ndarray:
+        """What is known at the nodes of whole rows of tiles, at all their pixels."""
+        height, width = ((side - 2) * self._cell for side in known.shape[:2])
+        return enlarged(known, self._cell, (width, height), step)
+
+    def _bands(self) -> Iterator[tuple[int, int]]:
+        """Rows of tiles that are drawn at once, the first and the one after the last."""
+        columns, rows = self._tiles
+        most = max(1, LARGEST // (columns * (self._per_tile * self._cell) ** 2))
+        return ((row, min(row + most, rows)) for row in range(0, rows, most))
 
     def tiles(self, nodes: np.ndarray) -> np.ndarray:
         """Tiles of which a node, or a neighbour of one, is true."""
@@ -87,14 +103,12 @@ class Warp:
         corners = [where[np.ix_(rows, columns)] for rows in ends[0] for columns in ends[1]]
         return np.minimum.reduce(corners), np.maximum.reduce(corners)
 
-    def _boxes(self, tiles: np.ndarray) -> Iterator[tuple[Box, tuple[slice, slice]]]:
-        """True tiles in rectangles, as boxes of the picture, and their nodes with one more all round."""
-        n, side = self._per_tile, self._per_tile * self._cell
-        (first_x, first_y), (end_x, end_y) = self._corner.tolist(), self._end
-        for x0, y0, x1, y1 in _rectangles(tiles, max(1, LARGEST // side**2)):
-            left, top = first_x + x0 * side, first_y + y0 * side
-            box = left, top, min(first_x + x1 * side, end_x), min(first_y + y1 * side, end_y)
-            yield box, np.s_[y0 * n : y1 * n + 2, x0 * n : x1 * n + 2]
+    def _boxes(self, tiles: np.ndarray, first: int, last: int) -> Iterator[Box]:
+        """True tiles of some rows in rectangles, as boxes of the picture."""
+        side, (left, top) = self._per_tile * self._cell, self._corner.tolist()
+        for x0, y0, x1, y1 in _rectangles(tiles[first:last]):
+            bottom = min(top + (first + y1) * side, self._end[1])
+            yield left + x0 * side, top + (first + y0) * side, min(left + x1 * side, self._end[0]), bottom
 
 
 def nodes(corner: Sequence[float], cell: int, count: Sequence[int]) -> np.ndarray:
@@ -112,6 +126,12 @@ def enlarged(known: np.ndarray, cell: int, size: tuple[int, int], step: int = 1)
     return whole[cell : cell + size[1] // step, cell : cell + size[0] // step]
 
 
+def _of(band: np.ndarray, box: Box, corner: tuple[int, int], step: int) -> np.ndarray:
+    """The pixels of a box in an array that begins at the picture's pixel `corner`, of a plane of `step`."""
+    left, top, right, bottom = ((side - first) // step for side, first in zip(box, corner * 2))
+    return band[top:bottom, left:right]
+
+
 class Clear:
     """Where a person's opacity is nothing or all, asked of many boxes at once."""
 
@@ -124,7 +144,7 @@ class Clear:
         self._lacks = cv2.integral((blocks.min((1, 3)) < 255).astype(np.uint8))
 
     def some(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        """How many blocks of the boxes [..., 2] to [..., 2], and around them, have something of the person."""
+        """How many blocks of the boxes [..., 2] to [..., 2], and a MARGIN around, have something of the person."""
         return self._sum(self._some, low, high)
 
     def lacks(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
@@ -133,8 +153,8 @@ class Clear:
 
     def _sum(self, of: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         most = np.array(of.shape[::-1]) - 1
-        x0, y0 = np.moveaxis(((low - self._corner) // BLOCK - 1).astype(int).clip(0, most - 1), -1, 0)
-        x1, y1 = np.moveaxis(((high - self._corner) // BLOCK + 1).astype(int).clip(0, most - 1) + 1, -1, 0)
+        x0, y0 = np.moveaxis(((low - self._corner - MARGIN) // BLOCK).astype(int).clip(0, most - 1), -1, 0)
+        x1, y1 = np.moveaxis(((high - self._corner + MARGIN) // BLOCK).astype(int).clip(0, most - 1) + 1, -1, 0)
         return of[y1, x1] - of[y0, x1] - of[y1, x0] + of[y0, x0]
 
 
@@ -149,18 +169,18 @@ class Turning:
         self.empty = clear.some(*warp.reach(warp.at)) == 0  # nothing of the person there when it is not posed
 
 
-def _rectangles(cells: np.ndarray, most: int) -> Iterator[Box]:
-    """True cells of [h, w] in few rectangles of about `most` cells: neighbours in a row, and rows with the same."""
+def _rectangles(cells: np.ndarray) -> Iterator[Box]:
+    """True cells of [h, w] in few rectangles: neighbours in a row, and rows with the same."""
     begun: dict[tuple[int, int], int] = {}  # the first row of runs that have not ended
-    for row, line in enumerate([*cells.tolist(), [False] * cells.shape[1]]):
+    for row, line in enumerate([*cells.tolist(), []]):
         runs, first = set(), None
         for i, cell in enumerate([*line, False]):
             if cell and first is None:
                 first = i
-            elif first is not None and (not cell or i - first >= most):
+            elif first is not None and not cell:
                 runs.add((first, i))
-                first = i if cell else None
-        for run in [r for r, start in begun.items() if r not in runs or (row - start) * (r[1] - r[0]) >= most]:
+                first = None
+        for run in [run for run in begun if run not in runs]:
             yield run[0], begun.pop(run), run[1], row
         for run in runs:
             begun.setdefault(run, row)
