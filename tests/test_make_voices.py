@@ -24,13 +24,13 @@ def small(monkeypatch):
 
 
 def test_what_is_for_judging_is_never_trained_on():
-    train, test = training_jobs(3, 2, []), judging_jobs()
+    train, test = training_jobs(3, 2), judging_jobs()
     assert not {job.text for job in train} & {job.text for job in test}
     assert not {job.voice.split("+")[-1] for job in train} & {*HELD_OUT_VARIANTS, *HELD_OUT_FLITE}
     assert {job.voice.split("+")[-1] for job in test} <= {*HELD_OUT_VARIANTS, *HELD_OUT_FLITE}
     english = [job for job in test if job.language == "en"]
     assert len({job.text for job in english}) == 40 and len({job.voice for job in english}) == 8
-    assert training_jobs(3, 2, []) == train
+    assert training_jobs(3, 2) == train
 
 
 def test_sentences_cover_pairs_of_phones_that_were_not_heard():

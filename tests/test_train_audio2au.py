@@ -98,7 +98,7 @@ def test_what_a_run_leaves(toy, whole_run):
 def test_a_network_that_reads_both_ways_from_kept_examples(toy, tmp_path):
     more = ["both_ways=true", "delay=0", "examples=5", f"kept={tmp_path / 'kept'}"]
     main(words(toy, tmp_path / "one", *more))
-    assert len(list((tmp_path / "kept").glob("*.npz"))) == 5
+    assert len(list((tmp_path / "kept").glob("*.npy"))) == 5
     main(words(toy, tmp_path / "two", *more))  # the same from what was kept
     one, two = (contents(tmp_path / name / "audio2au.safetensors")[1] for name in ("one", "two"))
     assert all(torch.equal(one[name], two[name]) for name in one)
