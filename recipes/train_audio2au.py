@@ -136,8 +136,8 @@ class Config:
     device: str = "cpu"
     """Where the network is trained: cpu or cuda."""
     minutes: float = 0
-    """Length of the training in minutes, instead of `steps`. The rate falls with time, each step draws from all
-    examples that have been made, and two such runs are never the same."""
+    """Length of the training in minutes from the program's start, instead of `steps`. The rate falls with time, each
+    step draws from all examples that have been made, and two such runs are never the same."""
     validate_every: int = 50
     """Steps between validations."""
     save_every: int = 50
@@ -160,7 +160,8 @@ class Config:
 class Run:
     """A training that can be killed at any moment and taken up again."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, begun: float) -> None:
+        """`begun` is the time.monotonic() of the program's start."""
         self.config, self.out, sound = config, Path(config.out), config.features()
         if config.pack:
             train, val = unpack(Path(config.pack), sound)
@@ -184,7 +185,7 @@ class Run:
         parameters = [*self.model.parameters(), *self.namer.parameters()]
         self.optimiser = torch.optim.Adam(parameters, config.learning_rate, weight_decay=config.weight_decay)
         self.step, self.best, self.best_state, self.rows, self.recent = 0, math.inf, None, [], []
-        self.seconds, self.begun = 0.0, time.monotonic()
+        self.seconds, self.begun = 0.0, begun  # of runs before, and when this one began
         if (self.out / "latest.pt").exists():
             self.resume()
         elif config.start:
@@ -241,6 +242,7 @@ class Run:
             if self.step % self.config.validate_every == 0:
                 self.judge()
             if self.step % self.config.save_every == 0:
+                self.export()
                 self.save()
         if self.progress >= 1 and self.recent:
             self.judge()
@@ -309,7 +311,7 @@ def main(words: list[str], max_minutes: float = math.inf) -> None:
         if parse(Config, [str(out / "config.json")]) != config:
             raise SystemExit(f"{out} holds a run with other settings; choose another out= or remove the folder")
     save(config, out / "config.json")
-    run = Run(config)
+    run = Run(config, start)
     print(f"at step {run.step} of {config.steps}", flush=True)
     run.train(start + 60 * max_minutes)
     print(f"wrote {run.export()}")

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import io
+import subprocess
 from dataclasses import replace
+from functools import partial
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 import numpy as np
 import soundfile
+
 from scipy.signal import resample_poly
 
 from audio2au.data import Recording, shut_in_pauses
 from audio2au.features import FeatureConfig
 from recipes.parts.speech_data import read_facegood
 from recipes.parts.spoken import read_set, read_talkers, read_voices
+from talkinghead.media.ffmpeg import executable
 
 RATE = 24000  # of the packed sound
-SQUEEZE = 0.942  # Opus at 20 kbit/s, as soundfile counts it
+OPUS = ("-c:a", "libopus", "-b:a", "20k", "-compression_level", "0")
+PIECE = 600 * RATE  # samples squeezed into one stream
 SPLITS = ("train", "val")
 
 
@@ -52,10 +58,9 @@ def pack(path: Path, splits: tuple[list[Recording], list[Recording]]) -> None:
     for name, recordings in zip(SPLITS, splits):
         for source in dict.fromkeys(r.source for r in recordings):
             group, key = [r for r in recordings if r.source == source], f"{name}/{source}"
-            file = io.BytesIO()
             joined = np.concatenate([r.samples for r in group])
-            soundfile.write(file, joined, RATE, format="OGG", subtype="OPUS", compression_level=SQUEEZE)
-            out[f"{key}/sound"] = np.frombuffer(file.getvalue(), np.uint8)
+            for i, start in enumerate(range(0, len(joined), PIECE)):
+                out[f"{key}/sound/{i}"] = _squeezed(joined[start : start + PIECE])
             units = np.concatenate([r.units for r in group])
             out[f"{key}/samples"] = np.array([len(r.samples) for r in group])
             out[f"{key}/frames"] = np.array([len(r.units) for r in group])
@@ -70,28 +75,56 @@ def pack(path: Path, splits: tuple[list[Recording], list[Recording]]) -> None:
         np.savez_compressed(file, **out)
 
 
+def _squeezed(samples: np.ndarray) -> np.ndarray:
+    words = [
+        executable(),
+        "-loglevel",
+        "error",
+        "-f",
+        "s16le",
+        "-ar",
+        str(RATE),
+        "-ac",
+        "1",
+        "-i",
+        "-",
+        *OPUS,
+        "-f",
+        "ogg",
+        "-",
+    ]
+    given = (samples.clip(-1, 1) * 32767).round().astype("<i2").tobytes()
+    return np.frombuffer(subprocess.run(words, input=given, capture_output=True, check=True).stdout, np.uint8)
+
+
+def _heard(squeezed: np.ndarray) -> np.ndarray:
+    return soundfile.read(io.BytesIO(squeezed.tobytes()), dtype="float32")[0]
+
+
+def _resampled(samples: np.ndarray, rate: int) -> np.ndarray:
+    divisor = np.gcd(rate, RATE)
+    return resample_poly(samples, rate // divisor, RATE // divisor).astype(np.float32) if rate != RATE else samples
+
+
 def unpack(path: Path, sound: FeatureConfig) -> tuple[list[Recording], list[Recording]]:
     """What `pack` wrote, with the sound at the features' rate."""
     splits: dict[str, list[Recording]] = {name: [] for name in SPLITS}
-    with np.load(path) as file:
-        for key in (k.removesuffix("/sound") for k in file.files if k.endswith("/sound")):
+    with np.load(path) as file, ThreadPool() as threads:
+        for key in (k.removesuffix("/units") for k in file.files if k.endswith("/units")):
             name, source = key.split("/")
-            samples, _ = soundfile.read(io.BytesIO(file[f"{key}/sound"].tobytes()), dtype="float32")
+            squeezed = [file[f"{key}/sound/{i}"] for i in range(sum(k.startswith(f"{key}/sound/") for k in file.files))]
+            samples = np.concatenate(threads.map(_heard, squeezed))
+            sounds = np.split(samples, np.cumsum(file[f"{key}/samples"])[:-1])
+            sounds = threads.map(partial(_resampled, rate=sound.sample_rate), sounds)
             parts = {what: file[f"{key}/{what}"] for what in ("units", "phones", "closed")}
             parts["units"] = np.where(parts["units"] == 255, np.nan, parts["units"] / np.float32(254))
-            ends = np.cumsum(file[f"{key}/frames"])
-            pieces = {what: np.split(whole, ends[:-1]) for what, whole in parts.items()}
-            sounds = np.split(samples, np.cumsum(file[f"{key}/samples"])[:-1])
-            divisor = np.gcd(sound.sample_rate, RATE)
-            for i, (piece, known, many) in enumerate(zip(sounds, file[f"{key}/known"], file[f"{key}/many_voiced"])):
-                if sound.sample_rate != RATE:
-                    piece = resample_poly(piece, sound.sample_rate // divisor, RATE // divisor)
-                phones, closed = pieces["phones"][i].astype(int), pieces["closed"][i]
+            ends = np.cumsum(file[f"{key}/frames"])[:-1]
+            rows = zip(*(np.split(parts[what], ends) for what in ("units", "phones", "closed")))
+            known, many_voiced = file[f"{key}/known"], file[f"{key}/many_voiced"]
+            for i, (units, phones, closed) in enumerate(rows):
+                said = None if (phones < 0).all() else phones.astype(int)
+                shut = None if (closed < 0).any() else closed.astype(bool)
                 splits[name].append(
-                    Recording(
-                        piece.astype(np.float32), pieces["units"][i].astype(np.float32), known, source,
-                        None if (phones < 0).all() else phones, None if (closed < 0).any() else closed.astype(bool),
-                        bool(many),
-                    )
-                )  # fmt: skip
+                    Recording(sounds[i], units.astype(np.float32), known[i], source, said, shut, bool(many_voiced[i]))
+                )
     return splits["train"], splits["val"]
