@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-
 from scipy.signal import resample_poly
 
 from audio2au.data import Recording, shut_in_pauses
