@@ -73,9 +73,10 @@ def read_set(corpus: Path, data: Path, split: str, config: FeatureConfig, source
 
 
 def _validating(rows: list[dict[str, str]]) -> set[str]:
-    """Every twentieth of the voices, whatever language or accent they speak; recordings of people only train."""
+    """Every twentieth of the voices, whatever language or accent they speak; of few voices all train, and so do
+    recordings of people."""
     made = {_identity(row) for row in rows if row["synthesiser"] != "recorded"}
-    return set(sorted(made)[::VALIDATING])
+    return set(sorted(made)[::VALIDATING]) if len(made) >= VALIDATING else set()
 
 
 def _identity(row: dict[str, str]) -> str:
