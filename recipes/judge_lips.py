@@ -121,7 +121,7 @@ def units(corpus: Path, data: Path, test: Path, weights: Path | None = None) -> 
 @app.command()
 def val(pack: Path, weights: Path | None = None) -> None:
     speech = audio2au.ready(weights)
-    _, recordings = unpack(pack, speech.config.features)
+    recordings = unpack(pack, speech.config.features, "val")
     for source in dict.fromkeys(r.source for r in recordings):
         reading = LipReading()
         for r in (r for r in recordings if r.source == source and r.phones is not None):

@@ -36,7 +36,7 @@ from audio2au.recurrent import ModelConfig
 from recipes.parts import runs
 from recipes.parts.config import parse, save
 from recipes.parts.examples import Pool, batch_of
-from recipes.parts.speech_pack import gather, unpack
+from recipes.parts.speech_pack import SPLITS, gather, unpack
 from recipes.parts.speech_training import Objective, Validation, shifted, unit_std
 from talkinghead.units.names import INDEX, UNIT_NAMES
 
@@ -164,7 +164,7 @@ class Run:
         """`begun` is the time.monotonic() of the program's start."""
         self.config, self.out, sound = config, Path(config.out), config.features()
         if config.pack:
-            train, val = unpack(Path(config.pack), sound)
+            train, val = (unpack(Path(config.pack), sound, split) for split in SPLITS)
         else:
             voices = [Path(folder) for folder in config.voices.split(",") if folder]
             train, val = gather(

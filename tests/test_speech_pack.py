@@ -31,7 +31,7 @@ def recordings() -> tuple[list[Recording], list[Recording]]:
 def test_what_is_packed_comes_back(tmp_path, monkeypatch, recordings, rate):
     monkeypatch.setattr(speech_pack, "PIECE", 30000)  # a recording lies in two pieces
     pack(tmp_path / "pack.npz", recordings)
-    back = unpack(tmp_path / "pack.npz", FeatureConfig(sample_rate=rate))
+    back = [unpack(tmp_path / "pack.npz", FeatureConfig(sample_rate=rate), split) for split in ("train", "val")]
     for given, found in zip(recordings, back):
         given = sorted(given, key=lambda r: r.source)
         assert [r.source for r in found] == [r.source for r in given]

@@ -105,12 +105,12 @@ def _resampled(samples: np.ndarray, rate: int) -> np.ndarray:
     return resample_poly(samples, rate // divisor, RATE // divisor).astype(np.float32) if rate != RATE else samples
 
 
-def unpack(path: Path, sound: FeatureConfig) -> tuple[list[Recording], list[Recording]]:
-    """What `pack` wrote, with the sound at the features' rate."""
-    splits: dict[str, list[Recording]] = {name: [] for name in SPLITS}
+def unpack(path: Path, sound: FeatureConfig, split: str) -> list[Recording]:
+    """Those of a split, train or val, that `pack` wrote, with the sound at the features' rate."""
+    out = []
     with np.load(path) as file, ThreadPool() as threads:
-        for key in (k.removesuffix("/units") for k in file.files if k.endswith("/units")):
-            name, source = key.split("/")
+        for key in (k.removesuffix("/units") for k in file.files if k.startswith(split) and k.endswith("/units")):
+            source = key.split("/")[1]
             squeezed = [file[f"{key}/sound/{i}"] for i in range(sum(k.startswith(f"{key}/sound/") for k in file.files))]
             samples = np.concatenate(threads.map(_heard, squeezed))
             sounds = np.split(samples, np.cumsum(file[f"{key}/samples"])[:-1])
@@ -123,7 +123,7 @@ def unpack(path: Path, sound: FeatureConfig) -> tuple[list[Recording], list[Reco
             for i, (units, phones, closed) in enumerate(rows):
                 said = None if (phones < 0).all() else phones.astype(int)
                 shut = None if (closed < 0).any() else closed.astype(bool)
-                splits[name].append(
+                out.append(
                     Recording(sounds[i], units.astype(np.float32), known[i], source, said, shut, bool(many_voiced[i]))
                 )
-    return splits["train"], splits["val"]
+    return out
