@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 
@@ -11,10 +9,8 @@ from audio2au.data import CLOSED, REST, Mixture, Recording
 from audio2au.features import features
 from audio2au.model import AudioToUnits
 from recipes.parts.examples import batch_of
+from recipes.parts.speech_config import Config
 from talkinghead.units.names import INDEX, UNIT_NAMES
-
-if TYPE_CHECKING:
-    from recipes.train_audio2au import Config
 
 MOUTH = ["JawOpen", "JawChew", "LipsUpperOpen", "LipsLowerOpen", "LipsUpperUp", "LipsLowerDown"]
 MOUTH += ["LipsUpperClose", "LipsLowerClose", "LipsFunnel", "LipsPucker"]
