@@ -40,6 +40,21 @@ class Pack:
         return len(self.units)
 
 
+class Pictures:
+    """Called with rows of a pack [B], gives their pictures [B, 3, S, S] in [-1, 1] on `device`, in whose memory all lie
+    unless it is the processor, which reads them as they are needed."""
+
+    def __init__(self, images: np.ndarray, device: str):
+        self._images, self._device = images, device
+        self._resident = None if device == "cpu" else torch.from_numpy(np.array(images)).to(device)
+
+    def __call__(self, rows: np.ndarray) -> Tensor:
+        if self._resident is None:
+            return to_tensor(self._images[rows])
+        images = self._resident[torch.from_numpy(rows).to(self._device)]
+        return images.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+
+
 @dataclass
 class Batch:
     """Source faces, their real targets, and wishes without a target.
@@ -112,6 +127,14 @@ def resize(picture: Tensor, size: int) -> Tensor:
     return F.interpolate(picture, (size, size), mode="bilinear", align_corners=False, antialias=True)
 
 
+def cumulative(weight: np.ndarray) -> np.ndarray:
+    """Shares [N] of the whole up to each: where a number in [0, 1) falls, without summing the weights
+    anew for every draw, as `Generator.choice` does."""
+    share = np.cumsum(weight / weight.sum())
+    share[-1] = 1.0
+    return share
+
+
 class Sampler:
     """Draws batches. Its whole state is one NumPy generator: a resumed run draws what the lost one would have.
 
@@ -128,10 +151,13 @@ class Sampler:
         rank: int = 0,
         count: int = 1,
         alone: float = ALONE_SHARE,
+        device: str = "cpu",
     ):
         """`back_share`: share of a batch that is back-translated photographs; the rest are pairs from clips. `alone`:
-        share of the wishes that change a few units only."""
-        self.pack, self.back_share, self.alone = pack, back_share, alone
+        share of the wishes that change a few units only. On a `device` that is no processor all pictures of the pack
+        lie in its memory."""
+        self.pack, self.back_share, self.alone, self.device = pack, back_share, alone, device
+        self.pictures = Pictures(pack.images, device)
         self.rank, self.count = rank, count
         self.rng = np.random.default_rng(seed)
         self.points_mirror = mirror_points(pack.landmarks[np.abs(pack.pose[:, 0]) < FRONTAL])
@@ -154,8 +180,10 @@ class Sampler:
         clips_of = Counter(pack.person[frames[0]] for frames in self.clips)
         p = np.array([len(frames) ** 0.25 / clips_of[pack.person[frames[0]]] ** 0.6 for frames in self.clips])
         self.clip_p = p / p.sum()
+        self.clip_share = cumulative(p)
 
         # Frames with closed lids are rare and hard: as targets they come up several times as often as they occur.
+        self._targets: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # of every source drawn so far
         self.target_weight = 0.3 + 2.0 * (closing > CLOSED_LIDS) + opening + 4 * expressive
         self.wish_frames = np.concatenate(self.clips)
         p = 0.2 + expressive[self.wish_frames]
@@ -175,11 +203,13 @@ class Sampler:
 
     def pair(self) -> tuple[int, int]:
         """Two frames of one clip in about the same pose, as indices into the pack: source and target."""
-        clip = self.clips[self.rng.choice(len(self.clips), p=self.clip_p)]
-        source = self.rng.choice(clip)
-        near = clip[np.abs(self.pack.pose[clip, :2] - self.pack.pose[source, :2]).max(1) < SAME_POSE]
-        p = self.target_weight[near]
-        return source, self.rng.choice(near, p=p / p.sum())
+        clip = self.clips[np.searchsorted(self.clip_share, self.rng.random(), "right")]
+        source = int(self.rng.choice(clip))
+        if source not in self._targets:
+            near = clip[np.abs(self.pack.pose[clip, :2] - self.pack.pose[source, :2]).max(1) < SAME_POSE]
+            self._targets[source] = near, cumulative(self.target_weight[near])
+        near, share = self._targets[source]
+        return source, int(near[np.searchsorted(share, self.rng.random(), "right")])
 
     def draw(self, size: int) -> Batch:
         """This process's `size` faces, photographs first; half of all mirrored, each pair in a light of its own."""
@@ -194,27 +224,32 @@ class Sampler:
         tint = torch.from_numpy(self.rng.uniform(-0.1, 0.1, (size, 3, 1, 1)).astype(np.float32))
         back, a, b, wish, flip, gain, tint = (x[mine] for x in (back, a, b, wish, flip, gain, tint))
 
-        def picture(images: np.ndarray) -> Tensor:
-            images = np.where(flip[:, None, None, None], images[:, :, ::-1], images)
-            return (to_tensor(images) * gain + tint).clamp(-1, 1)
+        device = self.device
+        flip, gain, tint = torch.from_numpy(flip).to(device), gain.to(device), tint.to(device)
 
-        def points(landmarks: np.ndarray) -> Tensor:
-            mirrored = landmarks[:, self.points_mirror] * [-1, 1] + [1, 0]
-            return torch.from_numpy(np.where(flip[:, None, None], mirrored, landmarks).astype(np.float32))
+        def picture(rows: np.ndarray) -> Tensor:
+            images = self.pictures(rows)
+            return (torch.where(flip[:, None, None, None], images.flip(3), images) * gain + tint).clamp(-1, 1)
+
+        def points(rows: np.ndarray) -> Tensor:
+            found = torch.from_numpy(pack.landmarks[rows].astype(np.float32)).to(device)
+            mirrored = found[:, self.points_mirror] * found.new_tensor([-1, 1]) + found.new_tensor([1, 0])
+            return torch.where(flip[:, None, None], mirrored, found)
 
         def units(vectors: np.ndarray) -> Tensor:
-            return torch.from_numpy(np.where(flip[:, None], vectors[:, self.units_mirror], vectors))
+            vectors = torch.from_numpy(vectors).to(device)
+            return torch.where(flip[:, None], vectors[:, self.units_mirror], vectors)
 
         return Batch(
-            source=picture(pack.images[a]),
+            source=picture(a),
             source_units=units(pack.units[a]),
-            source_points=points(pack.landmarks[a]),
-            target=picture(pack.images[b]),
+            source_points=points(a),
+            target=picture(b),
             target_units=units(pack.units[b]),
-            target_points=points(pack.landmarks[b]),
+            target_points=points(b),
             wish=units(wish),
-            back=torch.from_numpy(back),
-            real=torch.ones(len(a), dtype=torch.bool),
+            back=torch.from_numpy(back).to(device),
+            real=torch.ones(len(a), dtype=torch.bool, device=device),
         )
 
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 RESIDUAL_FLOW = 0.1  # the painter's correction is at most this fraction of the side
 MARGIN = 0.12  # flow and mask fade to nothing over this fraction of the side, so that pasting back leaves no seam
 PERSONAL_FLOW = 0.1  # what the encoder says counts so much against the average face's motion basis
+# Rows of the crop, in fractions, from which paint fades, and below which there is none: a mouth is drawn at the
+# photograph's own resolution, and on skin paint only costs texture.
+PAINTED = (0.52, 0.58)
 LEAK = 0.1  # of the leaky ReLUs, as the paper's
 GROUP = 8  # channels normalised together
 

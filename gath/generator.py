@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gath.flow_config import GROUP, LEAK, MARGIN, PERSONAL_FLOW, RESIDUAL_FLOW, FlowConfig
+from gath.flow_config import GROUP, LEAK, MARGIN, PAINTED, PERSONAL_FLOW, RESIDUAL_FLOW, FlowConfig
 from gath.motion import warp
 
 
@@ -123,6 +123,9 @@ class FlowGenerator(nn.Module):
         nn.init.zeros_(self.encoder.head.weight[: 8 * k])  # the flow channels, before the 2x2 shuffle
         nn.init.zeros_(self.encoder.head.bias)
         self.register_buffer("window", fade(config.size), persistent=False)
+        rows = (torch.arange(config.size) + 0.5) / config.size
+        above = 1 - ((rows - PAINTED[0]) / (PAINTED[1] - PAINTED[0])).clamp(0, 1)
+        self.register_buffer("paints", self.window * above[:, None], persistent=False)
 
     @property
     def unit_names(self) -> tuple[str, ...]:
@@ -156,7 +159,7 @@ class FlowGenerator(nn.Module):
         residual, mask, colour = painted.split((2, 4, 12), 1)
         flow = flow + RESIDUAL_FLOW * torch.tanh(residual) * half_window
         mask, colour = F.pixel_shuffle(mask, 2), F.pixel_shuffle(colour, 2)
-        return Motion(up(flow), torch.sigmoid(mask) * window, torch.tanh(colour))
+        return Motion(up(flow), torch.sigmoid(mask) * self.paints, torch.tanh(colour))
 
     def forward(self, picture: Tensor, own_units: Tensor, units: Tensor) -> Tensor:
         """The frame itself at the crop's resolution, [B, 3, S, S] in [-1, 1]."""

@@ -16,7 +16,7 @@ import numpy as np
 import openvino
 from openvino import opset13
 
-from gath.flow_config import MARGIN, PERSONAL_FLOW, RESIDUAL_FLOW, FlowConfig
+from gath.flow_config import MARGIN, PAINTED, PERSONAL_FLOW, RESIDUAL_FLOW, FlowConfig
 from gath.layers import Layers, leaky, request, transposed, up
 
 
@@ -43,8 +43,9 @@ class LeanFlow:
         seen = [-1, half, half, config.features + 12 + 2]
         self._painter = request(_painter(Layers(state, "painter."), seen, 2 * k), precise=False)
         self._painting = threading.Lock()  # a request does one thing at a time
-        self._window = _fade(side)
-        self._half_window = self._window.reshape(half, 2, half, 2).mean((1, 3))[..., None]
+        window, rows = _fade(side), (np.arange(side, dtype=np.float32) + 0.5) / side
+        self._half_window = window.reshape(half, 2, half, 2).mean((1, 3))[..., None]
+        self._paints = window * (1 - ((rows - PAINTED[0]) / (PAINTED[1] - PAINTED[0])).clip(0, 1))[:, None]
         self._half_grid, self._grid = _grid(half), _grid(side)
 
     def encode(self, face: np.ndarray, units: np.ndarray) -> LeanCode:
@@ -68,7 +69,7 @@ class LeanFlow:
             painted = self._painter.infer([seen, told], share_inputs=True)[0]
         flow += np.float32(RESIDUAL_FLOW) * np.tanh(painted[..., :2]) * self._half_window
         mask, colour = _shuffled(painted[..., 2:6]), _shuffled(painted[..., 6:])
-        mask = self._window / (1 + np.exp(-mask[..., 0]))
+        mask = self._paints / (1 + np.exp(-mask[..., 0]))
         flow = np.stack([_doubled(one) for one in flow])
         return flow.transpose(0, 3, 1, 2), mask[:, None], np.tanh(colour).transpose(0, 3, 1, 2)
 

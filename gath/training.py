@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gath.back_translation import polygons
 from gath.data import Batch
 from gath.discriminator import PatchDiscriminator
 from gath.estimator import Estimator
@@ -26,7 +27,9 @@ UPPER_LIDS = (246, 161, 160, 159, 158, 157, 173, 466, 388, 387, 386, 385, 384, 3
 UPPER_LIDS_WEIGHT = 4.0  # where the lids meet, the moving one decides, or the eye would close halfway
 SHAKE = 2  # pixels
 SKIN_WEIGHT = 2.0  # up to here neither lips nor lids
-LIPS_WEIGHT, LIDS_WEIGHT, OUTSIDE_WEIGHT = 5.0, 4.0, 0.1  # against 1 for the rest of the face
+LIPS_WEIGHT, LIDS_WEIGHT, OUTSIDE_WEIGHT = 2.0, 4.0, 0.1  # against 1 for the rest of the face
+# What a mouth is read from: a wish has none to look at, because lips and what they hide are drawn elsewhere.
+BY_MOUTH = ("Jaw", "Mouth", "Lips", "Chin", "Puff")
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,12 @@ class Shown(NamedTuple):
     look: Tensor
 
 
+def without_mouth(weight: Tensor, points: Tensor) -> Tensor:
+    """`weight` [B, 1, S, S] but for the lips of faces with landmarks `points` [B, 478, 2] and all between them: these
+    are drawn at the photograph's own resolution, and no flow has to answer for teeth."""
+    return weight * (1 - polygons(points, OUTER_LIP, weight.shape[-1]))
+
+
 def generator_losses(
     generator: FlowGenerator,
     mover: LandmarkMover,
@@ -95,7 +104,7 @@ def generator_losses(
         code = generator.encode(batch.source, batch.source_units)
         motion = generator.decode(code, batch.target_units)
     made = [Shown(compose(batch.source, motion), look)]
-    weight = F.interpolate(look, scale_factor=2, mode="bilinear")
+    weight = without_mouth(F.interpolate(look, scale_factor=2, mode="bilinear"), batch.target_points)
     losses = {
         "pixel": weights.pixel * weighted_l1(made[0].picture, batch.target, weight),
         "basis": 0.5 * weights.flow * flow_loss(generator.basis_flow(code, batch.target_units), teacher, look),
@@ -114,6 +123,7 @@ def generator_losses(
     made.append(Shown(compose(batch.source, wish_motion), look_wished))
     if estimator is not None:
         frame, wish = moved(batch.source, motion), moved(batch.source, wish_motion)
+        frame = torch.where(polygons(batch.target_points, OUTER_LIP, frame.shape[-1]) > 0, batch.target, frame)
         losses |= unit_losses(estimator, batch, frame, wish, weights, autocast)
     if not weights.adversary:
         return losses, made
@@ -153,7 +163,8 @@ def moved(source: Tensor, motion: Motion) -> Tensor:
 def unit_losses(
     estimator: Estimator, batch: Batch, frame: Tensor, wish: Tensor, weights: Weights, autocast: torch.autocast
 ) -> dict[str, Tensor]:
-    """What the estimator says: a frame shows its target's features (4), frame and wish show their units.
+    """What the estimator says: a frame shows its target's features (4), frame and wish show their units, of the wish
+    those that are not read from its mouth.
 
     The estimator's error on the source is known and not held against the generator. All pictures are shaken alike, so
     that what pleases it has to please it in more than one alignment.
@@ -166,7 +177,9 @@ def unit_losses(
         with torch.no_grad():
             target_features = estimator.features(target)
             error = estimator(source) - batch.source_units
-    off = (shown - batch.target_units - error).square().mean() + (wished - batch.wish - error).square().mean()
+    beside = [i for i, name in enumerate(estimator.unit_names) if not name.startswith(BY_MOUTH)]
+    off = (shown - batch.target_units - error).square().mean()
+    off = off + (wished - batch.wish - error)[:, beside].square().mean()
     return {"au": weights.au * au_loss(features, target_features), "units": weights.units * off}
 
 

@@ -23,27 +23,21 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 import gath
-from gath.data import Pack, mirror_units, to_tensor
+from gath.data import Pack, Pictures, mirror_units
 from gath.estimator import Estimator, EstimatorConfig
 from gath.metrics import VARIES, summarise, unit_scores
 from recipes.parts.config import parse
+from recipes.parts.distortion import distorted
 from recipes.parts.estimator_scores import predict, print_table, strangers, summary_line
 from recipes.parts.runs import Log, Peers, move_average, replace
 from talkinghead.units.names import UNIT_NAMES
 
 WARM_UP = 100  # steps over which the learning rate rises from nothing
-ANGLE, ZOOM, SHIFT = 5.0, 0.07, 0.04  # standard deviations: degrees, logarithm of the scale, fraction of the side
-GAIN, TINT = 0.25, 0.12  # contrast is within 1 -+ GAIN, and each channel moves by up to TINT of [-1, 1]
-BLURRED, COMPRESSED = 0.3, 0.3  # shares of the faces
-MOST_BLUR = 1.5  # pixels
-WORST_JPEG = 25  # quality
-NOISE = 0.02  # standard deviation of the standard deviation of the noise, in [-1, 1]
 SHAPE = ("size", "width", "hidden")  # settings that a checkpoint cannot be read without
 
 
@@ -77,9 +71,13 @@ class Config:
 class Faces:
     """Draws faces, distorted, with their units. Its whole state is one NumPy generator."""
 
-    def __init__(self, pack: Pack, names: tuple[str, ...], seed: int, photo_share: float, size: int):
-        """Of two people with n and 4n pictures the second comes up twice as often: one speaker fills half the clips."""
-        self.pack, self.size = pack, size
+    def __init__(
+        self, pack: Pack, names: tuple[str, ...], seed: int, photo_share: float, size: int, device: str = "cpu"
+    ):
+        """Of two people with n and 4n pictures the second comes up twice as often: one speaker fills half the clips. On
+        a `device` that is no processor all pictures lie in its memory."""
+        self.pack, self.size, self.device = pack, size, device
+        self.pictures = Pictures(pack.images, device)
         self.rng = np.random.default_rng(seed)
         self.mirror = mirror_units(names)
         _, person, count = np.unique(pack.person, return_inverse=True, return_counts=True)
@@ -89,35 +87,14 @@ class Faces:
         self.weight = weight / weight.sum()
 
     def draw(self, count: int) -> tuple[Tensor, Tensor]:
-        """Pictures [count, 3, size, size] in [-1, 1] and units [count, K]."""
+        """Pictures [count, 3, size, size] in [-1, 1] and units [count, K], on the device."""
         rng = self.rng
         rows = rng.choice(len(self.pack), count, p=self.weight)
         flip = rng.random(count) < 0.5
-        pictures = to_tensor(np.stack([self.distort(self.pack.images[i], f) for i, f in zip(rows, flip)]))
-        gain = rng.uniform(1 - GAIN, 1 + GAIN, (count, 1, 1, 1)).astype(np.float32)
-        tint = rng.uniform(-TINT, TINT, (count, 3, 1, 1)).astype(np.float32)
-        noise = rng.standard_normal(pictures.shape, np.float32)
-        noise *= rng.normal(0, NOISE, (count, 1, 1, 1)).astype(np.float32)
-        pictures = pictures * torch.from_numpy(gain) + torch.from_numpy(tint) + torch.from_numpy(noise)
+        pictures = distorted(self.pictures(rows), rng, flip, self.size)
         units = self.pack.units[rows]
         units = np.where(flip[:, None], units[:, self.mirror], units)
-        return pictures.clamp_(-1, 1), torch.from_numpy(units)
-
-    def distort(self, image: np.ndarray, flip: bool) -> np.ndarray:
-        """The face [S, S, 3] uint8 at the estimator's size: mirrored or not, moved a little, blurred, compressed."""
-        rng, size = self.rng, self.size
-        angle, zoom = np.deg2rad(rng.normal(0, ANGLE)), size / len(image) * np.exp(rng.normal(0, ZOOM))
-        turn = zoom * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        turn = turn @ np.diag([-1.0 if flip else 1.0, 1.0])
-        shift = (size - 1) / 2 + rng.normal(0, SHIFT, 2) * size - turn @ np.full(2, (len(image) - 1) / 2)
-        image = cv2.warpAffine(image, np.c_[turn, shift], (size, size), borderMode=cv2.BORDER_REFLECT_101)
-        if rng.random() < BLURRED:
-            image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, MOST_BLUR))
-        if rng.random() < COMPRESSED:
-            quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(WORST_JPEG, 95))]
-            _, jpeg = cv2.imencode(".jpg", np.ascontiguousarray(image[..., ::-1]), quality)
-            image = cv2.imdecode(jpeg, cv2.IMREAD_COLOR)[..., ::-1]
-        return image
+        return pictures, torch.from_numpy(units).to(self.device)
 
 
 def rate_at(config: Config, step: int) -> float:
@@ -151,7 +128,7 @@ class Run:
         if config.compile:
             self.estimator.compile()
         self.optimiser = torch.optim.AdamW(self.estimator.parameters(), config.rate, weight_decay=config.decay)
-        self.faces = Faces(pack, UNIT_NAMES, config.seed + peers.rank, config.photo_share, config.size)
+        self.faces = Faces(pack, UNIT_NAMES, config.seed + peers.rank, config.photo_share, config.size, config.device)
         self.val = Pack(config.data / "val")
         self.val_rows = strangers(self.val, pack.person)
         if not len(self.val_rows):
@@ -196,7 +173,7 @@ class Run:
         for group in self.optimiser.param_groups:
             group["lr"] = rate_at(c, self.step)
         pictures, units = self.faces.draw(c.batch)
-        pictures, units = pictures.to(c.device, memory_format=torch.channels_last), units.to(c.device)
+        pictures = pictures.contiguous(memory_format=torch.channels_last)
         with torch.autocast(c.device, torch.bfloat16, enabled=c.bfloat16):
             predicted = self.estimator(pictures)
         loss = squared_loss(predicted, units, self.deviation)
@@ -235,7 +212,6 @@ def main(words: list[str]) -> None:
     config = parse(Config, words)
     config.run.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(config.threads)
-    cv2.setNumThreads(0)  # each face is small, and under torchrun every core is taken
     peers = Peers()
     run = Run(config, peers)
     run.restore()

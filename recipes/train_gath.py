@@ -120,19 +120,21 @@ class Run:
                 self.update(s.discriminator, self.d_optimiser, against, rate, math.inf)
                 losses |= against
         self.step += 1
-        return self.peers.mean({name: float(value.detach()) for name, value in losses.items()})
+        values = torch.stack([value.detach() for value in losses.values()]).tolist()  # one wait for the device
+        return self.peers.mean(dict(zip(losses, values)))
 
     def update(
         self, model: nn.Module, optimiser: torch.optim.Optimizer, losses: dict[str, Tensor], rate: float, clip: float
     ) -> None:
         """One step of `model` down the sum of `losses`. Ends the program, naming the term, if one is not finite."""
-        for name, value in losses.items():
-            if not torch.isfinite(value):
-                raise SystemExit(f"step {self.step}: loss {name!r} is {float(value.detach())}")
+        total = sum(losses.values())
+        if not torch.isfinite(total):
+            wrong = next((n for n, value in losses.items() if not torch.isfinite(value)), "their sum")
+            raise SystemExit(f"step {self.step}: loss {wrong!r} is {float(losses.get(wrong, total).detach())}")
         for group in optimiser.param_groups:
             group["lr"] = rate
         optimiser.zero_grad(set_to_none=True)
-        sum(losses.values()).backward()
+        total.backward()
         self.peers.average_gradients(model)
         if math.isfinite(clip):
             nn.utils.clip_grad_norm_(model.parameters(), clip)

@@ -76,7 +76,7 @@ class System:
         self.autocast = torch.autocast(config.device, torch.bfloat16, enabled=config.bfloat16)
         pack, share = Pack(config.data / "train"), config.clip_share + config.back_share
         back = config.back_share / share if share else 0.0
-        self.pairs = Sampler(pack, UNIT_NAMES, config.seed, back, peers.rank, peers.count, config.alone)
+        self.pairs = Sampler(pack, UNIT_NAMES, config.seed, back, peers.rank, peers.count, config.alone, config.device)
         self.motion: LearnedMotion | None = None
         if config.generator == "flow" or config.back_share:
             self.motion = load_motion(config.data / "motion.pt")
@@ -89,7 +89,6 @@ class System:
     def draw_pairs(self, size: int) -> Batch:
         """Clip pairs and back-translated photographs."""
         batch = self.pairs.draw(size)
-        batch = Batch(*(x.to(self.config.device) for x in vars(batch).values()))
         return back_translate(batch, self.motion.mover, self.motion.estimator, INDEX) if self.motion else batch
 
 

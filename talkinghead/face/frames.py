@@ -1,118 +1,140 @@
-"""Frames of a photograph: what differs from it is drawn in boxes, and given as RGB or in the encoder's own colours.
+"""Frames of a photograph: what differs from it is drawn in boxes, on planes of RGB or of the encoder's own colours.
 
-All are drawn on one array, which is made the photograph again where it had been drawn on. In the encoder's colours,
-nothing is copied or converted that did not change: arrays that nobody holds any more are used again.
+A frame begins as the photograph and is made that again where it had been drawn on: nothing is copied or converted that
+did not change. Arrays that nobody holds any more are used again.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from talkinghead.media.yuv import even, planes, split, to_yuv
+from talkinghead.media import yuv
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom in the picture's pixels
-BAND = 128  # rows that are brought into the encoder's colours at once
+
+
+@dataclass(frozen=True)
+class Colours:
+    """What the three planes of a frame hold. A pixel of a plane is the mean of `steps` by `steps` of the picture's;
+    what is dark and without opacity adds `offsets`; `of` makes pixels of RGB uint8 [h, w, 3], and `split` planes, where the
+    sides are even."""
+
+    steps: tuple[int, int, int]
+    offsets: tuple[int, int, int]
+    of: Callable[[np.ndarray], np.ndarray]
+    split: Callable[[np.ndarray], Sequence[np.ndarray]]
+
+    def premultiplied(self, rgb: np.ndarray, opacity: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """The planes of RGB times opacity, and the opacity uint8 [h, w] for each of them: over planes `under` they give
+        colour + (1 - opacity) * under."""
+        size = opacity.shape[1] // 2, opacity.shape[0] // 2
+        half = cv2.resize(opacity, size, interpolation=cv2.INTER_AREA) if 2 in self.steps else opacity
+        opacities = [opacity if step == 1 else half for step in self.steps]
+        lit = [
+            cv2.addWeighted(plane, 1, much, offset / 255, -offset) if offset else plane
+            for plane, much, offset in zip(self.split(rgb), opacities, self.offsets)
+        ]
+        return lit, opacities
+
+
+RGB = Colours((1, 1, 1), (0, 0, 0), lambda rgb: rgb, cv2.split)
+YUV = Colours((1, 2, 2), (16, 128, 128), yuv.pixels, yuv.split)
 
 
 class Frame:
-    """RGB uint8 [H, W, 3] to draw on, which begins as the photograph `still`."""
+    """An array uint8 to draw on, which begins as the photograph `still` in these `colours`: for YUV as media.yuv has
+    it, for RGB [3, H, W]; H and W are even."""
 
-    def __init__(self, still: np.ndarray):
-        self.rgb, self._still = still.copy(), still
-        self.drawn: Box | None = None  # a box around all that was
+    def __init__(self, still: np.ndarray, colours: Colours):
+        self.pixels, self.colours = still.copy(), colours
+        planes = yuv.planes if colours is YUV else list
+        self._planes, self._still = planes(self.pixels), planes(still)
+        self._drawn: Box | None = None  # a box around all that was
+        self.idle = self.holders()  # when nobody else holds it
 
-    def part(self, box: Box) -> np.ndarray:
-        """The pixels of a box, to draw on."""
-        self.drawn = box if self.drawn is None else _around(self.drawn, box)
-        return _of(self.rgb, box)
+    def holders(self) -> int:
+        """How many objects, views of it included, refer to `pixels`."""
+        return sys.getrefcount(self.pixels)
 
-    def rest(self, box: Box, where: np.ndarray) -> None:
-        """The photograph again in a box, where uint8 [h, w] is not zero."""
-        cv2.copyTo(_of(self._still, box), where, _of(self.rgb, box))
+    def part(self, box: Box) -> list[np.ndarray]:
+        """The planes' pixels of an even box, to draw on."""
+        self._drawn = box if self._drawn is None else _around(self._drawn, box)
+        return self._of(self._planes, box)
+
+    def rest(self, box: Box, where: Sequence[np.ndarray]) -> None:
+        """The photograph again in an even box, where uint8 [h, w], one for each plane, is not zero."""
+        for still, out, again in zip(self._of(self._still, box), self._of(self._planes, box), where):
+            cv2.copyTo(still, again, out)
+
+    def lay(self, box: Box, rgba: np.ndarray) -> None:
+        """RGBA uint8 [h, w, 4], premultiplied, over an even box."""
+        lit, opacities = self.colours.premultiplied(rgba[..., :3], cv2.extractChannel(rgba, 3))
+        for out, plane, much in zip(self.part(box), lit, opacities):
+            cover(out, plane, much)
 
     def clear(self) -> None:
         """The photograph again."""
-        if self.drawn is not None:
-            _of(self.rgb, self.drawn)[:] = _of(self._still, self.drawn)
-            self.drawn = None
+        if self._drawn is not None:
+            for still, out in zip(self._of(self._still, self._drawn), self._of(self._planes, self._drawn)):
+                out[:] = still
+            self._drawn = None
 
-
-class PlanarFrame:
-    """A frame uint8 [H * 3 / 2, W], H and W made even, as media.yuv has it; `still` is the photograph as such a one."""
-
-    def __init__(self, still: np.ndarray):
-        self.yuv, self._still = still.copy(), still
-        self.idle = 0
-        self._drawn: Box | None = None
-
-    def holders(self) -> int:
-        """How many objects, views of it included, refer to `yuv`; `idle` is that when nobody else does."""
-        return sys.getrefcount(self.yuv)
-
-    def show(self, frame: Frame) -> None:
-        """What `frame` shows, in the encoder's colours."""
-        drawn, before = frame.drawn, self._drawn
-        if before is not None and before != drawn:
-            for plane, still, step in zip(planes(self.yuv), planes(self._still), (1, 2, 2)):
-                part = tuple(side // step for side in before)
-                _of(plane, part)[:] = _of(still, part)
-        self._drawn = None if drawn is None else self._even(drawn)
-        if self._drawn is None:
-            return
-        left, top, right, bottom = self._drawn
-        for first in range(top, bottom, BAND):
-            band = left, first, right, min(first + BAND, bottom)
-            for plane, part, step in zip(planes(self.yuv), split(even(_of(frame.rgb, band))), (1, 2, 2)):
-                _of(plane, tuple(side // step for side in band))[:] = part
-
-    def _even(self, box: Box) -> Box:
-        height, width = self.yuv.shape[0] * 2 // 3, self.yuv.shape[1]
-        left, top = box[0] // 2 * 2, box[1] // 2 * 2
-        return left, top, min(-(-box[2] // 2) * 2, width), min(-(-box[3] // 2) * 2, height)
+    def _of(self, planes: Sequence[np.ndarray], box: Box) -> list[np.ndarray]:
+        left, top, right, bottom = box
+        return [
+            plane[top // step : bottom // step, left // step : right // step]
+            for plane, step in zip(planes, self.colours.steps)
+        ]
 
 
 class Frames:
     """Frames of one photograph, RGB uint8 [H, W, 3]; one at a time is drawn."""
 
     def __init__(self, image: np.ndarray):
-        self._image = np.ascontiguousarray(image)
-        self._frame: Frame | None = None
-        self._planar_image: np.ndarray | None = None
-        self._planar: list[PlanarFrame] = []
+        self._image = image
+        self._stills: dict[int, np.ndarray] = {}
+        self._made: dict[int, list[Frame]] = {id(RGB): [], id(YUV): []}
 
-    def new(self) -> Frame:
-        """The frame to draw on, which shows the photograph."""
-        if self._frame is None:
-            self._frame = Frame(self._image)
-        self._frame.clear()
-        return self._frame
+    def new(self, colours: Colours) -> Frame:
+        """A frame to draw on, which shows the photograph."""
+        made = self._made[id(colours)]
+        for frame in made:
+            if frame.holders() == frame.idle:
+                frame.clear()
+                return frame
+        made.append(Frame(self._still(colours), colours))
+        return made[-1]
 
-    def planar(self, frame: Frame) -> np.ndarray:
-        """A finished frame in the encoder's colours, to read only."""
-        if self._planar_image is None:
-            self._planar_image = to_yuv(even(self._image))
-        planar = self._free()
-        planar.show(frame)
-        given = planar.yuv[:]
+    def given(self, frame: Frame) -> np.ndarray:
+        """A finished frame, RGB uint8 [H, W, 3], the caller's own; or, drawn in the encoder's colours, to read only."""
+        if frame.colours is RGB:
+            height, width = self._image.shape[:2]
+            return np.ascontiguousarray(cv2.merge(list(frame.pixels))[:height, :width])
+        given = frame.pixels[:]
         given.flags.writeable = False
         return given
 
-    def _free(self) -> PlanarFrame:
-        for frame in self._planar:
-            if frame.holders() == frame.idle:
-                return frame
-        self._planar.append(PlanarFrame(self._planar_image))
-        frame = self._planar[-1]
-        frame.idle = frame.holders()
-        return frame
+    def _still(self, colours: Colours) -> np.ndarray:
+        if id(colours) not in self._stills:
+            picture = yuv.even(self._image)
+            self._stills[id(colours)] = yuv.to_yuv(picture) if colours is YUV else np.stack(cv2.split(picture))
+        return self._stills[id(colours)]
 
 
-def _of(pixels: np.ndarray, box: Box) -> np.ndarray:
+def cover(under: np.ndarray, lit: np.ndarray, opacity: np.ndarray) -> None:
+    """A plane's pixels, in place, under those that are lit, times their opacity."""
+    cv2.add(cv2.multiply(under, cv2.bitwise_not(opacity), scale=1 / 255), lit, dst=under)
+
+
+def evened(box: Box) -> Box:
+    """The least box with even sides and corners around one."""
     left, top, right, bottom = box
-    return pixels[top:bottom, left:right]
+    return left // 2 * 2, top // 2 * 2, -(-right // 2) * 2, -(-bottom // 2) * 2
 
 
 def _around(a: Box, b: Box) -> Box:

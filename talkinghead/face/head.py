@@ -16,11 +16,12 @@ import cv2
 import numpy as np
 
 from talkinghead.face.align import transform
-from talkinghead.face.frames import Box
+from talkinghead.face.frames import Box, Colours, evened
 from talkinghead.face.matte import matte
 from talkinghead.face.plate import plate
 from talkinghead.face.sheets import Sheet, finer
-from talkinghead.face.warp import Clear
+from talkinghead.face.warp import Clear, enlarged
+from talkinghead.media.yuv import even
 from talkinghead.units.pose import EYES_FROM_PIVOT, rotation
 
 DOUBT = 0.12  # inter-ocular distances inside the outline: there a matte can be wrong
@@ -68,21 +69,31 @@ class Posed:
         nodes = (points - self.head.origin) * np.float32(1 / self.head.cell)
         return points + cv2.remap(self.shift, nodes, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
-    def carry(self, patch: np.ndarray, box: Box) -> tuple[np.ndarray, Box]:
-        """A patch [h, w, C] that covers `box` of the photograph, where it lies on the posed head, and its box there:
-        beyond its border it is zero."""
+    def around(self, box: Box) -> Box:
+        """A box of the picture in which everything lies that was in `box` of the photograph."""
         left, top, right, bottom = self.head.box
         reach = int(np.ceil(np.abs(self.shift).max()))
         x0, y0 = max(box[0] - reach, left), max(box[1] - reach, top)
-        x1, y1 = min(box[2] + reach, right), min(box[3] + reach, bottom)
-        y, x = np.mgrid[y0:y1, x0:x1].astype(np.float32)
-        at = self.seen(np.stack([x, y], -1)) - np.float32(box[:2])
-        return cv2.remap(patch, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT), (x0, y0, x1, y1)
+        return x0, y0, max(x0, min(box[2] + reach, right)), max(y0, min(box[3] + reach, bottom))
+
+    def carry(self, patch: np.ndarray, box: Box) -> tuple[np.ndarray, Box]:
+        """A patch [h, w, C] that covers `box` of the photograph, where it lies on the posed head, and its box there:
+        beyond its border it is zero."""
+        cell, first = self.head.cell, self.head.box[:2]
+        there = self.around(box)
+        begin = [(low - corner) // cell for low, corner in zip(there[:2], first)]  # cells
+        end = [-(-(high - corner) // cell) for high, corner in zip(there[2:], first)]
+        part = np.s_[begin[1] : end[1] + 2, begin[0] : end[0] + 2]
+        left, top = (low - corner - at * cell for low, corner, at in zip(there[:2], first, begin))
+        size = left + there[2] - there[0], top + there[3] - there[1]
+        seen = self.head.nodes[part] + self.shift[part] - np.float32(box[:2])
+        at = enlarged(seen, cell, size)[top:, left:]
+        return cv2.remap(patch, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT), there
 
 
 class Head:
-    """One portrait's head. `box` is the part of the picture that it can touch, `plate` RGB uint8 [h, w, 3],
-    `person` RGBA uint8 [times * h, times * w, 4] with colours times opacity."""
+    """One portrait's head. `box`, even, is the part of the picture that it can touch, `plate` RGB uint8 [h, w, 3]
+    what is behind it there, `opacity` uint8 [h, w] the person's."""
 
     def __init__(self, image: np.ndarray, landmarks: np.ndarray, own: np.ndarray):
         """`image` RGB uint8; `landmarks` [478, 3] in its pixels; `own` [3] the photographed pose in degrees."""
@@ -108,7 +119,8 @@ class Head:
         reach = 0.45 * unit
         low = np.maximum(np.array([xs.min(), ys.min()]) * self.cell - reach, 0).astype(int)
         high = np.minimum(np.array([xs.max() + 1, ys.max() + 1]) * self.cell + reach, size).astype(int)
-        self.box = int(low[0]), int(low[1]), int(high[0]), int(high[1])
+        self.box = evened((int(low[0]), int(low[1]), int(high[0]), int(high[1])))
+        low, high = np.array(self.box[:2]), np.array(self.box[2:])
         count = -(-(high - low) // self.cell)
         # One node more all round, for the upsampling needs neighbours.
         j, i = np.mgrid[-1 : count[1] + 1, -1 : count[0] + 1]
@@ -132,21 +144,13 @@ class Head:
         self._basis = (weight[..., None] * solid).astype(np.float32)
 
     def _cut_out(self, image: np.ndarray, opacity: np.ndarray) -> None:
-        """The layers of the box: the plate, and the person, finer. What the plate does not explain is the person's, so
-        that no colour of the background travels with the hair."""
+        """What is in the box. What the plate does not explain is the person's, so that no colour of the background
+        travels with the hair."""
         left, top, right, bottom = self.box
         inside = np.s_[top:bottom, left:right]
         behind = plate(image, opacity, self.unit)
         opacity = _explained(image, behind, opacity, self.unit)
-        self.plate = np.ascontiguousarray(behind[inside])
-        image, opacity = image[inside], opacity[inside]
-        image, self.times = finer(image)
-        size = image.shape[1::-1]
-        opacity = cv2.cvtColor(cv2.resize(opacity, size, interpolation=cv2.INTER_LINEAR), cv2.COLOR_GRAY2RGB)
-        behind = cv2.resize(self.plate, size, interpolation=cv2.INTER_LINEAR)
-        behind = cv2.multiply(behind, 255 - opacity, scale=1 / 255)
-        lit = cv2.min(cv2.subtract(image, behind), opacity)
-        self.person = cv2.merge([*cv2.split(lit), cv2.extractChannel(opacity, 0)])
+        self._picture, self.plate, self.opacity = (even(part[inside]) for part in (image, behind, opacity))
 
     def _relief(self, known: np.ndarray, outline: np.ndarray, below: np.ndarray) -> np.ndarray:
         """Depth over the pivot at every node, in pixels: a membrane through the landmarks [478, 3], the outline and the
@@ -174,12 +178,18 @@ class Head:
     @cached_property
     def clear(self) -> Clear:
         """Where the person is not, or is all there is."""
-        return Clear(cv2.extractChannel(self.person, 3), self.box[:2], self.times)
+        return Clear(self.opacity, self.box[:2])
 
-    @property
-    def sheet(self) -> Sheet:
-        """The person over the plate, to draw frames from."""
-        return Sheet(self.person, self.times, self.box[:2], self.plate)
+    def sheet(self, colours: Colours) -> Sheet:
+        """The person over the plate, to draw frames from: finer, and in colours times opacity."""
+        image, times = finer(self._picture)
+        size = image.shape[1::-1]
+        opacity = cv2.resize(self.opacity, size, interpolation=cv2.INTER_LINEAR)
+        much = cv2.cvtColor(opacity, cv2.COLOR_GRAY2RGB)
+        behind = cv2.resize(self.plate, size, interpolation=cv2.INTER_LINEAR)
+        behind = cv2.multiply(behind, cv2.bitwise_not(much), scale=1 / 255)
+        lit = cv2.min(cv2.subtract(image, behind), much)
+        return Sheet(*colours.premultiplied(lit, opacity), times, self.box[:2], colours.split(self.plate))
 
     def bear(self, pose: np.ndarray) -> np.ndarray:
         """The pose as far as the photograph bears it, see LIMIT; says once where it does not."""

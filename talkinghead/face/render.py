@@ -8,18 +8,19 @@ import cv2
 import numpy as np
 
 from talkinghead.face.align import alignment, crop, transform
-from talkinghead.face.frames import Box, Frame, Frames
+from talkinghead.face.frames import RGB, YUV, Box, Colours, Frame, Frames, evened
 from talkinghead.face.head import Posed
 from talkinghead.face.mouth import Mouth, Patch
-from talkinghead.face.sheets import Sheet, finer
-from talkinghead.face.warp import Turning, Warp
+from talkinghead.face.sheets import Sheet
+from talkinghead.face.warp import Turning, Warp, enlarged, nodes
+from talkinghead.media.yuv import even, to_yuv
 
 FEATHER = 0.06  # of the crop's side: motion and paint fade to nothing toward its border, so that there is no seam
 REACH = 0.25  # of the face's region: how far beyond its border motion may look
-# Rows of the crop, in fractions, from which paint fades, and below which there is none: a Mouth draws the mouth, and on
-# skin paint only costs texture.
-PAINTED = (0.52, 0.58)
+MIN_MASK = 0.004  # a grey level: less is not to be seen
+FLOW_STEP = 2  # pixels of the crop: a generator's flow is half as fine, its paint is not
 MIN_SQUARE, MAX_SQUARE = 256, 1024  # pixels, the side of what `--crop` makes
+NOTHING_OUTSIDE = cv2.INTER_LINEAR, None, cv2.BORDER_CONSTANT  # of cv2.remap
 INSIDE = 0.98  # of a row around the square must be the picture's own
 # Section 4.2 of the paper: CLAHE, non-local means, unsharp masking, on luminance alone so that colours stay.
 CLAHE_CLIP, CLAHE_TILES = 1.5, (4, 4)
@@ -55,13 +56,10 @@ class Renderer:
         # A shift by one whole side of the crop, in the photograph's pixels: turned and scaled with the face.
         self._turn = (self._from_crop[:, :2] * size).astype(np.float32)
         self._fade = _fade(size)
-        rows = (np.arange(size) + 0.5) / size
-        below = np.clip((rows - PAINTED[0]) / (PAINTED[1] - PAINTED[0]), 0, 1).astype(np.float32)
-        self._paints = self._fade * (1 if mouth is None else 1 - below[:, None])
         self._region = self._box(self._fade > 0)
         self._weight = self._upsample(self._fade, self._region)[..., None] if enhance else None
         self._frames = Frames(self.image)
-        self._stages: dict[bool, Stage] = {}
+        self._stages: dict[tuple[bool, int], Stage] = {}
 
     def __call__(
         self,
@@ -79,57 +77,77 @@ class Renderer:
         `flow` [2, S, S] backward (x, y) in fractions of the crop's side, `mask` [1, S, S] in [0, 1], `colour`
         [3, S, S] in [-1, 1]: out(p) = (1 - mask) * photograph(p + flow(p)) + mask * colour.
         """
-        frame, stage = self._frames.new(), self._stage(posed)
-        patch = None if self.mouth is None or lips is None else self.mouth(lips, flow * self._fade)
+        colours = YUV if planar and self._weight is None else RGB
+        frame, stage = self._frames.new(colours), self._stage(posed, colours)
+        flow = np.ascontiguousarray((flow * self._fade).transpose(1, 2, 0))
+        patch = None if self.mouth is None or lips is None else self.mouth(lips, flow.transpose(2, 0, 1))
         if stage.sheet is not None:
-            self._draw(frame, stage, flow, mask, colour, posed)
+            self._move(frame, stage, flow, posed)
+            self._paint(frame, mask[0] * self._fade, colour, posed)
         if patch is not None:
             self._lay(frame, patch if posed is None else patch.carried(posed))
+        given = self._frames.given(frame)
         if self._weight is not None:
-            face = frame.part(self._region)
+            left, top, right, bottom = self._region
+            face = given[top:bottom, left:right]
             face[:] = (face + self._weight * (_enhanced(face) - face.astype(np.float32)) + 0.5).astype(np.uint8)
-        return self._frames.planar(frame) if planar else frame.rgb.copy()
+        return to_yuv(even(given)) if planar and colours is RGB else given
 
-    def _draw(
-        self, frame: Frame, stage: Stage, flow: np.ndarray, mask: np.ndarray, colour: np.ndarray, posed: Posed | None
-    ) -> None:
-        """Face and head, without the mouth."""
+    def _move(self, frame: Frame, stage: Stage, flow: np.ndarray, posed: Posed | None) -> None:
+        """Face and head, moved by the crop's `flow` [S, S, 2]."""
         warp = stage.warp
-        shift = cv2.transform(np.ascontiguousarray(flow.transpose(1, 2, 0)), self._turn)
-        maps = np.dstack([shift * self._fade[..., None], mask[0] * self._paints])
         seen = warp.at if posed is None else posed.seen(warp.at)  # the photograph's own pixels, before the face moves
-        in_crop = cv2.transform(seen, self._to_crop)
-        maps = cv2.remap(maps, in_crop, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-        where = seen + maps[..., :2]
+        shift = cv2.remap(cv2.transform(flow, self._turn), cv2.transform(seen, self._to_crop), None, *NOTHING_OUTSIDE)
         if posed is None:
-            warp.move(frame, where, stage.sheet)
+            warp.move(frame, seen + shift, stage.sheet)
         else:
-            warp.turn(frame, where, stage.sheet, stage.turning)
+            warp.turn(frame, seen + shift, stage.sheet, stage.turning)
+
+    def _paint(self, frame: Frame, mask: np.ndarray, colour: np.ndarray, posed: Posed | None) -> None:
+        """The crop's `colour` [3, S, S] over the frame where its `mask` [S, S] says so."""
+        box = self._box(mask > MIN_MASK)
+        if posed is not None:
+            box = posed.around(box)
+        left, top, right, bottom = evened(box)
+        if left >= right or top >= bottom:
+            return
+        cell = max(2, 2 * round(0.5 / float(np.hypot(*self._to_crop[:, 0]))))
+        size = right - left, bottom - top
+        at = nodes((left, top), cell, [-(-side // cell) for side in size])
+        in_crop = cv2.transform(at if posed is None else posed.seen(at), self._to_crop)
         paint = ((colour.transpose(1, 2, 0) + 1) * 127.5).clip(0, 255).astype(np.uint8)
-        read = cv2.INTER_LINEAR, cv2.BORDER_REPLICATE
-        warp.paint(frame, maps[..., 2], lambda: cv2.remap(paint, in_crop, None, read[0], borderMode=read[1]))
+        paint = cv2.remap(paint, in_crop, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        mask = cv2.remap(mask, in_crop, None, *NOTHING_OUTSIDE)
+        weights = {step: enlarged(mask, cell, size, step) for step in set(frame.colours.steps)}
+        for out, plane, step in zip(
+            frame.part((left, top, right, bottom)), cv2.split(frame.colours.of(paint)), frame.colours.steps
+        ):
+            weight = weights[step]
+            cv2.blendLinear(out, enlarged(plane, cell, size, step), 1 - weight, weight, dst=out)
 
     @staticmethod
     def _lay(frame: Frame, patch: Patch) -> None:
         height, width = patch.rgba.shape[:2]
-        if height:
-            frame.part((patch.left, patch.top, patch.left + width, patch.top + height))
-            patch.lay(frame.rgb)
+        if not height:
+            return
+        left, top, right, bottom = box = evened((patch.left, patch.top, patch.left + width, patch.top + height))
+        around = patch.top - top, bottom - patch.top - height, patch.left - left, right - patch.left - width
+        frame.lay(box, cv2.copyMakeBorder(patch.rgba, *around, cv2.BORDER_CONSTANT) if any(around) else patch.rgba)
 
-    def _stage(self, posed: Posed | None) -> Stage:
-        kind = posed is not None
+    def _stage(self, posed: Posed | None, colours: Colours) -> Stage:
+        kind = posed is not None, id(colours)
         if kind not in self._stages:
-            spacing = 1 / float(np.hypot(*self._to_crop[:, 0]))
+            spacing = FLOW_STEP / float(np.hypot(*self._to_crop[:, 0]))
             if posed is None:
-                left, top, right, bottom = self._around()
+                left, top, right, bottom = evened(self._around())
                 sheet = None
                 if left < right and top < bottom:
-                    sheet = Sheet(*finer(self.image[top:bottom, left:right]), (left, top))
-                self._stages[kind] = Stage(Warp(self._region, spacing), sheet, None)
+                    sheet = Sheet.of(self.image[top:bottom, left:right], (left, top), colours)
+                self._stages[kind] = Stage(Warp(evened(self._region), spacing), sheet, None)
             else:
                 warp = Warp(posed.head.box, spacing)
                 turning = Turning(warp, posed.head.moves(warp.at), posed.head.clear)
-                self._stages[kind] = Stage(warp, posed.head.sheet, turning)
+                self._stages[kind] = Stage(warp, posed.head.sheet(colours), turning)
         return self._stages[kind]
 
     def _around(self) -> Box:

@@ -6,12 +6,14 @@ keeps more of a photograph than cubic interpolation, in a third of the time.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from talkinghead.face.frames import Box, Frame
+from talkinghead.face.frames import Box, Colours, Frame, cover
+from talkinghead.media.yuv import even
 
 FINER_PIXELS = 2_000_000  # beyond so many a photograph itself is fine enough, and its memory counts
 # What bilinear interpolation will take is given beforehand: the variance of a face's Laplacian comes to 0.95 of the
@@ -28,31 +30,38 @@ def finer(image: np.ndarray) -> tuple[np.ndarray, int]:
 
 @dataclass(frozen=True)
 class Sheet:
-    """`colours` RGB uint8 [h, w, 3]; or RGBA, colours times opacity, over `behind`, RGB of the picture's resolution.
-    They begin at the picture's pixel `corner`, and `times` pixels of the sheet are one of the picture's."""
+    """Planes `lit` uint8, whose full ones are `times` as large as the picture and begin at its even pixel `corner`. With
+    `opacity`, one for each plane, they are times that, and lie over `behind`, planes of the picture's resolution."""
 
-    colours: np.ndarray
+    lit: Sequence[np.ndarray]
+    opacity: Sequence[np.ndarray] | None
     times: int
     corner: tuple[int, int]
-    behind: np.ndarray | None = None
+    behind: Sequence[np.ndarray] | None = None
+
+    @classmethod
+    def of(cls, image: np.ndarray, corner: tuple[int, int], colours: Colours) -> Sheet:
+        """Of a part of the picture, RGB uint8 [h, w, 3]."""
+        image, times = finer(even(image))
+        return cls(colours.split(image), None, times, corner)
 
     def place(self, where: np.ndarray) -> np.ndarray:
-        """Pixels of the picture, float32 [..., 2], in the sheet's."""
+        """Pixels of the picture, float32 [..., 2], in those of the sheet's full planes."""
         first = self.times * np.array(self.corner) - 0.5 * (self.times - 1)
         return cv2.transform(where, np.column_stack([self.times * np.eye(2), -first]))
 
-    def draw(self, frame: Frame, box: Box, where: np.ndarray, through: bool) -> None:
-        """Into `box` what is seen `where` [h, w, 2], in the sheet's pixels; `through` says whether anything shows
-        through there."""
-        seen = cv2.remap(self.colours, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        out = frame.part(box)
-        if seen.shape[2] == 3:
-            out[:] = seen
-            return
-        if not through:
-            cv2.cvtColor(seen, cv2.COLOR_RGBA2RGB, dst=out)
-            return
+    def draw(self, frame: Frame, box: Box, where: Sequence[np.ndarray], through: bool) -> None:
+        """Into an even `box` what is seen `where` [h, w, 2], for each plane and in its pixels; `through` says whether
+        anything shows through there."""
         left, top = box[0] - self.corner[0], box[1] - self.corner[1]
-        behind = self.behind[top : top + out.shape[0], left : left + out.shape[1]]
-        clear = cv2.cvtColor(cv2.bitwise_not(cv2.extractChannel(seen, 3)), cv2.COLOR_GRAY2RGB)
-        cv2.add(cv2.cvtColor(seen, cv2.COLOR_RGBA2RGB), cv2.multiply(behind, clear, scale=1 / 255), dst=out)
+        for k, (out, at, step) in enumerate(zip(frame.part(box), where, frame.colours.steps)):
+            if not through:
+                _seen(self.lit[k], at, out)
+                continue
+            rows, columns = (slice(first // step, first // step + side) for first, side in zip((top, left), out.shape))
+            out[:] = self.behind[k][rows, columns]
+            cover(out, _seen(self.lit[k], at), _seen(self.opacity[k], at))
+
+
+def _seen(plane: np.ndarray, where: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    return cv2.remap(plane, where, None, cv2.INTER_LINEAR, dst=out, borderMode=cv2.BORDER_REPLICATE)

@@ -6,7 +6,7 @@ tile by tile, so that tiles in which nothing happens cost nothing, and what is w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -16,31 +16,25 @@ from talkinghead.face.sheets import Sheet
 
 TILES = 8  # across a box, about: smaller ones leave out more and cost more calls
 LARGEST = 1 << 18  # pixels drawn at once
-# Below a fiftieth of a pixel, or one grey level, nothing is to be seen: such tiles stay the photograph's own.
-MIN_SHIFT, MIN_MASK = 0.02, 0.004
+MIN_SHIFT = 0.02  # pixels: tiles that move less stay the photograph's own
 BLOCK = 8  # pixels, in which a person's opacity is summed up
 
 
 class Warp:
-    """The grid over a box of a picture, and what is drawn by it. `at` [gh, gw, 2] are the nodes' places,
+    """The grid over an even box of a picture, and what is drawn by it. `at` [gh, gw, 2] are the nodes' places,
     none for an empty box."""
 
     def __init__(self, box: Box, spacing: float):
-        """One pixel of the maps is `spacing` of the picture's."""
+        """Nodes are about `spacing` of the picture's pixels apart, an even number."""
         self._end = box[2:]
-        self._cell = cell = max(1, round(spacing))
+        self._cell = cell = max(2, 2 * round(spacing / 2))
         self._per_tile = n = max(1, -(-max(box[2] - box[0], box[3] - box[1]) // (TILES * cell)))
         self._corner = np.array(box[:2])
         self._tiles = [int(-(-(end - first) // (n * cell))) for end, first in zip(box[2:], self._corner)]
         if min(self._tiles) <= 0:
             self.at = np.empty((0, 0, 2), np.float32)
             return
-        # One node more all round, for the enlargement needs neighbours.
-        x, y = (
-            np.arange(-1, tiles * n + 1) * cell + (cell - 1) / 2 + first
-            for tiles, first in zip(self._tiles, self._corner)
-        )
-        self.at = np.stack(np.meshgrid(x, y), -1).astype(np.float32)
+        self.at = nodes(self._corner, cell, [tiles * n for tiles in self._tiles])
 
     def move(self, frame: Frame, where: np.ndarray, sheet: Sheet) -> None:
         """Draw from a sheet what is `where` [gh, gw, 2], in pixels of the picture; tiles at rest stay as they are."""
@@ -65,26 +59,19 @@ class Warp:
         kinds: list[tuple[np.ndarray, bool]],
         moves: np.ndarray | None = None,
     ) -> None:
-        placed = sheet.place(where)
+        placed, steps = sheet.place(where), frame.colours.steps
+        # A plane of half the size has its pixels in the middle of four.
+        by_step = {step: (placed + np.float32(0.5)) / np.float32(step) - np.float32(0.5) for step in set(steps)}
         for tiles, through in kinds:
             for box, part in self._boxes(tiles):
-                sheet.draw(frame, box, self._enlarged(placed[part], box), through)
+                large = {step: self._enlarged(at[part], box, step) for step, at in by_step.items()}
+                sheet.draw(frame, box, [large[step] for step in steps], through)
                 if moves is not None:
-                    frame.rest(box, (self._enlarged(moves[part], box) <= 0).astype(np.uint8))
+                    still = {step: (self._enlarged(moves[part], box, step) <= 0).astype(np.uint8) for step in by_step}
+                    frame.rest(box, [still[step] for step in steps])
 
-    def paint(self, frame: Frame, mask: np.ndarray, colours: Callable[[], np.ndarray]) -> None:
-        """RGB uint8 `colours` [gh, gw, 3] over the frame where `mask` [gh, gw] in [0, 1] says so."""
-        tiles = self.tiles(mask > MIN_MASK)
-        paint = colours() if tiles.any() else None
-        for box, part in self._boxes(tiles):
-            out, weight = frame.part(box), self._enlarged(mask[part], box)
-            cv2.blendLinear(out, self._enlarged(paint[part], box), 1 - weight, weight, dst=out)
-
-    def _enlarged(self, nodes: np.ndarray, box: Box) -> np.ndarray:
-        """What is known at nodes, with one more all round, at the pixels of the box."""
-        cell = self._cell
-        whole = cv2.resize(nodes, (nodes.shape[1] * cell, nodes.shape[0] * cell), interpolation=cv2.INTER_LINEAR)
-        return whole[cell : cell + box[3] - box[1], cell : cell + box[2] - box[0]]
+    def _enlarged(self, known: np.ndarray, box: Box, step: int) -> np.ndarray:
+        return enlarged(known, self._cell, (box[2] - box[0], box[3] - box[1]), step)
 
     def tiles(self, nodes: np.ndarray) -> np.ndarray:
         """Tiles of which a node, or a neighbour of one, is true."""
@@ -110,12 +97,27 @@ class Warp:
             yield box, np.s_[y0 * n : y1 * n + 2, x0 * n : x1 * n + 2]
 
 
+def nodes(corner: Sequence[float], cell: int, count: Sequence[int]) -> np.ndarray:
+    """Places [gh, gw, 2] float32 in the middle of `count` cells across and down, which begin at the pixel `corner`; and
+    one more all round, for enlargement needs neighbours."""
+    x, y = (np.arange(-1, n + 1) * cell + (cell - 1) / 2 + first for n, first in zip(count, corner))
+    return np.stack(np.meshgrid(x, y), -1).astype(np.float32)
+
+
+def enlarged(known: np.ndarray, cell: int, size: tuple[int, int], step: int = 1) -> np.ndarray:
+    """What is known at `nodes` [gh, gw, ...] at the first `size` (width, height) pixels of their cells, or at those of
+    a plane that has a pixel for `step` by `step` of them."""
+    cell = cell // step
+    whole = cv2.resize(known, (known.shape[1] * cell, known.shape[0] * cell), interpolation=cv2.INTER_LINEAR)
+    return whole[cell : cell + size[1] // step, cell : cell + size[0] // step]
+
+
 class Clear:
     """Where a person's opacity is nothing or all, asked of many boxes at once."""
 
-    def __init__(self, opacity: np.ndarray, corner: tuple[int, int], times: int):
-        """`opacity` uint8 [times * h, times * w], from the picture's pixel `corner` on."""
-        self._corner, block = np.array(corner), BLOCK * times
+    def __init__(self, opacity: np.ndarray, corner: tuple[int, int]):
+        """`opacity` uint8 [h, w], from the picture's pixel `corner` on."""
+        self._corner, block = np.array(corner), BLOCK
         pad = [(0, -side % block) for side in opacity.shape]
         blocks = np.pad(opacity, pad, mode="edge").reshape(-1, block, -(-opacity.shape[1] // block), block)
         self._some = cv2.integral((blocks.max((1, 3)) > 0).astype(np.uint8))

@@ -43,9 +43,14 @@ def even(picture: np.ndarray) -> np.ndarray:
     return cv2.copyMakeBorder(picture, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
 
 
+def pixels(rgb: np.ndarray) -> np.ndarray:
+    """RGB uint8 [H, W, 3] -> Y, U and V of every pixel, uint8 [H, W, 3]."""
+    return cv2.transform(rgb, _FORWARD)
+
+
 def split(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """RGB uint8 [H, W, 3] -> Y [H, W], U and V [H / 2, W / 2], uint8."""
-    y, u, v = cv2.split(cv2.transform(rgb, _FORWARD))
+    y, u, v = cv2.split(pixels(rgb))
     size = rgb.shape[1] // 2, rgb.shape[0] // 2
     return y, cv2.resize(u, size, interpolation=cv2.INTER_AREA), cv2.resize(v, size, interpolation=cv2.INTER_AREA)
 
