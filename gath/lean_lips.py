@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from gath.files import LIPS, read
+from gath.purse import PURSING, pursing, width
 
 Parameters = dict[str, np.ndarray]
 
@@ -20,17 +21,22 @@ class LeanLips:
         """`config` JSON and `state` as `gath.files.read` gives them."""
         self.unit_names = tuple(json.loads(config)["unit_names"])
         self._state = state
+        self._pursing = [self.unit_names.index(name) for name in PURSING]
 
     def __call__(self, points: np.ndarray, own: np.ndarray, wish: np.ndarray) -> np.ndarray:
         """`points` [P, 2] of a face with its `own` units [K]; where they are under `wish` [N, K]: [N, P, 2] float32."""
-        s = self._state
+        s, purse = self._state, self._pursing
         look = (points.reshape(-1) - s["mean"]) * 10 @ s["look.weight"].T + s["look.bias"]
         still = self._net(np.concatenate([look, own, own]))
+        unpursed = width(points) * pursing(own[purse], s["shapes"])
         rows = []
         for units in wish:
-            much = (units - own) @ s["unit_map"] + self._net(np.concatenate([look, own, units])) - still
+            others = units.copy()
+            others[purse] = own[purse]
+            much = (others - own) @ s["unit_map"] + self._net(np.concatenate([look, own, others])) - still
             much = much / (1 + (much / s["limit"]) ** 4) ** 0.25
-            rows.append(points + (much @ s["components"]).reshape(-1, 2))
+            moved = points + (much @ s["components"]).reshape(-1, 2)
+            rows.append(moved + width(moved) * pursing(units[purse], s["shapes"]) - unpursed)
         return np.array(rows, np.float32).reshape(len(wish), *points.shape)
 
     def _net(self, x: np.ndarray) -> np.ndarray:

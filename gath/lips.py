@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from gath.mesh import MOUTH
+from gath.purse import PURSING, pursing, width
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class LipMover(nn.Module):
     """A linear map from units to motion plus a learned correction that knows the mouth's shape.
 
     Both speak in the principal components of how talkers' mouths move, and none of these goes further than talkers do:
-    units nobody has shown together still give the outline of a mouth.
+    units nobody has shown together still give the outline of a mouth. Both leave pursing to `gath.purse`.
     """
 
     def __init__(self, config: LipConfig):
@@ -40,6 +41,8 @@ class LipMover(nn.Module):
         self.register_buffer("components", torch.zeros(c, p))
         self.register_buffer("limit", torch.ones(c))
         self.register_buffer("unit_map", torch.zeros(k, c))
+        self.register_buffer("shapes", torch.zeros(len(PURSING), len(MOUTH), 2))
+        self._pursing = [config.unit_names.index(name) for name in PURSING]
         self.look = nn.Linear(p, config.look)
         self.net = nn.Sequential(
             nn.Linear(config.look + 2 * k, config.hidden), nn.GELU("tanh"),
@@ -61,8 +64,13 @@ class LipMover(nn.Module):
         look = self.look((points.flatten(1) - self.mean) * 10)
         return self.net(torch.cat([look, own, wish], 1)) - self.net(torch.cat([look, own, own], 1))
 
-    def forward(self, points: Tensor, own: Tensor, wish: Tensor) -> Tensor:
-        """`points` [B, P, 2] of a face with its `own` units [B, K]; returns where they are under `wish` [B, K]."""
-        much = (wish - own) @ self.unit_map + self.correction(points, own, wish)
+    def forward(self, points: Tensor, own: Tensor, wish: Tensor, purse_share: float = 1.0) -> Tensor:
+        """`points` [B, P, 2] of a face with its `own` units [B, K]; returns where they are under `wish` [B, K], with
+        that share of the pursing that is drawn."""
+        others = wish.clone()
+        others[:, self._pursing] = own[:, self._pursing]
+        much = (others - own) @ self.unit_map + self.correction(points, own, others)
         much = much / (1 + (much / self.limit) ** 4) ** 0.25
-        return points + (much @ self.components).unflatten(1, (-1, 2))
+        moved = points + (much @ self.components).unflatten(1, (-1, 2))
+        now, then = (pursing(units[:, self._pursing], self.shapes) for units in (wish, own))
+        return moved + purse_share * (width(moved)[:, None, None] * now - width(points)[:, None, None] * then)

@@ -22,18 +22,24 @@ from gath.lips import LipConfig, LipMover
 from gath.mesh import INNER_LIP
 from gath.mesh import MOUTH as POINTS
 from gath.motion import LandmarkEstimator, fit_unit_map
+from gath.purse import PURSING, width
 from recipes.parts.clips import clip_list
 from talkinghead.units.moods import REGIONS
-from talkinghead.units.names import UNIT_NAMES
+from talkinghead.units.names import INDEX, UNIT_NAMES
 
 BATCH = 256
 SVD_ROWS = 6000
 FARTHEST = 0.999  # of talkers' frames lie within a component's range
 LIMIT = 1.5  # times that range is the farthest a mouth is ever drawn from where it was photographed
+REAL_PURSE = 0.5  # of the pursing that is drawn is what people do: of a drawn one trackers see about half
 TRACKER_NOISE = 0.0007  # fractions of the side: a tenth of a pixel of 128
 MIDDLES = (INNER_LIP.index(13), INNER_LIP.index(14))
 MOUTH = [i for i, name in enumerate(UNIT_NAMES) if name.startswith(REGIONS["jaw"] + REGIONS["mouth"])]
 INNER = slice(0, len(INNER_LIP))
+# Lips of a clip are pursed where either unit passes its number, plain where both and a smile stay under theirs; so many
+# frames of each are enough.
+PURSED, PLAIN, FRAMES = (0.7, 0.25), {"LipsPucker": 0.1, "LipsFunnel": 0.04, "MouthSmile_L": 0.3}, 6
+OPENNESS = [INDEX[name] for name in ("JawOpen", "LipsUpperOpen", "LipsLowerOpen")]
 
 
 class Mouths:
@@ -88,6 +94,30 @@ def fit_estimator(mouths: Mouths, steps: int) -> LandmarkEstimator:
     return model.eval().requires_grad_(False)
 
 
+def fit_shapes(clips: list) -> np.ndarray:
+    """How pursed mouths differ from plain ones that are as open, for each of PURSING, in widths of the mouth: the
+    middle of what people do, the same on both sides, [2, P, 2]."""
+    ring, chin = len(INNER_LIP), np.arange(3 * len(INNER_LIP), len(POINTS))
+    turned = (ring // 2 - np.arange(ring)) % ring  # each ring begins in a corner
+    mirror = np.concatenate([turned, turned + ring, turned + 2 * ring, chin])
+    shapes = np.zeros((len(PURSING), len(POINTS), 2), np.float32)
+    for k, (name, least) in enumerate(zip(PURSING, PURSED)):
+        found = []
+        for points, units, _ in clips:
+            pursed = units[:, INDEX[name]] > least
+            plain = np.all([units[:, INDEX[other]] < most for other, most in PLAIN.items()], axis=0)
+            if min(pursed.sum(), plain.sum()) < FRAMES:
+                continue
+            known = np.column_stack([np.ones(len(units)), units[:, OPENNESS]])
+            solution, *_ = np.linalg.lstsq(known[plain], points[plain].reshape(plain.sum(), -1), rcond=None)
+            motion = (points[pursed].reshape(pursed.sum(), -1) - known[pursed] @ solution).mean(0)
+            found.append(motion.reshape(-1, 2) / width(points[plain]).mean())
+        if found:
+            shape = np.median(found, 0)
+            shapes[k] = (shape + shape[mirror] * [-1, 1]) / 2
+    return shapes
+
+
 def gap(points: Tensor) -> Tensor:
     """How far the middles of the inner lips are apart, signed, [B]."""
     return points[:, MIDDLES[1], 1] - points[:, MIDDLES[0], 1]
@@ -103,6 +133,7 @@ def fit_mover(mouths: Mouths, clips: list, estimator: LandmarkEstimator, steps: 
     axes = axes[: mover.config.components]
     far = np.quantile(np.abs(moving @ axes.T), FARTHEST, axis=0)
     components = axes * far[:, None]  # a coefficient of one is as far as talkers go
+    mover.shapes.copy_(torch.from_numpy(fit_shapes(clips)))
     mover.mean.copy_(torch.from_numpy(mouths.points.mean(0)).flatten())
     mover.components.copy_(torch.from_numpy(components))
     mover.limit.fill_(LIMIT)
@@ -111,11 +142,11 @@ def fit_mover(mouths: Mouths, clips: list, estimator: LandmarkEstimator, steps: 
 
     def loss() -> Tensor:
         points, own, wish = mouths.wishes(BATCH)
-        moved = mover(points, own, wish)
+        moved = mover(points, own, wish, REAL_PURSE)
         asked = (estimator(moved) - wish[:, MOUTH]).square().mean()
         crossed = torch.relu(-gap(moved)).square().mean()
         source, source_units, target, target_units = mouths.pairs(BATCH // 2)
-        found = mover(source, source_units, target_units)
+        found = mover(source, source_units, target_units, REAL_PURSE)
         error = (found - target).square()
         real = error.mean() + 2 * error[:, INNER].mean() + 2 * (gap(found) - gap(target)).square().mean()
         return asked + 100 * real + 300 * crossed + 0.001 * mover.correction(points, own, wish).square().mean()
@@ -129,7 +160,7 @@ def report(mover: LipMover, mouths: Mouths, count: int = 2000) -> None:
     """Errors in inter-ocular distances (0.36 of the side), on pairs of frames of people nobody trained on."""
     source, own, target, wish = mouths.pairs(count)
     linear = source + ((wish - own) @ mover.unit_map @ mover.components).unflatten(1, (-1, 2))
-    for name, found in (("still", source), ("linear", linear), ("mover", mover(source, own, wish))):
+    for name, found in (("still", source), ("linear", linear), ("mover", mover(source, own, wish, REAL_PURSE))):
         inner = (found - target)[:, INNER].norm(dim=-1).mean() / 0.36
         parted = (gap(found) - gap(target)).abs().mean() / 0.36
         print(f"{name}: inner lip {inner:.4f}, gap {parted:.4f}")

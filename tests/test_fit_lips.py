@@ -75,3 +75,18 @@ def test_at_work_without_torch_it_computes_the_same(data, tmp_path):
     wish = torch.stack(wish)
     expected = mover(points.expand(5, -1, -1), own.expand(5, -1), wish).numpy()
     np.testing.assert_allclose(lean(points.numpy(), own.numpy(), wish.numpy()), expected, atol=1e-5)
+
+
+def test_the_shape_of_pursed_lips_is_found_whatever_opens_the_mouth():
+    rng, shape = np.random.default_rng(3), np.zeros((len(POINTS), 2))
+    rest = rng.uniform(0.3, 0.7, shape.shape)
+    rest[[20, 30]] = (0.4, 0.6), (0.6, 0.6)  # the corners, a fifth of the face apart
+    shape[:, 1] = 0.05  # the same on both sides
+    units = np.zeros((60, len(UNIT_NAMES)), np.float32)
+    units[30:, INDEX["LipsPucker"]] = 0.9
+    units[:, INDEX["LipsLowerOpen"]] = rng.random(60)
+    points = rest + units[:, INDEX["LipsLowerOpen"], None, None] * rng.normal(0, 0.1, shape.shape) * [0, 1]
+    points[30:] += 0.2 * shape
+    found = fit_lips.fit_shapes([(points, units, np.zeros((60, 3)))])
+    np.testing.assert_allclose(found[0], shape, atol=1e-4)
+    assert not found[1].any()

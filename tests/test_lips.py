@@ -5,7 +5,7 @@ import pytest
 
 import gath
 from talkinghead.face.align import alignment, transform
-from talkinghead.face.lips import LAUGH_LIMITS, REST_LIMITS, rest_units
+from talkinghead.face.lips import LAUGH_LIMITS, REST_LIMITS, possible, rest_units
 from talkinghead.face.outline import IOD, LOWER, RING, UPPER, Outline
 from talkinghead.units.names import INDEX, SOURCES, UNIT_NAMES, lip_gap, lip_opening, units_from_scores
 
@@ -133,3 +133,25 @@ def test_the_shipped_generator_closes_and_opens_the_astronaut(astronaut, tracker
     assert own > 0.06 and rest < 0.025 and open_ - rest > 0.06
     # However the neutral face is asked for, as on the web page's sliders.
     np.testing.assert_array_equal(head.edit(puppet, dict.fromkeys(UNIT_NAMES, 0.0)), head.neutral(puppet))
+
+
+def test_units_nobody_shows_together_become_those_that_a_mouth_can_show():
+    plain = vector(JawOpen=0.08, MouthSmile_L=0.7, LipsUpperUp=0.4, LipsFunnel=0.05, LipsPucker=0.04)
+    np.testing.assert_array_equal(possible(plain), plain)
+    jaw, chewing = possible(np.stack([vector(JawOpen=0.6), vector(JawOpen=0.6, JawChew=0.6)]))
+    assert 0.15 < lip_gap(jaw) < 0.3 and lip_gap(chewing) == 0
+    assert lip_gap(possible(vector(LipsFunnel=0.8))) == pytest.approx(0.15, abs=0.05)
+    pursed = possible(vector(LipsPucker=0.7, MouthSmile_L=0.8, LipsUpperUp=0.5, JawOpen=0.05))
+    np.testing.assert_allclose(pursed, vector(LipsPucker=0.7, JawOpen=0.05))
+
+
+@pytest.mark.parametrize("unit", ["LipsPucker", "LipsFunnel"])
+def test_lips_purse_step_by_step_and_not_into_a_knot(outline, unit):
+    units = np.tile(outline.rest, (6, 1))
+    units[:, INDEX[unit]] = np.linspace(0, 1, 6)
+    both = outline.rest + vector(LipsPucker=1, LipsFunnel=1)
+    points = outline(np.vstack([units, both.clip(0, 1)]))
+    wide = np.ptp(points[:, RING : 2 * RING, 0], axis=1)
+    assert (np.diff(wide[:6]) < 0.002).all() and wide[5] < 0.82 * wide[0] and wide.min() > 0.5 * wide[0]
+    thick = points[:, RING + LOWER[5], 1] - points[:, LOWER[5], 1]
+    assert thick[5] > 1.1 * thick[0]

@@ -1,4 +1,4 @@
-"""The mouth at rest: a portrait's own units in, those of the same face with closed lips out.
+"""What mouths do with units: those of a portrait in, the same face's at rest out; any in, those a mouth can show out.
 
 Speech moves the lips from the portrait's own expression, but one photographed with an open laugh must close when nobody
 speaks.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from talkinghead.units.moods import CLOSED_SMILE
-from talkinghead.units.names import INDEX
+from talkinghead.units.names import INDEX, LIP_OPENING_SCALE, lip_gap
 
 PHOTOGRAPHED_OPEN = 0.025  # inter-ocular distances from which lips count as open in the photograph
 # How open a mouth at rest may be: about the highest values that 9 of 10 portraits with a closed mouth stay under (5,900
@@ -22,6 +22,14 @@ REST_LIMITS = {
 LAUGH_LIMITS = {
     "MouthSmile_L": 0.35, "MouthSmile_R": 0.35, "LipsUpperUp": 0.05, "LipsUpperOpen": 0.05, "LipsLowerOpen": 0.12,
 }  # fmt: skip
+# Lips part at least so far, in inter-ocular distances: the second number for each unit beyond the first. Of 14,900
+# frames of talkers' clips 0.1 % stay under that of JawOpen by more than 0.02, and 5 % of those with a funnel under its.
+JAW_PARTS, FUNNEL_PARTS = (0.1, 0.45), (0.1, 0.22)
+# Units that talkers' faces show less from the first number of LipsPucker on and not at all over the second, or over so
+# many times those of LipsFunnel.
+PURSES, FUNNELS = (0.05, 0.4), 1.5
+SPREADING = [INDEX[f"{name}_{side}"] for name in ("MouthSmile", "LipsStretch", "MouthDimple") for side in "LR"]
+SPREADING += [INDEX["LipsUpperUp"], INDEX["LipsLowerDown"]]
 
 
 def rest_units(units: np.ndarray, photographed: float) -> np.ndarray:
@@ -31,3 +39,19 @@ def rest_units(units: np.ndarray, photographed: float) -> np.ndarray:
     for name, limit in (REST_LIMITS | LAUGH_LIMITS if laughing else REST_LIMITS).items():
         rest[INDEX[name]] = min(rest[INDEX[name]], limit)
     return rest
+
+
+def possible(units: np.ndarray) -> np.ndarray:
+    """Units [..., 46] as a mouth can show them: a jaw that falls parts the lips, unless JawChew says that it does not,
+    a funnel parts them, and lips that purse do not smile."""
+    out = units.copy()
+    jaw, funnel = units[..., INDEX["JawOpen"]] - units[..., INDEX["JawChew"]], units[..., INDEX["LipsFunnel"]]
+    least = [slope * (unit - first) for unit, (first, slope) in ((jaw, JAW_PARTS), (funnel, FUNNEL_PARTS))]
+    wide = lip_gap(units)
+    lower = (least[0] - wide).clip(0)  # a jaw takes the lower lip along, a funnel turns out both
+    both = (least[1] - wide - lower).clip(0) / 2
+    for name, more, scale in zip(("LipsUpperOpen", "LipsLowerOpen"), (both, both + lower), LIP_OPENING_SCALE):
+        out[..., INDEX[name]] = (units[..., INDEX[name]] + more / scale).clip(0, 1)
+    pursed = np.maximum(units[..., INDEX["LipsPucker"]], units[..., INDEX["LipsFunnel"]] / FUNNELS)
+    out[..., SPREADING] *= np.interp(pursed, PURSES, (1, 0))[..., None]
+    return out

@@ -15,7 +15,6 @@ import numpy as np
 from talkinghead.face.align import transform
 from talkinghead.face.curves import curve, spline
 from talkinghead.face.head import Posed
-from talkinghead.face.lips import PHOTOGRAPHED_OPEN
 from talkinghead.face.mouth_layers import LOWER_EDGE, MILLIMETRE, Place, layers
 from talkinghead.face.mouth_view import Grid, View
 from talkinghead.face.outline import IOD, LOWER, RING, UPPER
@@ -26,12 +25,15 @@ EDGE = 0.15  # of the region's half fades out
 BLEND = 1.0  # cells over which the lips' motion becomes the face's
 TONGUE_LAG = 0.65  # of the jaw's way
 UPPER_LIP_SHADOW, SHADE = 0.012, 0.026  # inter-ocular distances: how far it falls and how soft it is
+EDGE_SOFT = 0.6  # of the photograph's blur: that of the opening's edge
 LIP_SHADE = 0.3  # how dark lips turn where they roll inward
-SEAM, SEAM_WIDTH = 0.5, 0.008  # how dark and wide a line there is between lips that were photographed apart
+TOUCHING = 0.03  # inter-ocular distances: lips closer than that still show something of the line where they meet
 STILL = (0.002, 0.008)  # inter-ocular distances of motion from which and by which the patch replaces the photograph
 # The light on what lies deep, on lower and on upper teeth: the least, and how it grows with that between the lips.
-DEEP, LOW, HIGH = (0.3, 1.3), (0.5, 1.1), (0.7, 0.9)
-TALLEST = 4.5  # millimetres of lower teeth that are seen above the lip at most
+DEEP, LOW, HIGH = (0.35, 1.3), (0.5, 0.8), (0.8, 0.8)
+# Millimetres of lower teeth that are seen above the lip: the least, once that has fallen from the first to the second
+# number of FALLEN, and the most.
+LEAST, TALLEST, FALLEN = 1.2, 3.5, (7.5, 10.0)
 CHIN = slice(3 * RING, None)
 
 
@@ -74,7 +76,6 @@ class Mouth:
         self._high = np.array([middle + HALF_WIDTH, min(skin[:, 1].max() + BELOW, 0.99)])
         self._place = place = Place(image, to_face, self._low, self._high)
         self._own, self._rest = own.astype(np.float32), rest.astype(np.float32)
-        self._open = float(np.clip((own[LOWER, 1] - own[UPPER, 1]).max() / IOD / PHOTOGRAPHED_OPEN - 1, 0, 1))
         self._layers = layers(place, own, rest, eyes, teeth)
         self._cell = (self._high - self._low) / (np.array(GRID) - 1)
         x, y = (np.linspace(self._low[k], self._high[k], GRID[k], dtype=np.float32) for k in (0, 1))
@@ -146,7 +147,11 @@ class Mouth:
         cv2.fillPoly(below, [np.round(path * 16).astype(np.int32)], 255, cv2.LINE_8, 4)
         where = np.ascontiguousarray(sheets[0])
         cv2.copyTo(sheets[1], below, where)
-        return cv2.remap(self._layers.lips, where, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        gap = float((points[LOWER, 1] - points[UPPER, 1]).max()) / IOD
+        lips, touching = self._layers.parted, max(0.0, 1 - gap / TOUCHING)
+        if touching:
+            lips = cv2.addWeighted(self._layers.shut, touching, lips, 1 - touching, 0)
+        return cv2.remap(lips, where, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
     def _pixels(self, points: np.ndarray) -> np.ndarray:
         """Fractions of the aligned face [..., 2] in pixels of the photograph."""
@@ -156,7 +161,6 @@ class Mouth:
         """Draw what is seen between the lips into the face's pixels uint8 [h, w, 3] of a view, in place."""
         lower, upper = curve(points[LOWER]), curve(points[UPPER])
         gaps = (lower - upper)[:, 1].clip(0)
-        self._line(face, (lower + upper) / 2, float(gaps.max()) / IOD, view)
         iod, pixel = self._place.iod, IOD / self._place.iod
         seen = float(np.clip(gaps.max() / pixel - 0.5, 0, 1))
         if not seen:
@@ -172,7 +176,7 @@ class Mouth:
             return
         opening = np.zeros((y1 - y0, x1 - x0), np.uint8)
         cv2.fillPoly(opening, [np.round((ring - (x0, y0)) * 16).astype(np.int32)], 255 * seen, cv2.LINE_AA, 4)
-        mask = cv2.GaussianBlur(opening, (0, 0), 0.8 * self._layers.soft)
+        mask = cv2.GaussianBlur(opening, (0, 0), EDGE_SOFT * self._layers.soft)
         shadow = cv2.GaussianBlur(opening, (0, 0), max(SHADE * iod, 0.7))
         around = face[y0:y1, x0:x1]
         dark = cv2.convertScaleAbs(shadow, alpha=-LIP_SHADE, beta=255)
@@ -194,7 +198,9 @@ class Mouth:
         """What lies behind the lips from pixel `at` of the view on, RGB uint8 like `light` [h, w]."""
         jaw = (points[CHIN] - self._rest[CHIN]).mean(0)
         lip = points[LOWER][3:8, 1].mean() - self._rest[LOWER][3:8, 1].mean()
-        jaw[1] = max(jaw[1], lip - (LOWER_EDGE + TALLEST) * MILLIMETRE)
+        tall = LEAST * np.interp(lip / MILLIMETRE, FALLEN, (0, 1))
+        least, most = (lip - (LOWER_EDGE + seen) * MILLIMETRE for seen in (TALLEST, tall))
+        jaw[1] = max(min(jaw[1], most), least, 0.0)
         jaw = jaw @ self._turn
         behind, part = self._layers, (*at, at[0] + light.shape[1], at[1] + light.shape[0])
         out = _shaded(np.full((*light.shape, 3), behind.cavity, np.uint8), light, *DEEP)
@@ -208,18 +214,6 @@ class Mouth:
             top = _shaded(cv2.cvtColor(seen, cv2.COLOR_RGBA2RGB), light, *lit)
             out = cv2.add(cv2.multiply(out, keep, scale=1 / 255), top)
         return out
-
-    def _line(self, face: np.ndarray, seam: np.ndarray, gap: float, view: View) -> None:
-        """The shadow between touching lips, which a photograph of open ones does not have."""
-        dark = SEAM * self._open * max(0.0, 1 - gap / 0.03)
-        if dark < 0.02:
-            return
-        wide = max(1.0, SEAM_WIDTH * self._place.iod)
-        line = np.zeros(face.shape[:2], np.uint8)
-        path = np.round(view.points(self._pixels(seam)) * 16).astype(np.int32)
-        cv2.polylines(line, [path], False, 255, max(1, round(wide)), cv2.LINE_AA, 4)
-        keep = cv2.convertScaleAbs(cv2.GaussianBlur(line, (0, 0), max(0.6 * wide, 0.7)), alpha=-dark, beta=255)
-        cv2.multiply(face, cv2.cvtColor(keep, cv2.COLOR_GRAY2RGB), dst=face, scale=1 / 255)
 
 
 def _shaded(picture: np.ndarray, light: np.ndarray, least: float, more: float) -> np.ndarray:

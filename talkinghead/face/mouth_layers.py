@@ -14,23 +14,32 @@ import numpy as np
 
 from talkinghead.face import teeth
 from talkinghead.face.align import transform
+from talkinghead.face.curves import curve
 from talkinghead.face.lips import PHOTOGRAPHED_OPEN
 from talkinghead.face.outline import IOD, LOWER, RING, UPPER
 
 MILLIMETRE = IOD / 92  # of an average adult, in fractions of the aligned face's side
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 # Millimetres below the closed lips' seam, in the skull or in the jaw.
-UPPER_EDGE, LOWER_EDGE, TONGUE_TOP = 4.0, 4.8, 2.4
+UPPER_EDGE, LOWER_EDGE, TONGUE_TOP = 4.0, 4.8, 0.5
+SHOWN = 3.0  # millimetres of teeth that a laugh has shown are below the lips' seam at least
 LIGHT = (0.30, 0.98)  # luminance of teeth in full light, in [0, 1]
 EYE_WHITE = 1.22  # times as bright as the whites of the eyes
-OVER_LIPS = 1.8  # times as bright as the lips at least
+OVER_LIPS = 2.2  # times as bright as the lips at least
 FLESH = np.array([1.62, 0.76, 0.72])  # gums and tongue of luminance one, mixed with the lips' own hue
-GUM, TONGUE, CAVITY = 0.52, 0.60, 0.11  # their luminance, teeth 1
+GUM, TONGUE, CAVITY = 0.52, 0.50, 0.11  # their luminance, teeth 1
+PALER = 0.3  # of white in the tongue's hue
 SOFT = (0.5, 2.2)  # pixels: the blur that a photograph may have
+TEETH_SOFT = 0.75  # of which teeth have so much: edges of light on something wet and hard
+OWN_OVER_LIPS, MOST_GAIN = 1.7, 1.3  # teeth that a photograph shows are made so bright, within reason
 TOOTH_LIGHT, TOOTH_PALE = 0.95, 0.8  # teeth are at least so bright and at most so colourful as the lips
-# Lips are drawn over the open mouth and a little more (inter-ocular distances, and times the photograph's blur), also
-# over what is darker or, being pale, brighter than lips close by; half in their own colour.
-COVER, COVER_SOFT, DARK, BRIGHT, LIP_TINT = 0.006, 0.8, 0.6, 1.12, 0.5
+# Lips are drawn over what lies between them and a little more (inter-ocular distances, and times the photograph's
+# blur); near it also over what is darker or, being pale, brighter than lips. They take the colour of the lips around,
+# SPREAD far, and, where there are few of these, of all.
+COVER, COVER_SOFT, ODD, DARK, BRIGHT = 0.008, 0.8, 0.035, 0.6, 1.12
+SPREAD, PRIOR = 0.03, 0.15
+# How dark, wide and soft the line is between lips that were photographed apart: red is what is left of the light there.
+SEAM, SEAM_WIDTH, SEAM_SOFT = np.array([0.72, 0.85, 0.85], np.float32), 0.008, 0.008
 COVERED = 0.03  # inter-ocular distances: upper teeth that end so close to the lower lip go on behind it
 SEEN = 0.15  # share of the open mouth that teeth must take to be used
 
@@ -67,11 +76,12 @@ class Place:
 
 @dataclass(frozen=True)
 class Layers:
-    """Premultiplied RGBA uint8 [h, w, 4] of a Place's box, from the back to the front; `cavity` [3] in 0 to 255; `lips`
-    the photograph RGB uint8 [h, w, 3] with lips where it shows the inside of a mouth; `soft` how blurred it is, pixels.
-    """
+    """Premultiplied RGBA uint8 [h, w, 4] of a Place's box, from the back to the front; `cavity` [3] in 0 to 255;
+    `parted` and `shut` the photograph RGB uint8 [h, w, 3] with lips that do not touch and that do; `soft` how blurred
+    it is, pixels."""
 
-    lips: np.ndarray
+    parted: np.ndarray
+    shut: np.ndarray
     cavity: np.ndarray
     tongue: np.ndarray
     lower: np.ndarray
@@ -96,18 +106,21 @@ def layers(place: Place, own: np.ndarray, rest: np.ndarray, eyes: list[np.ndarra
     if seen is not None:
         above, below, shown, edge, hidden = seen
         upper_edge = (edge - seam[1]) / MILLIMETRE + 0.3
+        gain = float(np.clip(OWN_OVER_LIPS * (lips @ LUMINANCE) / (shown @ LUMINANCE), 1, MOST_GAIN))
+        above, below = (np.dstack([cv2.convertScaleAbs(x[..., :3], alpha=gain), x[..., 3]]) for x in (above, below))
+        above, upper_edge = _lowered(place, above, SHOWN - upper_edge), max(upper_edge, SHOWN)
         if hidden:  # by the lower lip: how far they reach is not seen, and of their colour little
             upper_edge, shown = max(upper_edge, UPPER_EDGE), np.maximum(shown, white)
-        white = shown
+        white = gain * shown
         drawer = _Drawer(place, seam, np.minimum(white, 1), soft)
     seed = which if isinstance(which, int) else 0
     upper = lower = bare
     if which != "none":
         upper = over(drawer(teeth.upper(seed, flesh * GUM), upper_edge), above)
         lower = over(drawer(teeth.lower(seed, flesh * GUM), LOWER_EDGE), below)
-    tongue = drawer(teeth.tongue(flesh * TONGUE), TONGUE_TOP)
+    tongue = drawer(teeth.tongue((flesh + PALER) / (1 + PALER) * TONGUE), TONGUE_TOP)
     cavity = 255 * CAVITY * float(white @ LUMINANCE) * flesh
-    return Layers(_with_lips(place, own, lips, soft), cavity, tongue, lower, upper, soft)
+    return Layers(*_sheets(place, own, lips, soft), cavity, tongue, lower, upper, soft)
 
 
 def over(under: np.ndarray, top: np.ndarray) -> np.ndarray:
@@ -139,7 +152,7 @@ class _Drawer:
         rgba = layer.rgba.copy()
         rgba[..., :3] *= rgba[..., 3:] * self.white
         step = float(np.hypot(*to_box[:, 0]))  # pixels of the photograph to one of the layer's
-        rgba = cv2.GaussianBlur(rgba, (0, 0), max(self.soft / step, 0.3))
+        rgba = cv2.GaussianBlur(rgba, (0, 0), max(TEETH_SOFT * self.soft / step, 0.3))
         drawn = cv2.warpAffine(rgba, to_box, self.place.shape[::-1], flags=cv2.INTER_LINEAR)
         return (255 * drawn + 0.5).clip(0, 255).astype(np.uint8)
 
@@ -166,23 +179,39 @@ def _white(place: Place, eyes: list[np.ndarray], lips: np.ndarray) -> np.ndarray
     return (light * hue / (hue @ LUMINANCE)).astype(np.float32)
 
 
-def _with_lips(place: Place, own: np.ndarray, lips: np.ndarray, soft: float) -> np.ndarray:
-    """The box with lips drawn over all that is seen between them: what surrounds it, and more of the lips' colour."""
-    if float((own[LOWER, 1] - own[UPPER, 1]).max()) < PHOTOGRAPHED_OPEN * IOD:
-        return place.pixels
-    reach = round(COVER * place.iod + COVER_SOFT * soft)
-    brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (4 * reach + 1, 2 * reach + 1))
-    near = cv2.dilate(place.filled(own[RING : 2 * RING]), brush) > 127
+def _sheets(place: Place, own: np.ndarray, lips: np.ndarray, soft: float) -> tuple[np.ndarray, np.ndarray]:
+    """The box with lips that have parted, and with lips that meet. What the photograph shows between them, be it the
+    inside of a mouth or the dark line where they touch, has given way to more lip."""
+    inner = place.filled(own[:RING])
+    lines = [np.round(place.points(curve(own[half])) * 16).astype(np.int32) for half in (UPPER, LOWER)]
+    cv2.polylines(inner, lines, False, 255, 1, cv2.LINE_AA, 4)
+    outer = place.filled(own[RING : 2 * RING])
+    reach = COVER * place.iod + COVER_SOFT * soft
+    hidden = cv2.dilate(inner, _disc(reach))
     light = place.pixels @ LUMINANCE / 255
     pale = (np.ptp(place.pixels, -1) / (place.pixels.max(-1) + 1.0)) < TOOTH_PALE * np.ptp(lips) / (lips.max() + 1e-3)
-    odd = near & ((light < DARK * (lips @ LUMINANCE)) | (pale & (light > BRIGHT * (lips @ LUMINANCE))))
-    inner = cv2.dilate(place.filled(own[:RING]), brush)
-    odd = odd & (cv2.dilate(inner, brush) > 127)
-    hidden = cv2.dilate(((inner > 127) | odd).astype(np.uint8), np.ones((2 * round(soft) + 1,) * 2, np.uint8))
-    filled = cv2.inpaint(place.pixels, hidden, max(3, 2 * reach), cv2.INPAINT_TELEA).astype(np.float32)
-    weight = cv2.GaussianBlur(hidden.astype(np.float32), (0, 0), max(1.0, 0.5 * reach))[..., None] * hidden[..., None]
-    filled += LIP_TINT * weight * (255 * lips.astype(np.float32) - filled)
-    return filled.clip(0, 255).astype(np.uint8)
+    odd = (light < DARK * (lips @ LUMINANCE)) | (pale & (light > BRIGHT * (lips @ LUMINANCE)))
+    hidden[odd & (cv2.dilate(inner, _disc(ODD * place.iod)) > 127)] = 255
+    hidden = cv2.min(hidden, outer)
+    sure = ((outer > 200) & (hidden < 32)).astype(np.float32)
+    near = lambda x: cv2.GaussianBlur(x, (0, 0), max(SPREAD * place.iod, 1.0))  # noqa: E731
+    prior = np.float32(PRIOR)
+    fill = near(place.pixels * sure[..., None]) + prior * 255 * lips.astype(np.float32)
+    fill /= (near(sure) + prior)[..., None]
+    weight = cv2.GaussianBlur(hidden, (0, 0), max(0.5 * soft, 0.5)).astype(np.float32)[..., None] / 255
+    parted = (place.pixels + weight * (fill - place.pixels) + 0.5).clip(0, 255).astype(np.uint8)
+    if float((own[LOWER, 1] - own[UPPER, 1]).max()) < PHOTOGRAPHED_OPEN * IOD:
+        return parted, place.pixels
+    seam = np.zeros(place.shape, np.uint8)
+    cv2.polylines(
+        seam, [line[2:-2] for line in lines], False, 255, max(1, round(SEAM_WIDTH * place.iod)), cv2.LINE_AA, 4
+    )
+    seam = cv2.GaussianBlur(seam, (0, 0), max(SEAM_SOFT * place.iod, 0.7 * soft)).astype(np.float32)[..., None] / 255
+    return parted, (parted * (1 - seam * SEAM)).astype(np.uint8)
+
+
+def _disc(radius: float) -> np.ndarray:
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * round(radius) + 1,) * 2)
 
 
 def _own_teeth(place: Place, own: np.ndarray, lips: np.ndarray) -> tuple | None:
@@ -224,6 +253,12 @@ def _own_teeth(place: Place, own: np.ndarray, lips: np.ndarray) -> tuple | None:
     low = np.interp(x, bottom[:, 0], bottom[:, 1])
     end = transform(place.to_face, np.array([x, edge]) + place.box[:2])
     return *picture, white, float(end[1]), bool(low - edge < COVERED * place.iod)
+
+
+def _lowered(place: Place, layer: np.ndarray, millimetres: float) -> np.ndarray:
+    """A layer further down the face, or as it is where that would be upwards."""
+    down = place.to_image[:, 1] * MILLIMETRE * max(millimetres, 0.0)
+    return cv2.warpAffine(layer, np.column_stack([np.eye(2), down]), place.shape[::-1], flags=cv2.INTER_LINEAR)
 
 
 def _cut(place: Place, mask: np.ndarray) -> np.ndarray:

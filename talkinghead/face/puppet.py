@@ -83,7 +83,9 @@ class Puppet:
     def draw(self, units: np.ndarray, pose: np.ndarray | None = None, planar: bool = False) -> Iterator[np.ndarray]:
         """Frames, RGB uint8 [height, width, 3] or `planar` as media.yuv has them, under units [N, 46]. The head has the
         poses `pose` [N, 6], relative to the photograph, or stays as photographed."""
-        poses = repeat(NEUTRAL) if pose is None else pose
+        from talkinghead.face.lips import possible
+
+        poses, units = repeat(NEUTRAL) if pose is None else pose, possible(units)
         lids = self.renderer.lids
         closed = repeat(None) if lids is None else lids.closures(units)
         frames = zip(self.decode(units if lids is None else lids.without(units)), poses, self.outline(units), closed)

@@ -44,15 +44,15 @@ def lower(seed: int, gum: np.ndarray) -> Layer:
 
 
 def tongue(colour: np.ndarray) -> Layer:
-    """The tip and back of a tongue, wet and rough, its highest point at y = 0."""
+    """The tip and back of a tongue, wet and rough, its highest point at y = 0; where it lies deep it is dark."""
     x, y = _grid(-22, 22, -1, 18)
     top = 0.4 - 0.5 * np.exp(-((x / 2.4) ** 2)) + 9.0 * (np.abs(x) / 21) ** 3
-    inside = _step((y - top) / 0.8)
-    light = 0.70 + 0.30 * np.exp(-(((y - top - 3.2) / 4.5) ** 2)) - 0.16 * np.exp(-((x / 1.0) ** 2))
-    light *= 1 - 0.3 * (np.abs(x) / 22) ** 2
+    inside = _step((y - top) / 2.5)
+    light = 0.30 + 0.70 * _step((y - top) / 9.0) - 0.12 * np.exp(-((x / 1.0) ** 2))
+    light *= 1 - 0.4 * (np.abs(x) / 22) ** 2
     rng = np.random.default_rng(0)
     rough, wet = (_noise(rng, x.shape, size * DENSITY) for size in (0.22, 0.45))
-    light = light * (1 + 0.10 * rough) + 0.22 * np.clip(wet - 1.6, 0, 1.2)
+    light = light * (1 + 0.10 * rough) + 0.25 * np.clip(wet - 1.5, 0, 1.2) * _step((y - top) / 5.0)
     return Layer(np.dstack([colour * light[..., None], inside]).astype(np.float32), -22, -1)
 
 

@@ -21,7 +21,7 @@ LIVELY = 0.30
 (styletalk_talk in the corpus)."""
 PARTED = 0.05  # LipsUpperOpen and LipsLowerOpen together, above which a frame counts
 LEAST, MOST = 0.7, 1.6
-PURSED = 1.6
+PURSED = 1.0
 """Times LipsPucker and LipsFunnel: drawn lips purse less than they are asked to. On finished videos of six val
 portraits saying 17 val sentences, rounded sounds stand out from spread ones by 0.62 with it and 0.54 without."""
 TRUSTED = 50  # frames of parted lips after which a voice counts as much as the average one
