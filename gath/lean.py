@@ -9,6 +9,7 @@ coordinates (flow, warps, the last sums) is in single precision at all times.
 from __future__ import annotations
 
 import threading
+from functools import cached_property
 from typing import NamedTuple
 
 import cv2
@@ -42,18 +43,23 @@ class LeanFlow:
         self._encoder = Layers(state, "encoder.")
         seen = [-1, half, half, config.features + 12 + 2]
         self._painter = request(_painter(Layers(state, "painter."), seen, 2 * k), precise=False)
-        self._painting = threading.Lock()  # a request does one thing at a time
+        self._painting, self._looking = threading.Lock(), threading.Lock()  # a request does one thing at a time
         window, rows = _fade(side), (np.arange(side, dtype=np.float32) + 0.5) / side
         self._half_window = window.reshape(half, 2, half, 2).mean((1, 3))[..., None]
         self._paints = window * (1 - ((rows - PAINTED[0]) / (PAINTED[1] - PAINTED[0])).clip(0, 1))[:, None]
         self._half_grid, self._grid = _grid(half), _grid(side)
 
+    @cached_property
+    def _looker(self) -> openvino.InferRequest:
+        side, k = self.config.size, len(self.unit_names)
+        return request(_encoder(self._encoder, [1, side, side, 3], k, self.config.blocks))
+
     def encode(self, face: np.ndarray, units: np.ndarray) -> LeanCode:
         """Once per portrait: the aligned crop, RGB uint8 [S, S, 3], and its own `units` [K] in [0, 1]."""
         side, k = self.config.size, len(self.unit_names)
         picture, units = face.astype(np.float32) / 127.5 - 1, units.astype(np.float32)
-        network = _encoder(self._encoder, [1, side, side, 3], k, self.config.blocks)
-        found = request(network).infer([picture[None], units[None]])[0][0]
+        with self._looking:
+            found = self._looker.infer([picture[None], units[None]])[0][0]
         personal = found[..., : 2 * k].reshape(side // 2, side // 2, k, 2).transpose(2, 0, 1, 3)
         basis = self._mean_basis + np.float32(PERSONAL_FLOW) * personal
         return LeanCode(picture, units, basis.reshape(k, -1), _by_fours(found[..., 2 * k :]))
