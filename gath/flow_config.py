@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 MARGIN = 0.12  # motion fades to nothing over this fraction of the side, so that pasting back leaves no seam
 PERSONAL_FLOW = 0.1  # what the encoder says counts so much against the average face's motion basis
@@ -22,5 +22,8 @@ class FlowConfig:
 
     @classmethod
     def from_json(cls, text: str) -> FlowConfig:
+        """Raises ValueError for settings of another version's network."""
         values = json.loads(text)
+        if unknown := sorted(values.keys() - {field.name for field in fields(cls)}):
+            raise ValueError(f"weights of another version's network: this one has no {', '.join(unknown)}")
         return cls(**values | {"unit_names": tuple(values["unit_names"])})

@@ -1,5 +1,6 @@
 """The `flow` generator without torch against the one with it, on a tiny random network and on the one that ships."""
 
+import json
 import subprocess
 import sys
 from importlib.resources import files
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import save_file
 
 import audio2au
 import gath
@@ -127,3 +129,10 @@ def test_weights_that_are_not_a_generator_are_refused(tmp_path):
     (tmp_path / "text.safetensors").write_text("no")
     with pytest.raises(ValueError, match="not a safetensors file"):
         ready(tmp_path / "text.safetensors", "cpu")
+
+
+def test_weights_of_another_versions_network_say_so(tmp_path):
+    config = json.dumps({"unit_names": NAMES, "size": 32, "width": 8, "blocks": 1, "painter": 8})
+    save_file({"x": np.zeros(1)}, tmp_path / "old.safetensors", {"format": "talkinghead-flow-1", "config": config})
+    with pytest.raises(ValueError, match="another version's network: this one has no painter"):
+        ready(tmp_path / "old.safetensors", "cpu")
