@@ -22,13 +22,15 @@ from fractions import Fraction
 import numpy as np
 import torch
 from scipy.ndimage import median_filter
-from torchaudio.functional import fftconvolve, phase_vocoder, resample
+from scipy.signal import fftconvolve
+from torchaudio.functional import phase_vocoder, resample
 
 from audio2au.features import FeatureConfig, band_edges, features, mel_filters
 
 PITCH = (0.7, 1.9)  # s1 is a man of about 115 Hz: from deep men to children's voices
 FORMANTS = (0.88, 1.25)
 TEMPO = (0.8, 1.25)
+RINGS = 3  # seconds after which a chord is not heard any more
 VOCODER = 512  # samples of its window
 REST_PERCENTILE = 10  # of the quiet frames' units: what the face is like when it says nothing
 SPEECH_LEVEL = 0.45  # of the way from the 10th to the 95th percentile of the log level: above it someone speaks
@@ -144,12 +146,13 @@ def music(rng: np.random.Generator, length: int, sample_rate: int) -> np.ndarray
     beat, root = rng.uniform(0.25, 0.7), 55 * 2 ** (rng.integers(12) / 12)
     for start in np.arange(0, length / sample_rate, beat):
         first = int(start * sample_rate)
-        t = time[: length - first]
+        t = time[: min(length - first, RINGS * sample_rate)]
         bass = root * 2 ** (rng.choice([0, 5, 7]) / 12)
         tones = [bass, *(bass * 4 * 2 ** (k / 12) for k in rng.choice([0, 3, 4, 7, 12], 3))]
         struck = sum(np.sin(2 * np.pi * tone * k * t) / k**1.3 for tone in tones for k in range(1, 5))
-        out[first:] += struck * np.exp(-t / rng.uniform(0.2, 0.8))
-        out[first:] += rng.standard_normal(len(t)) * np.exp(-t / 0.03) * rng.uniform(0, 4)
+        ringing = out[first : first + len(t)]
+        ringing += struck * np.exp(-t / rng.uniform(0.2, 0.8))
+        ringing += rng.standard_normal(len(t)) * np.exp(-t / 0.03) * rng.uniform(0, 4)
     return out
 
 
@@ -169,7 +172,7 @@ def reverberate(rng: np.random.Generator, samples: np.ndarray, sample_rate: int)
     tail[: int(0.003 * sample_rate)] = 0
     tail *= rng.uniform(0.1, 0.8) / (np.sqrt((tail**2).sum()) + 1e-9)
     tail[0] = 1
-    return fftconvolve(torch.from_numpy(np.float32(samples)), torch.from_numpy(tail).float())[: len(samples)].numpy()
+    return fftconvolve(np.float32(samples), np.float32(tail))[: len(samples)]
 
 
 def random_filters(rng: np.random.Generator, config: FeatureConfig, warp: float) -> np.ndarray:
@@ -201,13 +204,18 @@ class Mixture:
         if empty := [s for s, group in self._groups.items() if not group]:
             raise ValueError(f"no recordings of {', '.join(empty)}")
         self._sources = list(weights)
+        self.units = recordings[0].units.shape[1]
         self._share = np.array(list(weights.values())) / sum(weights.values())
+
+    def source(self, rng: np.random.Generator) -> str:
+        """The source that `example` draws from, given the same random state."""
+        return self._sources[rng.choice(len(self._sources), p=self._share)]
 
     def example(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Features [frames, dimension], units [frames, U], their weight [frames, U] (0 without label, REST, CLOSED)
         and phones [frames] (-1: not known)."""
         config, rate = self.config, self.config.sample_rate
-        group = self._groups[self._sources[rng.choice(len(self._sources), p=self._share)]]
+        group = self._groups[self.source(rng)]
         length = self.frames * rate // config.fps
         pitch, formants = self._voice(rng)
         if group[0].many_voiced:

@@ -1,12 +1,14 @@
 """How well do lips read, of the voice model's units alone and of finished videos? On voices never trained on.
 
     python -m recipes.judge_lips units CORPUS DATA TEST [--weights FILE]
+    python -m recipes.judge_lips val PACK [--weights FILE]
     python -m recipes.judge_lips videos CORPUS TEST OUT [--live] [--lips lips.py]
     python -m recipes.judge_lips sounds CORPUS TEST [--weights FILE]
 
 TEST is what `recipes.make_voices TEST --test` made. `units`: s1's test sentences, the 24 RAVDESS recordings, the 40
 sentences of eight held-out synthetic voices, six languages by the synthesiser's own phones, and the held-out people of
-styletalk_talk, whose LipsLowerOpen is compared with the tracker's at each clip's best lag within 6 frames.
+styletalk_talk, whose LipsLowerOpen is compared with the tracker's at each clip's best lag within 6 frames. `val`, to
+choose by: what validates in PACK (recipes.pack_speech), by its phones, whose times are whole frames there.
 `videos`: the RAVDESS recordings, recording i on portrait i mod 8, and of the synthetic voices sentence i by voice
 i mod 8 on portrait (i + i div 8) mod 8; eight portraits of the test split. OUT receives videos, tracked units and the
 JOBS.csv of the independent judge. `sounds`: RAVDESS loud, soft, fast, slow, sung, whispered, by telephone, over music.
@@ -18,6 +20,7 @@ import csv
 import json
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -29,12 +32,13 @@ from scipy.signal import butter, lfilter, sosfiltfilt
 import audio2au
 from audio2au.data import level_to, music
 from audio2au.metrics import by_lag, follows_energy
-from audio2au.phones import Phone
+from audio2au.phones import PHONES, Phone
 from audio2au.speech import FILE_WEIGHTS, WEIGHTS, Speech
 from recipes.parts.aligning import RATE, align
 from recipes.parts.lip_reading import LipReading
 from recipes.parts.manifest import choose
 from recipes.parts.speech_data import clip_rows, opening, read_clip, read_sound
+from recipes.parts.speech_pack import unpack
 from recipes.parts.spoken import HELD_OUT, read_grid, read_phones
 from recipes.parts.synthesisers import read_wav
 from talkinghead.units.names import INDEX
@@ -112,6 +116,19 @@ def units(corpus: Path, data: Path, test: Path, weights: Path | None = None) -> 
             ours = speech.predict(clip.samples, len(clip.units))
             found.append(max(by_lag(clip.units[:, lower], ours[:, lower], range(-6, 7)).values()))
     print("free speech, LipsLowerOpen: " + " ".join(f"{r:.2f}" for r in found) + f", mean {np.mean(found):.2f}")
+
+
+@app.command()
+def val(pack: Path, weights: Path | None = None) -> None:
+    speech = audio2au.ready(weights)
+    recordings = unpack(pack, speech.config.features, "val")
+    for source in dict.fromkeys(r.source for r in recordings):
+        reading = LipReading()
+        for r in (r for r in recordings if r.source == source and r.phones is not None):
+            edges = [0, *np.flatnonzero(np.diff(r.phones)) + 1, len(r.phones)]
+            said = [Phone(PHONES[r.phones[a]], a / speech.fps, b / speech.fps) for a, b in pairwise(edges)]
+            reading.add(speech.predict(r.samples, len(r.units)), said)
+        show(source, reading.figures)
 
 
 def whispered(samples: np.ndarray, rate: int) -> np.ndarray:

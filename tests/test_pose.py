@@ -11,7 +11,20 @@ import pytest
 
 from talkinghead.errors import UnitsError
 from talkinghead.units.convert import convert, read_csv
-from talkinghead.units.pose import EYES_FROM_PIVOT, NEUTRAL, POSE_NAMES, angles, from_places, place, relative, rotation
+from talkinghead.units.expression_pitch import looks_up
+from talkinghead.units.names import opening_of
+from talkinghead.units.pose import (
+    DEEPER,
+    EYES_FROM_PIVOT,
+    NEUTRAL,
+    POSE_NAMES,
+    angles,
+    as_turned,
+    from_places,
+    place,
+    relative,
+    rotation,
+)
 from talkinghead.units.track import UnitTrack
 from talkinghead.units.unit_csv import CsvWriter, read_own, write_csv
 
@@ -121,25 +134,37 @@ def test_a_relative_pose_counts_from_the_portrait(tmp_path):
     track = read_own(path)
     assert track.relative
     np.testing.assert_allclose(track.motion_at(0.2).pose, wanted[5], atol=1e-5)
-    np.testing.assert_allclose(UnitTrack(track.times, UNITS, wanted).motion_at(0.2).pose[:5],
+    same = np.repeat(UNITS[:1], len(UNITS), 0)  # see below for expressions that change
+    np.testing.assert_allclose(UnitTrack(track.times, same, wanted).motion_at(0.2).pose[:5],
                                (wanted[5] - wanted.mean(0))[:5], atol=1e-4)  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "text, message",
-    [
-        ("time,HeadYaw,relative\n0,9,1\n1,9,0\n", "row 3, column relative: must be 1 in every row, or 0 in every row"),
-        ("time,HeadYaw\n0,91\n", "row 2, column HeadYaw: 91 is outside -90 to 90"),
-        ("time,HeadScale\n0,0\n", "row 2, column HeadScale: 0 is outside 0.05 to 20"),
-        ("time,HeadPitch\n0,\n", "row 2, column HeadPitch: empty"),
-        ("time,Headyaw\n0,0\n", "did you mean HeadYaw"),
-    ],
-)
-def test_wrong_poses_are_refused(tmp_path, text, message):
-    path = tmp_path / "au.csv"
-    path.write_text(text)
-    with pytest.raises(UnitsError, match=message):
-        read_own(path)
+# Expressions that look like turns, and turns that look like expressions
+
+
+def test_lips_of_a_head_that_nods_stay_as_far_apart():
+    """Six points of a mouth and eyes in space, turned and seen from the front, as the tracker has them: too flat."""
+    lips = np.array([[0, -0.7, 0.6], [0, -0.8, 0.58], [-0.25, -0.7, 0.4], [0.25, -0.7, 0.4], [-0.5, 0, 0], [0.5, 0, 0]])
+    turned = poses(40)[:, :3]
+    seen = lips @ np.swapaxes(rotation(turned), -1, -2) * (100, -100, -100 / DEEPER)
+    turning = opening_of(seen[..., :2])
+    back = opening_of(as_turned(seen, turned, np.zeros(3))[..., :2])
+    np.testing.assert_allclose(back, np.broadcast_to((0, 0.1), back.shape), atol=1e-6)
+    assert turning.std(0).min() > 0.01
+    np.testing.assert_allclose(as_turned(seen, turned, turned[0])[5], seen[0] - seen[0].mean(0), atol=1e-4)
+
+
+def test_the_nod_that_an_expression_looks_like_is_taken_from_a_drivers():
+    times, at_rest = np.arange(20) / 25, np.tile(NEUTRAL, (20, 1))
+    nods = looks_up(UNITS - UNITS.mean(0))
+    assert np.abs(nods).max() > 0.5  # degrees
+    driver = UnitTrack(times, UNITS, at_rest)
+    for k in (0, 7):
+        np.testing.assert_allclose(driver.motion_at(times[k]).pose, [0, -nods[k], 0, 0, 0, 1], atol=1e-4)
+        np.testing.assert_array_equal(driver.motion_at(times[k], head=0).pose, NEUTRAL)
+        np.testing.assert_allclose(driver.motion_at(times[k], head=2).pose[1], -nods[k], atol=1e-4)
+    voice = UnitTrack(times, UNITS, at_rest, relative=True)
+    np.testing.assert_array_equal(voice.motion_at(0.2).pose, NEUTRAL)
 
 
 # Other trackers'

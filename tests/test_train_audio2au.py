@@ -16,9 +16,14 @@ import torch
 from safetensors import safe_open
 
 import audio2au
+from audio2au.data import Mixture, Recording
+from audio2au.features import FeatureConfig
 from recipes import train_audio2au
+from recipes.parts.examples import Pool
 from recipes.parts.speech_data import read_clips
-from recipes.train_audio2au import Config, Objective, main, parse
+from recipes.parts.speech_pack import RATE, gather, pack
+from recipes.parts.speech_training import Objective
+from recipes.train_audio2au import Config, main, parse
 from talkinghead.units.names import INDEX, UNIT_NAMES
 
 ROOT = Path(__file__).parents[1]
@@ -98,7 +103,7 @@ def test_what_a_run_leaves(toy, whole_run):
 def test_a_network_that_reads_both_ways_from_kept_examples(toy, tmp_path):
     more = ["both_ways=true", "delay=0", "examples=5", f"kept={tmp_path / 'kept'}"]
     main(words(toy, tmp_path / "one", *more))
-    assert len(list((tmp_path / "kept").glob("*.npz"))) == 5
+    assert len(list((tmp_path / "kept").glob("*.npy"))) == 5
     main(words(toy, tmp_path / "two", *more))  # the same from what was kept
     one, two = (contents(tmp_path / name / "audio2au.safetensors")[1] for name in ("one", "two"))
     assert all(torch.equal(one[name], two[name]) for name in one)
@@ -116,6 +121,44 @@ def test_a_network_that_reads_both_ways_from_kept_examples(toy, tmp_path):
     )
     three = contents(tmp_path / "three" / "audio2au.safetensors")[1]
     assert all(torch.equal(one[name], three[name]) for name in one)
+
+
+def test_workers_change_nothing_but_the_time(toy, whole_run, tmp_path):
+    main(words(toy, tmp_path, "workers=2"))
+    assert (tmp_path / "metrics.csv").read_bytes() == (whole_run / "metrics.csv").read_bytes()
+    one, two = (contents(folder / "audio2au.safetensors")[1] for folder in (tmp_path, whole_run))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_a_pack_trains_as_its_recordings_do(toy, tmp_path):
+    config = parse(Config, words(toy, tmp_path))
+    pack(tmp_path / "pack.npz", gather(toy, toy / "data", [], "grid", FeatureConfig(sample_rate=RATE), False, False))
+    tiny = [word for word in words(toy, tmp_path / "out") if not word.startswith(("corpus", "data"))]
+    main([*tiny, f"pack={tmp_path / 'pack.npz'}"])
+    last = list(csv.DictReader(open(tmp_path / "out" / "metrics.csv")))[-1]
+    main(words(toy, tmp_path / "own"))
+    own = list(csv.DictReader(open(tmp_path / "own" / "metrics.csv")))[-1]
+    assert int(last["step"]) == config.steps and float(last["val"]) == pytest.approx(float(own["val"]), rel=0.1)
+
+
+def test_a_training_by_the_clock_draws_from_what_there_is(toy, tmp_path):
+    kept = tmp_path / "kept"
+    main(words(toy, tmp_path / "one", "examples=9", f"kept={kept}"))
+    main(words(toy, tmp_path / "two", "examples=9", f"kept={kept}", "minutes=0.05", "steps=1"))
+    rows = list(csv.DictReader(open(tmp_path / "two" / "metrics.csv")))
+    assert int(rows[-1]["step"]) >= 2 and all(np.isfinite(float(row["train"])) for row in rows)
+
+
+def test_sources_that_are_left_out_are_not_drawn(tmp_path):
+    units = {"clips": 0.2, "synthetic": 0.4}
+    silent = np.zeros(16000, np.float32)
+    recordings = [Recording(silent, np.full((25, 46), u, np.float32), np.ones(46, bool), s) for s, u in units.items()]
+    mixture = Mixture(recordings, {"clips": 0.5, "synthetic": 0.5}, FeatureConfig(), 25)
+    for left_out, expected in (("", {0.0, 0.2, 0.4}), ("clips", {0.0, 0.4}), ("synthetic", {0.0, 0.2})):
+        pool = Pool(mixture, 0, 40, tmp_path, "cpu", left_out)
+        pool.grow(40, waiting=False)
+        _, drawn, _, _ = pool.draw(np.random.default_rng(0), 200)
+        assert {round(float(value), 1) for value in drawn.unique()} == expected
 
 
 def test_closures_weigh_more_in_lips_alone(toy):

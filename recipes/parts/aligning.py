@@ -46,6 +46,28 @@ def align(samples: np.ndarray, text: str) -> list[Phone]:
     return [Phone("SIL" if name.startswith(("SIL", "+")) else name, a, b) for name, a, b in found]
 
 
+# Phones of other languages by the English ones that the aligner's model knows best for them.
+_ENGLISH = {"UE": "UW", "OE": "ER", "UX": "UH"}
+
+
+def align_words(samples: np.ndarray, words: list[list[Phone]]) -> list[Phone]:
+    """As `align`, for any language: the words as phones whose own times are not used, e.g. a synthesiser's."""
+    decoder = _decoder(False)
+    named = ["spoken" + "".join(f"-{phone.name.lower()}" for phone in word) for word in words]
+    for name, word in zip(named, words):
+        if decoder.lookup_word(name) is None:
+            decoder.add_word(name, " ".join(_ENGLISH.get(phone.name, phone.name) for phone in word), True)
+    decoder.set_align_text(" ".join(named))
+    sound = (samples.clip(-1, 1) * 32767).astype("<i2").tobytes()
+    _hear(decoder, sound)
+    decoder.set_alignment()
+    _hear(decoder, sound)
+    own = iter(phone.name for word in words for phone in word)
+    found = [p for word in decoder.get_alignment() for p in word]
+    names = ("SIL" if p.name.startswith(("SIL", "+")) else next(own) for p in found)
+    return [Phone(name, p.start / 100, (p.start + p.duration) / 100) for name, p in zip(names, found)]
+
+
 @cache
 def pronunciations() -> dict[str, list[str]]:
     """Word -> phones, of the words in Pocketsphinx's dictionary that any synthesiser reads as they are written."""

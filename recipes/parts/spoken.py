@@ -20,6 +20,8 @@ from talkinghead.units.names import INDEX, UNIT_NAMES
 
 OPENINGS = [INDEX[name] for name in ("LipsUpperOpen", "LipsLowerOpen", "LipsLowerDown", "LipsUpperUp")]
 HELD_OUT = ("KristiNoem", "andrew")  # two people of styletalk_talk, three clips
+NATURAL = ("piper", "kokoro", "recorded")  # synthesisers whose voices people would take for people
+VALIDATING = 20
 PURSED = 3.0
 """By so much s1's LipsPucker is multiplied: the tracker sees it at 0.08 at most, and at 0.2 to 0.6 on other talkers."""
 
@@ -70,21 +72,36 @@ def read_set(corpus: Path, data: Path, split: str, config: FeatureConfig, source
     return read_clips(corpus, data, split, config, source)
 
 
-def read_voices(folder: Path, config: FeatureConfig, table: Articulation | None = None) -> list[Recording]:
-    """What `recipes.make_voices` wrote, its lips moved by the phones, one source for all."""
+def _validating(rows: list[dict[str, str]]) -> set[str]:
+    """Every twentieth of the voices, whatever language or accent they speak; of few voices all train, and so do
+    recordings of people."""
+    made = {_identity(row) for row in rows if row["synthesiser"] != "recorded"}
+    return set(sorted(made)[::VALIDATING]) if len(made) >= VALIDATING else set()
+
+
+def _identity(row: dict[str, str]) -> str:
+    return row["voice"].split("+")[-1].split(":")[-1]
+
+
+def read_voices(
+    folder: Path, config: FeatureConfig, table: Articulation | None = None, validating: bool = False
+) -> list[Recording]:
+    """What `recipes.make_voices` wrote, its lips moved by the phones: source `natural` or `synthetic`; the voices for
+    training, or those for validation."""
     table, out = table or Articulation.load(), []
     with open(folder / "voices.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    for row in rows:
-        sound = folder / row["file"]
+    chosen = _validating(rows)
+    for row in (row for row in rows if (_identity(row) in chosen) == validating):
+        sound, natural = folder / row["file"], row["synthesiser"] in NATURAL
         samples = read_wav(sound, config.sample_rate)
         samples = samples / max(1e-3, float(np.abs(samples).max()))
         frames = len(samples) * config.fps // config.sample_rate
         phones = with_pauses(read_phones(sound), frames / config.fps)
         units = table(phones, frames, config.fps, loudness(phones, samples, config.sample_rate))
         said, closed = at_frames(phones, frames, config.fps), closures(phones, frames, config.fps)
-        known = np.ones(len(UNIT_NAMES), bool)
-        out.append(Recording(samples, units, known, "synthetic", said, closed, many_voiced=True))
+        known, source = np.ones(len(UNIT_NAMES), bool), "natural" if natural else "synthetic"
+        out.append(Recording(samples, units, known, source, said, closed, many_voiced=not natural))
     return out
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from talkinghead.face.tracker import TrackedFace
 
 AROUND = 0.35  # of its side: how much a head that moves sees of what lies around the square that `crop` keeps
-Decode = Callable[[np.ndarray], Iterator[tuple[np.ndarray, ...]]]
+Decode = Callable[[np.ndarray], Iterator[tuple[np.ndarray | None, ...]]]
 
 
 @dataclass(frozen=True)
@@ -86,14 +86,24 @@ class Puppet:
         from talkinghead.face.lips import possible
 
         poses, units = repeat(NEUTRAL) if pose is None else pose, possible(units)
-        frames = zip(self.decode(units), poses, self.outline(units))
-        return (self._frame(maps, at, lips, planar) for maps, at, lips in frames)
+        lids = self.renderer.lids
+        closed = repeat(None) if lids is None else lids.closures(units)
+        frames = zip(self.decode(units if lids is None else lids.without(units)), poses, self.outline(units), closed)
+        return (self._frame(*frame, planar) for frame in frames)
 
-    def _frame(self, maps: tuple[np.ndarray, ...], pose: np.ndarray, lips: np.ndarray, planar: bool) -> np.ndarray:
+    def _frame(
+        self,
+        maps: tuple[np.ndarray | None, ...],
+        pose: np.ndarray,
+        lips: np.ndarray,
+        closures: np.ndarray | None,
+        planar: bool,
+    ) -> np.ndarray:
         from talkinghead.media.yuv import even, to_yuv
 
         whole = self.shown == (0, 0, *self.renderer.image.shape[1::-1])
-        frame = self.renderer(*maps, posed=self._posed(pose), lips=lips, planar=planar and whole)
+        posed = self._posed(pose)
+        frame = self.renderer(*maps, posed=posed, lips=lips, planar=planar and whole, closures=closures)
         if whole:
             return frame
         left, top, right, bottom = self.shown
@@ -118,6 +128,7 @@ def make_puppet(
     from gath.mesh import EYES
     from talkinghead.face.align import alignment, transform
     from talkinghead.face.align import crop as cut
+    from talkinghead.face.lids import Lids
     from talkinghead.face.mouth import Mouth
     from talkinghead.face.outline import Outline
     from talkinghead.face.render import Renderer, square
@@ -125,8 +136,8 @@ def make_puppet(
     size, points, landmarks = generator.config.size, found.points, found.landmarks
     code = generator.encode(cut(image, alignment(points, size), size), found.units)
 
-    def decode(units: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
-        return zip(*generator.decode(code, units))
+    def decode(units: np.ndarray) -> Iterator[tuple[np.ndarray | None, ...]]:
+        return zip(*(repeat(None) if part is None else part for part in generator.decode(code, units)))
 
     shown = 0, 0, image.shape[1], image.shape[0]
     if crop:
@@ -136,10 +147,11 @@ def make_puppet(
     to_face = alignment(points, 1)
     to_face[:, 2] += 0.5  # its pixel centres lie at integers, fractions count from the border
     outline = Outline(mover, image, to_face, points, found.units)
-    mouth = None
-    if generator.warps:  # one that paints the whole face paints the mouth as well
+    mouth = lids = None
+    if generator.warps:  # one that paints the whole face paints mouth and lids as well
         rest = outline(outline.rest[None])[0]
         eyes = [transform(to_face, points[list(eye)]) for eye in EYES]
         mouth = Mouth(image, to_face, outline.own, rest, eyes, teeth)
-    renderer = Renderer(image, alignment(points, size), size, enhance, mouth)
+        lids = Lids(image, points, found.units)
+    renderer = Renderer(image, alignment(points, size), size, enhance, mouth, lids)
     return Puppet(found.units, renderer, decode, outline, landmarks, found.pose, shown)

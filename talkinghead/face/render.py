@@ -10,6 +10,7 @@ import numpy as np
 from talkinghead.face.align import alignment, crop, transform
 from talkinghead.face.frames import RGB, YUV, Box, Colours, Frame, Frames, evened
 from talkinghead.face.head import Posed
+from talkinghead.face.lids import Lids
 from talkinghead.face.mouth import Mouth, Patch
 from talkinghead.face.sheets import Sheet
 from talkinghead.face.warp import Turning, Warp, enlarged, nodes
@@ -45,12 +46,18 @@ class Renderer:
     """
 
     def __init__(
-        self, image: np.ndarray, matrix: np.ndarray, size: int, enhance: bool = False, mouth: Mouth | None = None
+        self,
+        image: np.ndarray,
+        matrix: np.ndarray,
+        size: int,
+        enhance: bool = False,
+        mouth: Mouth | None = None,
+        lids: Lids | None = None,
     ):
         """`image` RGB uint8 [H, W, 3]; `matrix` [2, 3] takes its pixels to the aligned crop of `size` pixels; `mouth`
-        draws lips and what is behind them."""
+        draws lips and what is behind them, `lids` lids that close."""
         self.image, self._size = np.ascontiguousarray(image), size
-        self.mouth = mouth
+        self.mouth, self.lids = mouth, lids
         self._to_crop = matrix.astype(np.float64)
         self._from_crop = cv2.invertAffineTransform(self._to_crop)
         # A shift by one whole side of the crop, in the photograph's pixels: turned and scaled with the face.
@@ -64,27 +71,34 @@ class Renderer:
     def __call__(
         self,
         flow: np.ndarray,
-        mask: np.ndarray,
-        colour: np.ndarray,
+        mask: np.ndarray | None = None,
+        colour: np.ndarray | None = None,
         posed: Posed | None = None,
         lips: np.ndarray | None = None,
         planar: bool = False,
+        closures: np.ndarray | None = None,
     ) -> np.ndarray:
         """One frame, RGB uint8 [H, W, 3], or `planar` as media.yuv has it, from maps of the crop's size S, its head
         `posed` or as photographed, with its mouth's points `lips` [P, 2] there (see Mouth; None leaves the mouth to the
-        generator).
+        generator) and its lids closed by `closures` [2] (see Lids).
 
         `flow` [2, S, S] backward (x, y) in fractions of the crop's side, `mask` [1, S, S] in [0, 1], `colour`
-        [3, S, S] in [-1, 1]: out(p) = (1 - mask) * photograph(p + flow(p)) + mask * colour.
+        [3, S, S] in [-1, 1]: out(p) = (1 - mask) * photograph(p + flow(p)) + mask * colour; the moved photograph alone
+        where there is no mask.
         """
         colours = YUV if planar and self._weight is None else RGB
         frame, stage = self._frames.new(colours), self._stage(posed, colours)
         flow = np.ascontiguousarray((flow * self._fade).transpose(1, 2, 0))
-        patch = None if self.mouth is None or lips is None else self.mouth(lips, flow.transpose(2, 0, 1), posed)
+        patches = []
+        if self.mouth is not None and lips is not None:
+            patches.append(self.mouth(lips, flow.transpose(2, 0, 1), posed))
+        if self.lids is not None and closures is not None:
+            patches += self.lids(closures, lambda at: self._shift(flow, at), posed)
         if stage.sheet is not None:
             self._move(frame, stage, flow, posed)
-            self._paint(frame, mask[0] * self._fade, colour, posed)
-        if patch is not None:
+            if mask is not None:
+                self._paint(frame, mask[0] * self._fade, colour, posed)
+        for patch in patches:
             self._lay(frame, patch)
         given = self._frames.given(frame)
         if self._weight is not None:
@@ -98,11 +112,15 @@ class Renderer:
         """Face and head, moved by the crop's `flow` [S, S, 2]."""
         warp = stage.warp
         seen = warp.at if posed is None else posed.seen(warp.at)  # the photograph's own pixels, before the face moves
-        shift = cv2.remap(cv2.transform(flow, self._turn), cv2.transform(seen, self._to_crop), None, *NOTHING_OUTSIDE)
+        shift = self._shift(flow, seen)
         if posed is None:
             warp.move(frame, seen + shift, stage.sheet)
         else:
             warp.turn(frame, seen + shift, stage.sheet, stage.turning)
+
+    def _shift(self, flow: np.ndarray, at: np.ndarray) -> np.ndarray:
+        """The crop's `flow` [S, S, 2] at pixels [h, w, 2] of the photograph, in its pixels."""
+        return cv2.remap(cv2.transform(flow, self._turn), cv2.transform(at, self._to_crop), None, *NOTHING_OUTSIDE)
 
     def _paint(self, frame: Frame, mask: np.ndarray, colour: np.ndarray, posed: Posed | None) -> None:
         """The crop's `colour` [3, S, S] over the frame where its `mask` [S, S] says so."""

@@ -58,7 +58,7 @@ UNIT_NAMES: tuple[str, ...] = tuple(SOURCES)
 INDEX: dict[str, int] = {name: i for i, name in enumerate(UNIT_NAMES)}
 
 # MediaPipe mesh points: inner lip top and bottom, inner mouth corners, outer eye corners.
-_LIP_TOP, _LIP_BOTTOM, _MOUTH, _EYES = 13, 14, (78, 308), (33, 263)
+LIP_POINTS = (13, 14, 78, 308, 33, 263)
 # 99th percentile of the raw distances over the training split of the corpus, so that 1 is about the widest.
 LIP_OPENING_SCALE = (0.15, 0.25)
 
@@ -69,23 +69,30 @@ def lip_opening(landmarks: np.ndarray) -> np.ndarray:
     `landmarks` [..., 478, 2] pixels; returns [..., 2] raw ratios, positive above the line for the upper lip and below
     it for the lower.
     """
-    left, right = landmarks[..., _MOUTH[0], :], landmarks[..., _MOUTH[1], :]
+    return opening_of(landmarks[..., LIP_POINTS, :])
+
+
+def opening_of(points: np.ndarray) -> np.ndarray:
+    """The same of LIP_POINTS alone, [..., 6, 2]."""
+    top, bottom, left, right, *eyes = np.moveaxis(points, -2, 0)
     along = right - left
     along = along / np.maximum(np.linalg.norm(along, axis=-1, keepdims=True), 1e-6)
     down = np.stack([-along[..., 1], along[..., 0]], -1)
-    eyes = np.linalg.norm(landmarks[..., _EYES[1], :] - landmarks[..., _EYES[0], :], axis=-1)
-    eyes = np.maximum(eyes, 1e-6)
-    upper = -((landmarks[..., _LIP_TOP, :] - left) * down).sum(-1) / eyes
-    lower = ((landmarks[..., _LIP_BOTTOM, :] - left) * down).sum(-1) / eyes
-    return np.stack([upper, lower], -1)
+    apart = np.maximum(np.linalg.norm(eyes[1] - eyes[0], axis=-1), 1e-6)
+    return np.stack([((left - top) * down).sum(-1), ((bottom - left) * down).sum(-1)], -1) / apart[..., None]
 
 
 def units_from_scores(scores: dict[str, float], landmarks: np.ndarray) -> np.ndarray:
     """The 46 units, each in [0, 1], from MediaPipe's blendshape scores and the [478, 2] landmarks of one face."""
     units = np.array([np.mean([scores[s] for s in src]) if src else 0.0 for src, _ in SOURCES.values()], np.float32)
-    upper, lower = lip_opening(landmarks) / LIP_OPENING_SCALE
-    units[INDEX["LipsUpperOpen"]], units[INDEX["LipsLowerOpen"]] = upper, lower
-    return units.clip(0.0, 1.0)
+    return with_opening(units.clip(0, 1), lip_opening(landmarks))
+
+
+def with_opening(units: np.ndarray, opening: np.ndarray) -> np.ndarray:
+    """A copy of units [..., 46] with lips as far from the line of the mouth's corners as `opening` [..., 2] says."""
+    out = units.copy()
+    out[..., [INDEX["LipsUpperOpen"], INDEX["LipsLowerOpen"]]] = (opening / LIP_OPENING_SCALE).clip(0, 1)
+    return out
 
 
 def lip_gap(units: np.ndarray) -> np.ndarray:

@@ -1,0 +1,210 @@
+"""How do heads move on finished videos? An independent tracker (score.py's functions) sees each of them.
+
+    python -m recipes.judge_head drive CORPUS OUT --scorer score.py [--split test|val] [--portraits 10] [--clips 6]
+    python -m recipes.judge_head speak CORPUS OUT --scorer score.py [--split test|val] [--portraits 20]
+
+Portraits: half of LFW, half of the sharp sets, evenly spaced through the split, reduced to 384 pixels.
+
+`drive`: the `--clips` windows of 4.5 seconds of the split's clips (for val: VAL_DRIVERS) in which the head moves
+most, every third frame. For yaw, pitch, roll: r and slope of what the judge sees in the video over what it sees in the
+clip, of which slope only where the photograph bears the pose; `own` is r over the pose that the head was asked for;
+`still`, the standard deviation that the judge sees when the head is told to stand still (`--head 0`); and the unit gain
+with and without head motion.
+
+`speak`: ten seconds of two RAVDESS recordings, every portrait with a seed of its own: standard deviation of the angles,
+the 95th percentile of speed, the largest step between two frames, identity. OUT receives the videos and a CSV.
+"""
+
+from __future__ import annotations
+
+import csv
+import wave
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any
+
+import cv2
+import numpy as np
+import typer
+
+from recipes.parts.manifest import SHARP, Row, rows_of, spread
+from recipes.parts.pose_judge import PoseJudge, read_frames
+from talkinghead.face.puppet import Puppet
+from talkinghead.media.audio import decode
+from talkinghead.media.pictures import at_most, read_portrait
+from talkinghead.media.video import VideoWriter
+from talkinghead.pipeline import Clip, TalkingHead
+from talkinghead.units.convert import read_csv
+from talkinghead.units.names import INDEX
+from talkinghead.units.track import UnitTrack
+from talkinghead.units.unit_csv import write_csv
+
+SIDE = 384  # pixels
+SECONDS, EVERY = 4.5, 3  # of a driver's window; frames
+# val has no clip with a moving head; nothing that draws or measures a pose was fitted to these
+VAL_DRIVERS = ("train", ("styletalk_talk", "liveportrait"))
+SOUND_SECONDS, SOUND_RATE = 10, 16000
+AXES = ("yaw", "pitch", "roll")
+
+app = typer.Typer(help=__doc__)
+Scorer = Annotated[Path, typer.Option()]
+
+
+@dataclass(frozen=True)
+class Window:
+    """A piece of a driving clip: its units and pose from time 0, and the angles [T, 3] that the judge sees there."""
+
+    name: str
+    track: UnitTrack
+    seen: np.ndarray
+    fps: Fraction
+
+
+def portraits_of(corpus: Path, split: str, count: int) -> Iterator[tuple[str, np.ndarray]]:
+    """Names and RGB pictures with even sides."""
+    rows = rows_of(corpus, split, "portrait")
+    chosen = spread([r for r in rows if r["set"] == "lfw"], count // 2)
+    chosen += spread([r for r in rows if r["set"] in SHARP], count - count // 2)
+    for row in chosen:
+        picture = at_most(read_portrait(corpus / row["path"]), SIDE)
+        height, width = (side // 2 * 2 for side in picture.shape[:2])
+        yield f"{row['set']}_{Path(row['path']).stem}", np.ascontiguousarray(picture[:height, :width])
+
+
+def written(path: Path, clip: Clip, sound: Path | None = None) -> Path:
+    with VideoWriter(path, clip.width, clip.height, clip.fps, sound, force=True) as writer:
+        for frame in clip:
+            writer.write(frame)
+    return path
+
+
+def windows(head: TalkingHead, judge: PoseJudge, rows: list[Row], corpus: Path, out: Path, count: int) -> list[Window]:
+    """Those in which the axis that moves least moves most."""
+    found = []
+    for row in rows:
+        path = corpus / row["path"]
+        kept = out / f"{path.stem}.csv"
+        if not kept.exists():
+            track, fps = head.track(path)
+            write_csv(kept, track.units, fps, pose=track.pose)
+        track = read_csv(kept)
+        fps = Fraction(1 / float(np.median(np.diff(track.times)))).limit_denominator(1001)
+        seen = _kept(out / f"{path.stem}_seen.npy", lambda path=path: judge.frames(read_frames(path, EVERY)).angles)
+        length = int(SECONDS * fps / EVERY)
+        for first in range(0, len(seen) - length + 1, length):
+            rows_here = slice(first * EVERY, (first + length) * EVERY)
+            part = UnitTrack(
+                track.times[rows_here] - track.times[first * EVERY], track.units[rows_here], track.pose[rows_here]
+            )
+            angles = seen[first : first + length]
+            found.append(Window(f"{path.stem}_{first * EVERY}", part, angles, fps / EVERY))
+    return sorted(found, key=lambda window: -np.nan_to_num(window.seen.std(0)).min())[:count]
+
+
+def _kept(file: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
+    if not file.exists():
+        np.save(file, make())
+    return np.load(file)
+
+
+def compared(seen: np.ndarray, wanted: np.ndarray, limit: np.ndarray) -> dict[str, float]:
+    """r and slope of each axis of two [T, 3], the slope where `wanted` is less than `limit` [3] from its mean."""
+    out = {}
+    for k, axis in enumerate(AXES):
+        known = np.isfinite(seen[:, k]) & np.isfinite(wanted[:, k])
+        ours, theirs = seen[known, k], wanted[known, k]
+        out[f"r_{axis}"] = float(np.corrcoef(ours, theirs)[0, 1])
+        borne = np.abs(theirs - theirs.mean()) < limit[k]
+        out[f"slope_{axis}"] = float(np.polyfit(theirs[borne], ours[borne], 1)[0])
+    return out
+
+
+def unit_gain(seen: np.ndarray, own: np.ndarray, wanted: np.ndarray) -> float:
+    """As score.py has it: 1 less the error of the units seen [T, 44] over that of a portrait that never moves."""
+    known = np.isfinite(seen[:, 0])
+    error, still = seen[known] - wanted[known], own - wanted[known]
+    return float(1 - np.sqrt((error**2).mean() / (still**2).mean()))
+
+
+def driven(head: TalkingHead, judge: PoseJudge, puppet: Puppet, window: Window, own: np.ndarray, path: Path) -> dict:
+    """The figures of one portrait under one window."""
+    times = np.arange(len(window.seen)) / float(window.fps)
+    wanted = window.track.at(times)[:, [INDEX[name] for name in judge.names]]
+    seen, gains = {}, {}
+    for strength in (1, 0):
+        clip = head.animate(puppet, window.track, fps=float(window.fps), head=strength)
+        seen[strength] = judge.video(written(path.with_stem(f"{path.stem}_head{strength}"), clip))
+        gains[strength] = unit_gain(seen[strength].units[: len(wanted)], own, wanted)
+    ours, asked = seen[1].angles[: len(wanted)], window.track.pose_at(times)[:, :3]
+    figures = compared(ours, window.seen, puppet.head.limit[:3])
+    alone = compared(ours, asked, puppet.head.limit[:3])
+    figures |= {f"own_{axis}": alone[f"r_{axis}"] for axis in AXES}
+    figures |= {f"still_{axis}": float(np.nanstd(seen[0].angles[:, k])) for k, axis in enumerate(AXES)}
+    return figures | {"gain": gains[1], "gain_still": gains[0], "falls": gains[0] - gains[1], "lost": seen[1].lost}
+
+
+def report(rows: list[dict[str, Any]], path: Path) -> None:
+    with open(path, "w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    for name in [key for key, value in rows[0].items() if not isinstance(value, str)]:
+        values = np.array([row[name] for row in rows])
+        print(f"{name:12s} mean {np.nanmean(values):6.3f}  median {np.nanmedian(values):6.3f}", end="")
+        print(f"  least {np.nanmin(values):6.3f}  tenth {np.nanpercentile(values, 10):6.3f}", end="")
+        print(f"  ninetieth {np.nanpercentile(values, 90):6.3f}  most {np.nanmax(values):6.3f}")
+
+
+@app.command()
+def drive(corpus: Path, out: Path, scorer: Scorer, split: str = "test", portraits: int = 10, clips: int = 6) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    head, judge = TalkingHead(), PoseJudge(scorer)
+    named, sets = ("test", ("liveportrait",)) if split == "test" else VAL_DRIVERS
+    drivers = [row for row in rows_of(corpus, named, "clip") if row["set"] in sets]
+    chosen, rows = windows(head, judge, drivers, corpus, out, clips), []
+    for name, picture in portraits_of(corpus, split, portraits):
+        puppet, own = head.prepare(picture), judge.look(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+        for window in chosen:
+            figures = driven(head, judge, puppet, window, own[1], out / f"{name}_{window.name}.mp4")
+            rows.append({"portrait": name, "driver": window.name, **figures})
+    judge.close()
+    report(rows, out / "drive.csv")
+
+
+@app.command()
+def speak(corpus: Path, out: Path, scorer: Scorer, split: str = "test", portraits: int = 20) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    head, judge, rows = TalkingHead(), PoseJudge(scorer), []
+    voices = [repeated(voice, out) for voice in spread(sorted((corpus / "ravdess_audio").rglob("*.wav")), 2)]
+    for number, (name, picture) in enumerate(portraits_of(corpus, split, portraits)):
+        puppet, portrait = head.prepare(picture), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+        for voice in voices:
+            clip = head.speak(puppet, voice, seed=number)
+            seen = judge.video(written(out / f"{name}_{voice.stem}.mp4", clip, voice), portrait)
+            steps = np.diff(seen.angles, axis=0)
+            speed = np.linalg.norm(steps, axis=1) * float(clip.fps)
+            figures = {f"std_{axis}": float(np.nanstd(seen.angles[:, k])) for k, axis in enumerate(AXES)}
+            figures |= {"speed": float(np.nanpercentile(speed, 95)), "step": float(np.nanmax(np.abs(steps)))}
+            figures |= {"identity": seen.identity, "lost": seen.lost}
+            rows.append({"portrait": name, "voice": voice.stem, **figures})
+    judge.close()
+    report(rows, out / "speak.csv")
+
+
+def repeated(voice: Path, out: Path) -> Path:
+    """A sound file of SOUND_SECONDS, the voice again and again."""
+    samples = np.concatenate(list(decode(voice, SOUND_RATE)))
+    whole = np.resize(samples, SOUND_SECONDS * SOUND_RATE)
+    path = out / voice.name
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SOUND_RATE)
+        file.writeframes((whole.clip(-1, 1) * 32767).astype("<i2").tobytes())
+    return path
+
+
+if __name__ == "__main__":
+    app()

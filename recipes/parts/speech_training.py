@@ -1,0 +1,92 @@
+"""What the training of speech to units strives for: its objective, and the sentences that it is judged by."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from audio2au.data import CLOSED, REST, Mixture, Recording
+from audio2au.features import features
+from audio2au.model import AudioToUnits
+from recipes.parts.examples import batch_of
+from recipes.parts.speech_config import Config
+from talkinghead.units.names import INDEX, UNIT_NAMES
+
+MOUTH = ["JawOpen", "JawChew", "LipsUpperOpen", "LipsLowerOpen", "LipsUpperUp", "LipsLowerDown"]
+MOUTH += ["LipsUpperClose", "LipsLowerClose", "LipsFunnel", "LipsPucker"]
+CLOSING = ["JawOpen", "LipsUpperOpen", "LipsLowerOpen", "LipsUpperClose", "LipsLowerClose"]
+STD_FLOOR = 0.03  # a unit that hardly moves must not outweigh the mouth
+VALIDATION_EXAMPLES = 24
+LONGEST = 125  # frames of a validation sentence
+
+
+def unit_std(recordings: list[Recording]) -> np.ndarray:
+    """Standard deviation of each unit over all frames, at least STD_FLOOR: [U]."""
+    return np.maximum(np.nanstd(np.concatenate([r.units for r in recordings]), axis=0), STD_FLOOR)
+
+
+class Objective:
+    """Squared error in each unit's standard deviations, plus that of frame-to-frame differences."""
+
+    def __init__(self, config: Config, std: np.ndarray) -> None:
+        self._config = config
+        weight = np.ones(len(UNIT_NAMES), np.float32)
+        weight[[INDEX[u] for u in MOUTH]] = config.mouth
+        self._scale = torch.from_numpy((np.sqrt(weight / weight.mean()) / std).astype(np.float32)).to(config.device)
+        self._closure = torch.ones(len(UNIT_NAMES), device=config.device)
+        self._closure[[INDEX[u] for u in CLOSING]] = config.closure
+
+    def __call__(self, predicted: torch.Tensor, units: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        """[B, T, U] each; `weight` 0 without label, 1 speech, REST or CLOSED. `predicted` is already shifted."""
+        weight = torch.where(weight == REST, self._config.rest, torch.where(weight == CLOSED, self._closure, weight))
+        error = (predicted - units) * self._scale
+        both = torch.minimum(weight[:, 1:], weight[:, :-1])
+        loss = (weight * error**2).mean()
+        return loss + self._config.difference * (both * error.diff(dim=1) ** 2).mean()
+
+
+def shifted(model: AudioToUnits, vectors: torch.Tensor, *others: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """The model's answers for frames [0, T - delay), what its output layer saw, and the same frames of the others."""
+    delay = model.config.delay
+    hidden, _ = model.hidden(vectors)
+    hidden = hidden[:, delay:]
+    return torch.sigmoid(model.output(hidden)), hidden, *(other[:, : other.shape[1] - delay] for other in others)
+
+
+def whole(recordings: list[Recording], config: Config) -> tuple[torch.Tensor, ...]:
+    """Recordings as they are, cut to LONGEST frames or filled up with what has no label: vectors, units, weight."""
+    frames = min(LONGEST, max(len(r.units) for r in recordings))
+    sound = config.features()
+    vectors = np.zeros((len(recordings), frames, sound.dimension), np.float32)
+    units = np.full((len(recordings), frames, len(UNIT_NAMES)), np.nan, np.float32)
+    for i, r in enumerate(recordings):
+        heard = features(r.samples, sound)[:frames]
+        vectors[i, : len(heard)] = heard
+        units[i, : min(frames, len(r.units))] = r.units[:frames]
+    weight = np.isfinite(units).astype(np.float32)
+    return tuple(torch.from_numpy(a) for a in (vectors, np.nan_to_num(units), weight))
+
+
+class Validation:
+    """The objective on val sentences: as recorded, as other voices in other rooms (always the same ones), and on voices
+    that do not train, if there are any."""
+
+    def __init__(self, recordings: list[Recording], config: Config, objective: Objective) -> None:
+        self._objective, device = objective, config.device
+        clips = [r for r in recordings if r.source == "clips"]
+        mixture = Mixture(clips, {"clips": 1.0}, config.features(), config.frames)
+        changed = batch_of(mixture, [[config.seed, 2**32 + i] for i in range(VALIDATION_EXAMPLES)])[:3]
+        others = [r for r in recordings if r.source != "clips"]
+        parts = [whole(clips, config), changed, *([whole(others, config)] if others else [])]
+        self._parts = [tuple(tensor.to(device) for tensor in part) for part in parts]
+
+    @torch.inference_mode()
+    def __call__(self, model: AudioToUnits) -> list[float]:
+        """The losses."""
+        model.eval()
+        losses = []
+        for part in self._parts:
+            predicted, _, units, weight = shifted(model, *part)
+            losses.append(float(self._objective(predicted, units, weight)))
+        model.train()
+        return losses
