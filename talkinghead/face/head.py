@@ -26,6 +26,7 @@ from talkinghead.units.pose import EYES_FROM_PIVOT, rotation
 
 DOUBT = 0.12  # inter-ocular distances inside the outline: there a matte can be wrong
 VARIES = 0.08  # inter-ocular distances, standard deviation of what is near by
+STRIP = 256  # rows that are compared at once
 SAME, OTHER = 4.0, 16.0  # grey levels from the plate: surely background, surely not
 CELLS = 12  # nodes of the motion's grid in an inter-ocular distance
 STEPS = 4  # of the fixed point that inverts the motion
@@ -152,8 +153,8 @@ class Head:
         left, top, right, bottom = self.box
         inside = np.s_[top:bottom, left:right]
         behind = plate(image, opacity, self.unit)
-        opacity = _explained(image, behind, opacity, self.unit)
-        self._picture, self.plate, self.opacity = (even(part[inside]) for part in (image, behind, opacity))
+        image, behind, opacity = (even(part[inside]) for part in (image, behind, opacity))
+        self._picture, self.plate, self.opacity = image, behind, _explained(image, behind, opacity, self.unit)
 
     def _relief(self, known: np.ndarray, outline: np.ndarray, below: np.ndarray) -> np.ndarray:
         """Depth over the pivot at every node, in pixels: a membrane through the landmarks [478, 3], the outline and the
@@ -252,16 +253,31 @@ def _explained(image: np.ndarray, plate: np.ndarray, opacity: np.ndarray, unit: 
     Where the image looks like the plate, it is background. Where it differs by more than the background itself varies
     near by, the opacity is at least what is needed to make that of the plate: single hairs that no matte has.
     """
-    behind = plate.astype(np.float32)
-    change = image - behind
-    rim = (opacity < 240) & (cv2.distanceTransform((opacity > 0).astype(np.uint8), cv2.DIST_L2, 3) < DOUBT * unit)
-    unlike = (np.abs(cv2.GaussianBlur(change, (0, 0), 0.01 * unit)).max(-1) - SAME) / (OTHER - SAME)
-    kept = np.where(rim, opacity * unlike.clip(0, 1), opacity)
-    room = np.where(change > 0, 255 - plate, plate).astype(np.float32)
-    around = partial(cv2.GaussianBlur, ksize=(0, 0), sigmaX=VARIES * unit)
-    varies = np.sqrt((around(behind**2) - around(behind) ** 2).max(-1).clip(0))
-    needed = 255 * ((np.abs(change).max(-1) - varies) / np.maximum(room.max(-1), 1)).clip(0, 1)
-    return np.ceil(np.maximum(kept, needed)).astype(np.uint8)
+    varies, blur = _variation(plate, unit), 0.01 * unit
+    near = cv2.distanceTransform((opacity > 0).astype(np.uint8), cv2.DIST_L2, 3) < DOUBT * unit
+    out, margin = np.empty_like(opacity), round(4 * blur) + 1
+    for first in range(0, len(image), STRIP):
+        rows, top = slice(first, first + STRIP), max(first - margin, 0)
+        wide = slice(top, first + STRIP + margin)
+        change = cv2.subtract(image[wide], plate[wide], dtype=cv2.CV_16S)
+        unlike = np.abs(cv2.GaussianBlur(change, (0, 0), blur)[first - top :][:STRIP]).max(-1)
+        change, given, behind = change[first - top :][:STRIP], opacity[rows], plate[rows]
+        unlike = ((unlike - np.float32(SAME)) / np.float32(OTHER - SAME)).clip(0, 1)
+        kept = np.where((given < 240) & near[rows], given * unlike, given)
+        room = np.where(change > 0, 255 - behind, behind).max(-1)
+        needed = (np.abs(change).max(-1) - varies[rows]) / np.maximum(room, np.float32(1))
+        out[rows] = np.ceil(np.maximum(kept, 255 * needed.clip(0, 1)))
+    return out
+
+
+def _variation(picture: np.ndarray, unit: float) -> np.ndarray:
+    """The standard deviation float32 [H, W] of the colours near each pixel, of the one that varies most."""
+    sigma = VARIES * unit
+    step = max(1, int(sigma / 4))  # a sample of the pixels tells as much
+    some = picture[::step, ::step].astype(np.float32)
+    around = partial(cv2.GaussianBlur, ksize=(0, 0), sigmaX=sigma / step)
+    varies = np.sqrt((around(some**2) - around(some) ** 2).max(-1).clip(0))
+    return cv2.resize(varies, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
 
 def _from_cut(nodes: np.ndarray, outline: np.ndarray, size: tuple[int, int]) -> np.ndarray:

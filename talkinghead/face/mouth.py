@@ -30,7 +30,7 @@ LIP_SHADE = 0.3  # how dark lips turn where they roll inward
 TOUCHING = 0.03  # inter-ocular distances: lips closer than that still show something of the line where they meet
 STILL = (0.002, 0.008)  # inter-ocular distances of motion from which and by which the patch replaces the photograph
 # The light on what lies deep, on lower and on upper teeth: the least, and how it grows with that between the lips.
-DEEP, LOW, HIGH = (0.35, 1.3), (0.5, 0.8), (0.8, 0.8)
+DEEP, LOW, HIGH = (0.35, 1.3), (0.5, 0.8), (0.85, 0.75)
 # Millimetres of lower teeth that are seen above the lip: the least, once that has fallen from the first to the second
 # number of FALLEN, and the most.
 LEAST, TALLEST, FALLEN = 1.2, 3.5, (7.5, 10.0)

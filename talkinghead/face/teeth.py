@@ -68,6 +68,7 @@ def _arch(kinds: tuple, rng: np.random.Generator, gum: np.ndarray, bright: float
     warm, size = rng.uniform(0.0, 0.7), rng.uniform(0.95, 1.06)
     picture = np.broadcast_to(_gums(x, y, gum, rng), (*x.shape, 3)).copy()
     alpha = _step((-y - 2.5 - 0.006 * x**2) / 0.6)
+    gums = picture.copy()
     for side in (-1, 1):
         inner = 0.0
         for width, length, lift in kinds:
@@ -75,18 +76,20 @@ def _arch(kinds: tuple, rng: np.random.Generator, gum: np.ndarray, bright: float
             edge = -lift - 0.0035 * inner**2 + rng.normal(0, 0.14)
             tilt = rng.normal(0.015, 0.015) * side
             middle = side * (inner + width / 2)
-            u = (x - middle - tilt * y) / (width / 2)
-            v = (y - edge + length) / length  # 0 at the neck, 1 at the biting edge
+            reach = width / 2 + np.abs(tilt * y).max()
+            own = np.s_[:, slice(*np.searchsorted(x[0], (middle - reach, middle + reach)))]  # its columns alone
+            u = (x[own] - middle - tilt * y[own]) / (width / 2)
+            v = (y[own] - edge + length) / length  # 0 at the neck, 1 at the biting edge
             tooth, body = _tooth(u, v, warm, rng.normal(1, 0.02))
             part = (np.abs(u) <= 1.0) & (v > 0.05)
             cleft = part & (v < 0.86)
-            picture[cleft] = CLEFT
-            alpha = np.where(part, np.where(cleft, np.maximum(alpha, _step((1.06 - np.abs(u)) * 8)), 0.0), alpha)
-            gums = (np.abs(u) <= 1.0) & (v < 0.34 * np.abs(u) ** 2.4 + 0.06)
-            picture = np.where(gums[..., None], _gums(x, y, gum, rng), picture)
-            weight = (body * ~gums)[..., None]
-            picture += weight * (tooth - picture)
-            alpha = np.where(part, np.maximum(alpha, np.maximum(body, gums)), alpha)
+            picture[own][cleft] = CLEFT
+            cover = np.where(cleft, np.maximum(alpha[own], _step((1.06 - np.abs(u)) * 8)), 0.0)
+            gum_over = (np.abs(u) <= 1.0) & (v < 0.34 * np.abs(u) ** 2.4 + 0.06)
+            picture[own] = np.where(gum_over[..., None], gums[own], picture[own])
+            weight = (body * ~gum_over)[..., None]
+            picture[own] += weight * (tooth - picture[own])
+            alpha[own] = np.where(part, np.maximum(cover, np.maximum(body, gum_over)), alpha[own])
             inner += width
     turned = 1 - 0.42 * np.clip(np.abs(x) / CORNER, 0, 1.1) ** 2.2
     return Layer(np.dstack([picture * (bright * turned)[..., None], alpha]).astype(np.float32), x[0, 0], y[0, 0])
