@@ -6,28 +6,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-class PatchDiscriminator(nn.Module):
-    """Scores overlapping patches of an aligned face, [B, 3, S, S] in [-1, 1], as real (1) or not (0).
-
-    Depth and channels of the paper's are not public; this is the usual strided stack, with spectral norm for a steady
-    game on few samples. Returns the score maps and the hidden features of every layer.
-    """
-
-    def __init__(self, width: int = 32, layers: int = 3):
-        super().__init__()
-        norm = nn.utils.parametrizations.spectral_norm
-        channels = [3] + [width * 2**i for i in range(layers)]
-        self.hidden = nn.ModuleList(norm(nn.Conv2d(a, b, 4, 2, 1)) for a, b in zip(channels, channels[1:]))
-        self.score = nn.Conv2d(channels[-1], 1, 3, padding=1)
-
-    def forward(self, image: Tensor) -> tuple[Tensor, list[Tensor]]:
-        features, x = [], image
-        for layer in self.hidden:
-            x = F.leaky_relu(layer(x), 0.1)
-            features.append(x)
-        return self.score(x), features
-
-
 class DiscriminatorClassifier(nn.Module):
     """D and C of the paper (sections 3.1 and 4.1): every hidden layer shared, separate outputs.
 

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
-RESIDUAL_FLOW = 0.1  # the painter's correction is at most this fraction of the side
-MARGIN = 0.12  # flow and mask fade to nothing over this fraction of the side, so that pasting back leaves no seam
+MARGIN = 0.12  # motion fades to nothing over this fraction of the side, so that pasting back leaves no seam
 PERSONAL_FLOW = 0.1  # what the encoder says counts so much against the average face's motion basis
-# Rows of the crop, in fractions, from which paint fades, and below which there is none: a mouth is drawn at the
-# photograph's own resolution, and on skin paint only costs texture.
-PAINTED = (0.52, 0.58)
 LEAK = 0.1  # of the leaky ReLUs, as the paper's
 GROUP = 8  # channels normalised together
 
@@ -23,10 +19,11 @@ class FlowConfig:
     size: int = 128  # side of the aligned crop, pixels
     width: int = 32  # channels of the encoder's first layer
     blocks: int = 2  # residual blocks in the bottleneck
-    features: int = 18  # feature maps handed to the painter
-    painter: int = 32  # channels of the painter
 
     @classmethod
     def from_json(cls, text: str) -> FlowConfig:
+        """Raises ValueError for settings of another version's network."""
         values = json.loads(text)
+        if unknown := sorted(values.keys() - {field.name for field in fields(cls)}):
+            raise ValueError(f"weights of another version's network: this one has no {', '.join(unknown)}")
         return cls(**values | {"unit_names": tuple(values["unit_names"])})

@@ -156,7 +156,7 @@ class WarpReader(nn.Module):
 
     Not what `LandmarkEstimator` says of the displaced landmarks: the tracker looks at a picture, in which stretched
     texture is still a closed mouth's, and finds only part of what was moved. Judge of units that a warp can show by
-    itself; lids, which have to be painted, are none.
+    itself; lids, which are drawn elsewhere, are none.
     """
 
     def __init__(self, points: int, units: int, displacements: int = 80, looks: int = 40, hidden: int = 256):

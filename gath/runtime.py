@@ -24,13 +24,14 @@ class Generator(Protocol):
 
     config: Any
     unit_names: tuple[str, ...]
-    warps: bool  # whether frames are the portrait's own pixels, moved, and paint is the exception
+    warps: bool  # whether frames are the portrait's own pixels, moved, and nothing is painted
 
     def encode(self, face: np.ndarray, units: np.ndarray) -> Any:
         """Once per portrait: the aligned crop, RGB uint8 [S, S, 3], and its own `units` [K] in [0, 1]."""
 
-    def decode(self, code: Any, units: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """`units` [N, K] -> flow [N, 2, S, S], mask [N, 1, S, S], colour [N, 3, S, S], see gath.generator.Motion."""
+    def decode(self, code: Any, units: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+        """`units` [N, K] -> flow [N, 2, S, S], and mask [N, 1, S, S] and colour [N, 3, S, S] of one that paints, see
+        gath.generator.Motion."""
 
 
 class OnTorch:
@@ -47,12 +48,12 @@ class OnTorch:
         with torch.inference_mode():
             return self._model.encode(picture.to(self._device), torch.from_numpy(units)[None].to(self._device))
 
-    def decode(self, code: Any, units: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def decode(self, code: Any, units: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
         import torch
 
         with torch.inference_mode():
             motion = self._model.decode(code, torch.from_numpy(units).to(self._device))
-            return tuple(part.float().cpu().numpy() for part in motion)
+            return tuple(None if part is None else part.float().cpu().numpy() for part in motion)
 
 
 def ready(source: Any = None, device: str = AUTO) -> Generator:

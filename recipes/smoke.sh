@@ -36,7 +36,7 @@ estimator=$out/estimator/weights.safetensors
 {
     stage train_estimator $small run="$out/estimator" width=8 hidden=32 check_every=6
     gath="$small sheet_every=6 width=8"
-    stage train_gath recipes/configs/flow.json $gath run="$out/flow" painter=8
+    stage train_gath $gath run="$out/flow"
     paper="recipes/configs/gath.json $gath estimator=$estimator blocks=1"
     stage train_gath $paper run="$out/gath"
     stage train_gath $paper recipes/configs/gath_c.json run="$out/gath_c"

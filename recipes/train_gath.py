@@ -3,9 +3,9 @@
     python -m recipes.train_gath [FILE.json ...] data=DATA run=RUN [key=value ...]
     torchrun --nproc-per-node 2 -m recipes.train_gath [FILE.json ...] data=DATA run=RUN [key=value ...]
 
-Override files in recipes/configs: flow.json is the fine-tune with an adversary that follows a run with the defaults;
-gath.json the paper's own setting, which needs estimator=FILE (recipes.train_estimator); gath_c.json after it takes the
-classifier away (GATH-C), gath_dc.json discriminator and classifier (GATH-DC).
+Override files in recipes/configs: gath.json is the paper's own setting, which needs estimator=FILE
+(recipes.train_estimator); gath_c.json after it takes the classifier away (GATH-C), gath_dc.json discriminator and
+classifier (GATH-DC).
 
 Reads DATA/train, DATA/val and, for ours or back-translated pairs, DATA/motion.pt (recipes.prepare, recipes.fit_motion).
 RUN receives the resolved settings (config.json), metrics.csv, and every `sheet_every` steps a sheet of faces and a line

@@ -244,7 +244,7 @@ def untrained(tmp_path_factory):
     from talkinghead.units.names import UNIT_NAMES
 
     path = tmp_path_factory.mktemp("weights") / "flow.safetensors"
-    gath.save(FlowGenerator(FlowConfig(UNIT_NAMES, width=8, blocks=1, painter=8, features=8)), path)
+    gath.save(FlowGenerator(FlowConfig(UNIT_NAMES, width=8, blocks=1)), path)
     return path
 
 

@@ -102,7 +102,7 @@ def test_generators_and_estimators_are_not_mistaken_for_each_other(estimator, tm
     gath.save(estimator, tmp_path / "e.safetensors")
     with pytest.raises(ValueError, match="e.safetensors: not a .*generator"):
         gath.load(tmp_path / "e.safetensors")
-    gath.save(FlowGenerator(FlowConfig(UNIT_NAMES, 32, 8, painter=8)), tmp_path / "g.safetensors")
+    gath.save(FlowGenerator(FlowConfig(UNIT_NAMES, 32, 8)), tmp_path / "g.safetensors")
     with pytest.raises(ValueError, match="g.safetensors: not a unit estimator"):
         gath.load_estimator(tmp_path / "g.safetensors")
     (tmp_path / "x.safetensors").write_bytes(b"nothing of the kind")

@@ -1,5 +1,6 @@
 """The `flow` generator without torch against the one with it, on a tiny random network and on the one that ships."""
 
+import json
 import subprocess
 import sys
 from importlib.resources import files
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import save_file
 
 import audio2au
 import gath
@@ -23,7 +25,7 @@ NAMES = ("JawOpen", "EyeBlink_L", "EyeBlink_R")
 def weights(tmp_path_factory):
     """Random where training starts from zero, so that every part does something."""
     torch.manual_seed(0)
-    model = FlowGenerator(FlowConfig(NAMES, size=32, width=8, blocks=1, features=4, painter=8))
+    model = FlowGenerator(FlowConfig(NAMES, size=32, width=8, blocks=1))
     with torch.no_grad():
         for p in model.parameters():
             p.add_(torch.randn_like(p) * 0.05)
@@ -44,39 +46,37 @@ def spoken(frames):
 
 
 def frames(face, flow, mask, colour):
-    """Grey levels [N, S, S, 3] that a motion makes of a face, by a warp of our own."""
+    """Of a motion that paints nothing: grey levels [N, S, S, 3] that it makes of a face, by a warp of our own."""
     side = len(face)
     y, x = np.mgrid[:side, :side]
     out = []
-    for f, m, c in zip(flow, mask, colour):
+    assert mask is None and colour is None
+    for f in flow:
         px, py = (np.clip(grid + side * part, 0, side - 1) for grid, part in zip((x, y), f))
         x0, y0 = np.minimum(px.astype(int), side - 2), np.minimum(py.astype(int), side - 2)
         wx, wy = (px - x0)[..., None], (py - y0)[..., None]
         rows = [(1 - wx) * face[y0 + i, x0] + wx * face[y0 + i, x0 + 1] for i in (0, 1)]
-        m = m[0][..., None]
-        out.append((1 - m) * ((1 - wy) * rows[0] + wy * rows[1]) + m * (c.transpose(1, 2, 0) + 1) * 127.5)
+        out.append((1 - wy) * rows[0] + wy * rows[1])
     return np.stack(out)
 
 
-def test_the_same_motion_as_torch_to_single_precision(weights, monkeypatch):
-    monkeypatch.setattr("gath.lean.request", lambda network, precise=True: gath.layers.request(network, True))
+def test_the_same_motion_as_torch_to_single_precision(weights):
     lean, reference, picture = ready(weights, "cpu"), OnTorch(gath.load(weights)), face(32)
     own, units = np.array([0.1, 0.2, 0.0], np.float32), np.random.default_rng(2).random((5, 3), np.float32)
     ours = lean.decode(lean.encode(picture, own), units)
     theirs = reference.decode(reference.encode(picture, own), units)
-    for a, b in zip(ours, theirs):
-        assert a.shape == b.shape and np.abs(b).max() > 1e-3
-        np.testing.assert_allclose(a, b, atol=2e-5)
+    assert ours[0].shape == theirs[0].shape and np.abs(theirs[0]).max() > 1e-3
+    np.testing.assert_allclose(ours[0], theirs[0], atol=2e-5)
+    assert ours[1:] == theirs[1:] == (None, None)
 
 
-def test_frames_of_the_shipped_network_stay_within_one_grey_level(astronaut, astronaut_face):
+def test_frames_of_the_shipped_network_are_those_of_torch(astronaut, astronaut_face):
     lean, reference = ready(device="cpu"), OnTorch(gath.load())
     picture, own = crop(astronaut, alignment(astronaut_face.points, 128), 128), astronaut_face.units
     units = (own + spoken(40)).clip(0, 1)
     ours, theirs = (frames(picture, *g.decode(g.encode(picture, own), units)) for g in (lean, reference))
     assert np.abs(theirs - picture).max() > 20  # something moves
-    assert np.abs(ours - theirs).max() < 1
-    assert np.abs(ours - theirs).mean() < 0.05
+    assert np.abs(ours - theirs).max() < 0.1
 
 
 def test_one_frame_at_a_time_gives_the_same(weights):
@@ -85,8 +85,7 @@ def test_one_frame_at_a_time_gives_the_same(weights):
     units = np.random.default_rng(4).random((3, 3), np.float32)
     together = lean.decode(code, units)
     for i in range(3):
-        for part, one in zip(together, lean.decode(code, units[i : i + 1])):
-            np.testing.assert_allclose(part[i], one[0], atol=1e-6)
+        np.testing.assert_allclose(together[0][i], lean.decode(code, units[i : i + 1])[0][0], atol=1e-6)
 
 
 def test_loads_neither_torch_nor_what_training_needs():
@@ -130,3 +129,10 @@ def test_weights_that_are_not_a_generator_are_refused(tmp_path):
     (tmp_path / "text.safetensors").write_text("no")
     with pytest.raises(ValueError, match="not a safetensors file"):
         ready(tmp_path / "text.safetensors", "cpu")
+
+
+def test_weights_of_another_versions_network_say_so(tmp_path):
+    config = json.dumps({"unit_names": NAMES, "size": 32, "width": 8, "blocks": 1, "painter": 8})
+    save_file({"x": np.zeros(1)}, tmp_path / "old.safetensors", {"format": "talkinghead-flow-1", "config": config})
+    with pytest.raises(ValueError, match="another version's network: this one has no painter"):
+        ready(tmp_path / "old.safetensors", "cpu")

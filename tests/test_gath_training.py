@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from gath.back_translation import back_translate, fill_mouth
+from gath.back_translation import back_translate
 from gath.data import (
     Batch,
     Pack,
@@ -15,15 +15,14 @@ from gath.data import (
     to_tensor,
     with_pairs,
 )
-from gath.discriminator import PatchDiscriminator
 from gath.estimator import Estimator, EstimatorConfig
 from gath.generator import FlowConfig, FlowGenerator
 from gath.losses import (
     NOBODY,
 )
-from gath.mesh import INNER_LIP, OUTER_LIP
+from gath.mesh import OUTER_LIP
 from gath.motion import LandmarkEstimator, LandmarkMover
-from gath.training import Weights, discriminator_losses, generator_losses
+from gath.training import Weights, generator_losses, without_mouth
 
 NAMES = ("EyeBlink_L", "EyeBlink_R", "JawLeft", "JawOpen", "JawRight", "LipsLowerDown", "LipsLowerOpen", "LipsPucker",
          "LipsUpperOpen", "LipsUpperUp")  # fmt: skip
@@ -69,8 +68,8 @@ def pack_folder(tmp_path_factory):
 def parts(seed: int = 0):
     torch.manual_seed(seed)
     mover = LandmarkMover(torch.randn(K, 478, 2) * 0.01, torch.randn(4, 478, 2) * 0.01).requires_grad_(False)
-    generator = FlowGenerator(FlowConfig(NAMES, size=32, width=8, blocks=1, features=4, painter=8))
-    return mover, generator, PatchDiscriminator(8, 2)
+    generator = FlowGenerator(FlowConfig(NAMES, size=32, width=8, blocks=1))
+    return mover, generator
 
 
 def test_sampler_draws_pairs_of_one_clip_and_same_state_same_batch(pack_folder):
@@ -87,7 +86,7 @@ def test_sampler_draws_pairs_of_one_clip_and_same_state_same_batch(pack_folder):
 
 
 def test_back_translation_pairs_every_photograph_with_a_labelled_pseudo_face(pack_folder):
-    mover, _, _ = parts()
+    mover, _ = parts()
     batch = Sampler(Pack(pack_folder), NAMES, 0, back_share=0.5).draw(8)
     made = back_translate(batch, mover, ESTIMATOR, INDEX)
     pairs = ~batch.back
@@ -99,55 +98,40 @@ def test_back_translation_pairs_every_photograph_with_a_labelled_pseudo_face(pac
         for part, own in ("", batch.target), ("_units", batch.target_units), ("_points", batch.target_points):
             assert torch.equal(getattr(made, real + part)[i], own[i])
         assert not torch.equal(getattr(made, pseudo)[i], batch.target[i])
-        assert made.real[i] == forward
         # The label says what the pseudo-face shows, not what was asked of it.
         shown = ESTIMATOR(getattr(made, f"{pseudo}_points")[i : i + 1]).clamp(0, 1)[0]
         torch.testing.assert_close(getattr(made, f"{pseudo}_units")[i], shown)
 
 
-def test_generator_step_leaves_discriminator_untouched_and_vice_versa(pack_folder):
-    mover, generator, discriminator = parts()
-    batch = back_translate(Sampler(Pack(pack_folder), NAMES, 0, back_share=0.5).draw(4), mover, ESTIMATOR, INDEX)
-    discriminator.requires_grad_(False)
-    losses, made = generator_losses(
-        generator, mover, discriminator, batch, Weights(adversarial=1.0, matching=1.0), NO_CAST
-    )
-    assert set(losses) == {"pixel", "basis", "basis_wish", "flow", "flow_wish", "adversarial", "matching"}
-    sum(losses.values()).backward()
-    assert all(p.grad is None for p in discriminator.parameters())
-    assert any(p.grad.abs().sum() > 0 for p in generator.parameters() if p.grad is not None)
-    generator.zero_grad(set_to_none=True)
-    discriminator.requires_grad_(True)
-    discriminator_losses(discriminator, batch, made, NO_CAST).backward()
-    assert all(p.grad is None for p in generator.parameters())
-    assert all(p.grad.abs().sum() > 0 for p in discriminator.parameters())
-
-
 def test_a_few_steps_learn_the_motion_of_one_batch(pack_folder):
-    mover, generator, discriminator = parts()
+    mover, generator = parts()
     batch = back_translate(Sampler(Pack(pack_folder), NAMES, 0, back_share=0.5).draw(4), mover, ESTIMATOR, INDEX)
-    optimiser = torch.optim.Adam(generator.parameters(), 3e-3)
+    optimiser = torch.optim.Adam(generator.parameters(), 1e-3)
     totals = []
-    for _ in range(30):
-        losses, made = generator_losses(generator, mover, discriminator, batch, Weights(), NO_CAST)
-        assert len(made) == 1  # nobody judges the picture of a wish without an adversary
+    for _ in range(120):
+        losses = generator_losses(generator, mover, batch, Weights(), NO_CAST)
         optimiser.zero_grad()
         sum(losses.values()).backward()
         optimiser.step()
-        totals.append(sum(losses[n].item() for n in ("basis", "basis_wish", "flow")))
+        totals.append(sum(losses[n].item() for n in ("flow", "flow_wish")))
     assert totals[-1] < 0.8 * totals[0]  # the pictures are noise: only their motion can be learned
 
 
-def test_the_estimator_teaches_motion_and_never_paint(pack_folder):
-    mover, generator, discriminator = parts()
+def test_the_estimator_teaches_motion_and_does_not_look_into_mouths(pack_folder):
+    mover, generator = parts()
     estimator = Estimator(EstimatorConfig(NAMES, size=32, width=4, hidden=8)).requires_grad_(False)
     batch = back_translate(Sampler(Pack(pack_folder), NAMES, 0, back_share=0.5).draw(4), mover, ESTIMATOR, INDEX)
-    losses, made = generator_losses(generator, mover, discriminator, batch, Weights(), NO_CAST, estimator)
-    assert set(losses) == {"pixel", "basis", "basis_wish", "flow", "flow_wish", "au", "units"} and len(made) == 2
+    losses = generator_losses(generator, mover, batch, Weights(), NO_CAST, estimator)
+    assert set(losses) == {"pixel", "flow", "flow_wish", "au", "units"}
     (losses["au"] + losses["units"]).backward()
-    gradient = generator.painter.out.weight.grad  # channels: 2 of flow, then mask and colour
-    assert gradient[:2].abs().sum() > 0 and gradient[2:].abs().sum() == 0
     assert generator.mean_basis.grad.abs().sum() > 0
+
+
+def test_between_the_lips_no_pixel_counts():
+    points, turn = torch.zeros(1, 478, 2), torch.linspace(0, 2 * torch.pi, len(OUTER_LIP) + 1)[:-1]
+    points[0, list(OUTER_LIP)] = 0.5 + 0.25 * torch.stack([turn.cos(), turn.sin()], 1)
+    weight = without_mouth(torch.ones(1, 1, 64, 64), points)[0, 0]
+    assert weight[22:42, 22:42].max() == 0 and weight[:14].min() == 1 and weight[:, 50:].min() == 1
 
 
 def test_batch_fields_are_aligned(pack_folder):
@@ -156,22 +140,6 @@ def test_batch_fields_are_aligned(pack_folder):
     assert batch.source.shape == batch.target.shape == (8, 3, 32, 32)
     assert batch.source.abs().max() <= 1
     assert batch.source_points.shape == (8, 478, 2) and batch.wish.shape == (8, K)
-
-
-def test_filled_mouth_shows_lip_where_teeth_were():
-    """A white mouth inside red lips turns red; everything outside the lips stays."""
-    points = torch.full((1, 478, 2), 0.5)
-    angle = torch.linspace(0, 2 * torch.pi, 21)[:-1]
-    circle = torch.stack([torch.cos(angle), torch.sin(angle)], -1)
-    points[:, list(OUTER_LIP)], points[:, list(INNER_LIP)] = 0.5 + 0.2 * circle, 0.5 + 0.1 * circle
-    y, x = torch.meshgrid(*[(torch.arange(64) + 0.5) / 64 - 0.5] * 2, indexing="ij")
-    radius = (x**2 + y**2).sqrt()
-    red = torch.tensor([0.6, -0.8, -0.8]).view(1, 3, 1, 1)
-    picture = torch.where(radius < 0.1, torch.ones(1, 3, 1, 1), torch.where(radius < 0.2, red, -torch.ones(1, 3, 1, 1)))
-    filled = fill_mouth(picture, points)
-    near = (radius < 0.08) & (radius > 0.06)
-    assert (filled[0, 0][near] > 0.2).all() and (filled[0, 1][near] < -0.7).all()
-    assert torch.equal(filled[..., radius > 0.15], picture[..., radius > 0.15])
 
 
 def test_source_and_target_sets_are_those_of_section_4_2(pack_folder):

@@ -210,7 +210,7 @@ def test_cropped_head_moves_too(head, portrait):
 
 
 def test_speed(portrait, renderer, solid):
-    """Processor time of one thread: a pose may cost little more than the same frame at rest."""
+    """Processor time of one thread, as videos are drawn: a pose may cost little more than the same frame at rest."""
     threads = cv2.getNumThreads()
     flow = np.full((2, SIZE, SIZE), 0.01, np.float32)
     cv2.setNumThreads(1)

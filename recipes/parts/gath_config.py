@@ -33,15 +33,12 @@ class Config:
     size: int = 128  # side of the faces, pixels; flow: as in the packs
     width: int = 32  # channels of the first layer of generator and discriminator
     blocks: int = 2  # residual blocks
-    painter: int = 32  # flow: channels of the painter
     flow: float = 0.2  # flow: weight of the distance to the landmarks' own flow
-    matching: float = 0.0  # flow: weight of the distance in the discriminator's features
-    adversarial: float = 0.0  # weight of the least-squares adversary, (6); 0 leaves it out
+    adversarial: float = 0.0  # paper: weight of the least-squares adversary, (6); 0 leaves it out
     classification: float = 0.0  # paper: weight of (7); 0 leaves the classifier out
     au: float = 1.0  # weight of the AU loss, (4)
     units: float = 1.0  # flow: weight of the squared error of the units that the estimator sees
     carried: float = 0.0  # flow: weight of the units that faces show when a wish's flow has carried their landmarks
-    mask: float = 0.0  # flow: weight of the mean mask over skin, which takes its texture
     reconstruction: float = 1.0  # paper: weight of (5)
     variation: float = 1.0  # paper: weight of total variation, (8)
     ema: float = 0.998  # decay of the generator's moving average; 0: none

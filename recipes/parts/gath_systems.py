@@ -11,14 +11,13 @@ from torch import Tensor, nn
 import gath
 from gath.back_translation import back_translate
 from gath.data import Batch, Pack, Sampler, Unpaired, UnpairedSampler, resize, with_pairs
-from gath.discriminator import DiscriminatorClassifier, PatchDiscriminator
+from gath.discriminator import DiscriminatorClassifier
 from gath.estimator import Estimator
 from gath.generator import FlowConfig, FlowGenerator
 from gath.motion import LandmarkEstimator, LandmarkMover, MotionJudge, WarpReader, splat
 from gath.paper import PaperConfig, PaperGenerator
 from gath.paper_training import PaperWeights, discriminator_losses, generator_losses
-from gath.training import Shown, Weights
-from gath.training import discriminator_losses as flow_discriminator_losses
+from gath.training import Weights
 from gath.training import generator_losses as flow_generator_losses
 from talkinghead.units.names import INDEX, UNIT_NAMES
 
@@ -93,43 +92,33 @@ class System:
 
 
 class FlowSystem(System):
-    """Ours: pairs only, the landmarks' own flow as a teacher, patches judged where the face is."""
+    """Ours: pairs only, the landmarks' own flow as a teacher, no opponent: every pixel is the photograph's own."""
+
+    discriminator = None
 
     def __init__(self, config: Config, peers: Peers):
         if abs(config.clip_share + config.back_share - 1) > 1e-6:
             raise SystemExit("generator=flow learns from pairs alone: clip_share and back_share must add up to 1")
         super().__init__(config, peers)
-        shape = FlowConfig(UNIT_NAMES, config.size, config.width, config.blocks, painter=config.painter)
+        shape = FlowConfig(UNIT_NAMES, config.size, config.width, config.blocks)
         self.generator = FlowGenerator(shape, mean_basis(self.motion.mover, shape.size // 2))
         self.average = FlowGenerator(shape)
-        self.discriminator = PatchDiscriminator(config.width)
         self.estimator = load_estimator(config) if config.estimator else None
-        names = "flow", "adversarial", "matching", "au", "units", "carried", "mask"
+        names = "flow", "au", "units", "carried"
         self.weights = Weights(**{name: getattr(config, name) for name in names})
-        self.place(*(self.motion or ()), self.generator, self.average, self.discriminator)
+        self.place(*(self.motion or ()), self.generator, self.average)
         if config.compile:
             self.generator.encoder.compile()
-            self.generator.painter.compile()
 
     def draw(self) -> Batch:
         return self.draw_pairs(self.config.batch)
 
-    def generator_losses(self, batch: Batch) -> tuple[dict[str, Tensor], list[Shown]]:
-        return flow_generator_losses(
-            self.generator,
-            self.motion.mover,
-            self.discriminator,
-            batch,
-            self.weights,
-            self.autocast,
-            self.estimator,
-            self.motion.judge,
+    def generator_losses(self, batch: Batch) -> tuple[dict[str, Tensor], None]:
+        m, c = self.motion, self.config
+        losses = flow_generator_losses(
+            self.generator, m.mover, batch, self.weights, self.autocast, self.estimator, m.judge if c.carried else None
         )
-
-    def discriminator_losses(self, batch: Batch, made: list[Shown]) -> dict[str, Tensor]:
-        if not self.weights.adversary:
-            return {}
-        return {"discriminator": flow_discriminator_losses(self.discriminator, batch, made, self.autocast)}
+        return losses, None
 
 
 class PaperSystem(System):

@@ -21,11 +21,11 @@ from talkinghead.face.outline import IOD, LOWER, RING, UPPER
 MILLIMETRE = IOD / 92  # of an average adult, in fractions of the aligned face's side
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 # Millimetres below the closed lips' seam, in the skull or in the jaw.
-UPPER_EDGE, LOWER_EDGE, TONGUE_TOP = 4.0, 4.8, 0.5
+UPPER_EDGE, LOWER_EDGE, TONGUE_TOP = 4.0, 4.8, 1.2
 SHOWN = 3.0  # millimetres of teeth that a laugh has shown are below the lips' seam at least
 LIGHT = (0.30, 0.98)  # luminance of teeth in full light, in [0, 1]
 EYE_WHITE = 1.22  # times as bright as the whites of the eyes
-OVER_LIPS = 2.2  # times as bright as the lips at least
+OVER_LIPS = 2.3  # times as bright as the lips at least
 FLESH = np.array([1.62, 0.76, 0.72])  # gums and tongue of luminance one, mixed with the lips' own hue
 GUM, TONGUE, CAVITY = 0.52, 0.50, 0.11  # their luminance, teeth 1
 PALER = 0.3  # of white in the tongue's hue
@@ -37,9 +37,9 @@ TOOTH_LIGHT, TOOTH_PALE = 0.95, 0.8  # teeth are at least so bright and at most 
 # blur); near it also over what is darker or, being pale, brighter than lips. They take the colour of the lips around,
 # SPREAD far, and, where there are few of these, of all.
 COVER, COVER_SOFT, ODD, DARK, BRIGHT = 0.008, 0.8, 0.035, 0.6, 1.12
-SPREAD, PRIOR = 0.03, 0.15
+SPREAD, PRIOR = 0.03, 0.2
 # How dark, wide and soft the line is between lips that were photographed apart: red is what is left of the light there.
-SEAM, SEAM_WIDTH, SEAM_SOFT = np.array([0.72, 0.85, 0.85], np.float32), 0.008, 0.008
+SEAM, SEAM_WIDTH, SEAM_SOFT = np.array([0.36, 0.44, 0.44], np.float32), 0.008, 0.008
 COVERED = 0.03  # inter-ocular distances: upper teeth that end so close to the lower lip go on behind it
 SEEN = 0.15  # share of the open mouth that teeth must take to be used
 

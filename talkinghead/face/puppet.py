@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from talkinghead.face.tracker import TrackedFace
 
 AROUND = 0.35  # of its side: how much a head that moves sees of what lies around the square that `crop` keeps
-Decode = Callable[[np.ndarray], Iterator[tuple[np.ndarray, ...]]]
+Decode = Callable[[np.ndarray], Iterator[tuple[np.ndarray | None, ...]]]
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Puppet:
 
     def _frame(
         self,
-        maps: tuple[np.ndarray, ...],
+        maps: tuple[np.ndarray | None, ...],
         pose: np.ndarray,
         lips: np.ndarray,
         closures: np.ndarray | None,
@@ -136,8 +136,8 @@ def make_puppet(
     size, points, landmarks = generator.config.size, found.points, found.landmarks
     code = generator.encode(cut(image, alignment(points, size), size), found.units)
 
-    def decode(units: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
-        return zip(*generator.decode(code, units))
+    def decode(units: np.ndarray) -> Iterator[tuple[np.ndarray | None, ...]]:
+        return zip(*(repeat(None) if part is None else part for part in generator.decode(code, units)))
 
     shown = 0, 0, image.shape[1], image.shape[0]
     if crop:

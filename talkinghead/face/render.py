@@ -71,8 +71,8 @@ class Renderer:
     def __call__(
         self,
         flow: np.ndarray,
-        mask: np.ndarray,
-        colour: np.ndarray,
+        mask: np.ndarray | None = None,
+        colour: np.ndarray | None = None,
         posed: Posed | None = None,
         lips: np.ndarray | None = None,
         planar: bool = False,
@@ -83,7 +83,8 @@ class Renderer:
         generator) and its lids closed by `closures` [2] (see Lids).
 
         `flow` [2, S, S] backward (x, y) in fractions of the crop's side, `mask` [1, S, S] in [0, 1], `colour`
-        [3, S, S] in [-1, 1]: out(p) = (1 - mask) * photograph(p + flow(p)) + mask * colour.
+        [3, S, S] in [-1, 1]: out(p) = (1 - mask) * photograph(p + flow(p)) + mask * colour; the moved photograph alone
+        where there is no mask.
         """
         colours = YUV if planar and self._weight is None else RGB
         frame, stage = self._frames.new(colours), self._stage(posed, colours)
@@ -95,7 +96,8 @@ class Renderer:
             patches += self.lids(closures, lambda at: self._shift(flow, at), posed)
         if stage.sheet is not None:
             self._move(frame, stage, flow, posed)
-            self._paint(frame, mask[0] * self._fade, colour, posed)
+            if mask is not None:
+                self._paint(frame, mask[0] * self._fade, colour, posed)
         for patch in patches:
             self._lay(frame, patch)
         given = self._frames.given(frame)

@@ -22,16 +22,13 @@ LIVELY = 0.30
 (styletalk_talk in the corpus)."""
 PARTED = 0.05  # LipsUpperOpen and LipsLowerOpen together, above which a frame counts
 LEAST, MOST = 0.7, 1.6
-PURSED = 1.0
-"""Times LipsPucker and LipsFunnel: drawn lips purse less than they are asked to. On finished videos of six val
-portraits saying 17 val sentences, rounded sounds stand out from spread ones by 0.62 with it and 0.54 without."""
 TRUSTED = 50  # frames of parted lips after which a voice counts as much as the average one
 HEARD_SECONDS = 60  # of a file, from its start
 _BINS = 200
 
 
 class Width:
-    """Follows the 95th percentile of JawOpen; `factors` [46] are 1 but for the openings and for pursed lips."""
+    """Follows the 95th percentile of JawOpen; `factors` [46] are 1 but for the openings."""
 
     def __init__(self) -> None:
         self._counts = np.zeros(_BINS)
@@ -55,7 +52,6 @@ class Width:
     def factors(self) -> np.ndarray:
         out = np.ones(len(UNIT_NAMES), np.float32)
         out[[INDEX[name] for name in OPENING if name != "LipsFunnel"]] = self.gain
-        out[[INDEX["LipsPucker"], INDEX["LipsFunnel"]]] = PURSED
         return out
 
 
