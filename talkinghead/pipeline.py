@@ -28,7 +28,7 @@ from talkinghead.media.threads import ahead, beside
 from talkinghead.media.timing import frames_in
 from talkinghead.models import load_generator, load_lips, load_speech
 from talkinghead.options import FrameOptions, PortraitOptions
-from talkinghead.units.driving import blinking, checked, sampled, spoken
+from talkinghead.units.driving import blinking, checked, frames_of, sampled, spoken
 from talkinghead.units.life import Life
 from talkinghead.units.names import INDEX, LIP_POINTS, UNIT_NAMES, opening_of, with_opening
 from talkinghead.units.pose import NEUTRAL, as_turned, from_places, place
@@ -169,21 +169,30 @@ class TalkingHead:
     ) -> Clip:
         """The portrait under given units, absolute and in [0, 1]: a UnitTrack, an array [T, 46] or any iterable of [46]
         with one row per frame, or of Motions, whose poses count from the portrait. Those of a track count from its
-        mean; `head` multiplies them.
+        mean, without what its expressions look like by themselves (face/steady.py); `head` multiplies them.
 
         With `sound` (which the caller muxes) a track or array plays for as long as that; otherwise all play to their
         end. The gain multiplies the units, and blinks come only with `blink=True`; the rest is as in `speak`. Raises
         UnitsError as well.
         """
+        from talkinghead.face.steady import steadied
+
         options = FrameOptions.of(options, changes)
         fps, gains, feeling, frames, turns = options.rate, options.gains, options.feeling, None, False
         if isinstance(units, np.ndarray):
             units = UnitTrack(np.arange(len(units)) / float(fps), units)
-        if isinstance(units, UnitTrack):
-            turns = units.pose is not None and options.head > 0
-            units, frames = sampled(units, fps, sound, options.head)
+        track = units if isinstance(units, UnitTrack) else None
+        if track:
+            turns, frames = track.pose is not None and options.head > 0, frames_of(track, fps, sound)
         puppet = self.prepare(portrait, options.look)
-        driven = (Motion(feeling((gains * u).clip(0, 1).astype(np.float32)), pose) for u, pose in checked(units))
+        if track and turns:
+            with stage("expressions looked at"):
+                track = steadied(track, puppet, self.tracker, options.head)
+        if isinstance(units, UnitTrack):
+            given = sampled(track or units, fps, frames or 0, options.head)
+        else:
+            given = checked(units)
+        driven = (Motion(feeling((gains * u).clip(0, 1).astype(np.float32)), pose) for u, pose in given)
         moved = blinking(driven, fps, options.seed) if options.blink else driven
         return Clip(puppet, moved, fps, frames, turns=turns)
 
