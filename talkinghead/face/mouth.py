@@ -26,6 +26,7 @@ BLEND = 1.0  # cells over which the lips' motion becomes the face's
 # The corners of the mouth lie so far on the way from where the lips' motion has them to where the face's takes them,
 # the middle of the lips not at all; as many steps find the way.
 WITH_FACE, STEPS = 0.5, 3
+BESIDE = 0.25  # of half a mouth's width: as far beside the corners the two sheets have become one
 TONGUE_LAG = 0.65  # of the jaw's way
 UPPER_LIP_SHADOW, SHADE = 0.012, 0.026  # inter-ocular distances: how far it falls and how soft it is
 EDGE_SOFT = 0.6  # of the photograph's blur: that of the opening's edge
@@ -115,7 +116,7 @@ class Mouth:
         return Patch(cv2.merge([*cv2.split(rgb), alpha]), *view.box[:2])
 
     def _with_face(self, points: np.ndarray, flow: np.ndarray) -> np.ndarray:
-        """The points, their corners nearer to where the backward `flow` carries the photograph's."""
+        """The points, their corners no further out and nearer to where the backward `flow` carries the photograph's."""
         size, carried = flow.shape[-1], self._own
         flow = np.ascontiguousarray(flow.transpose(1, 2, 0))
         for _ in range(STEPS):
@@ -124,6 +125,8 @@ class Mouth:
         left, right = points[[RING, RING + RING // 2], 0]
         aside = np.abs(2 * points[:, 0] - left - right) / max(right - left, 1e-3)
         way = np.float32(WITH_FACE) * aside.clip(0, 1)[:, None] ** 2 * (carried - points)
+        outwards = way[:, 0] * (2 * points[:, 0] - left - right) > 0
+        way[outwards, 0] = 0  # faces purse less than lips
         way[CHIN] = 0
         for ring in RINGS:  # above and below alike, so that lips which meet still do
             way[ring + UPPER] = way[ring + LOWER] = (way[ring + UPPER] + way[ring + LOWER]) / 2
@@ -158,7 +161,12 @@ class Mouth:
         for half in (UPPER, LOWER):
             index = np.concatenate([ring + half for ring in RINGS])
             sheet = spline(points[index], self._own[index] - points[index], self._grid).reshape(base.shape)
-            sheets.append(large(self._nodes + (base + weight * (sheet - base)) @ self._turn))
+            sheets.append(self._nodes + (base + weight * (sheet - base)) @ self._turn)
+        left, right = points[[RING, RING + RING // 2], 0]
+        aside = np.abs(2 * self._grid[:, 0] - left - right) / max(right - left, 1e-3)
+        one = ((aside - 1) / BESIDE).clip(0, 1).reshape(*base.shape[:2], 1)  # no seam beyond the corners
+        both = one * (sheets[0] + sheets[1]) / 2
+        sheets = [large(both + (1 - one) * sheet) for sheet in sheets]
         seam = view.points(self._pixels(curve((points[LOWER] + points[UPPER]) / 2)))
         height, width = view.shape
         path = np.vstack([(0, seam[0, 1]), seam, (width, seam[-1, 1]), (width, height + 1), (0, height + 1)])
