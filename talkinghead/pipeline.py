@@ -190,18 +190,15 @@ class TalkingHead:
         fps, gains, feeling, frames, turns = options.rate, options.gains, options.feeling, None, False
         if isinstance(units, np.ndarray):
             units = UnitTrack(np.arange(len(units)) / float(fps), units)
-        track = units if isinstance(units, UnitTrack) else None
-        if track:
-            turns, frames = track.pose is not None and options.head > 0, frames_of(track, fps, sound)
-        puppet = self.prepare(portrait, options.look)
-        if track and turns:
-            with stage("expressions looked at"):
-                track = steadied(track, puppet, self.tracker, options.head)
         if isinstance(units, UnitTrack):
-            given = sampled(track or units, fps, frames or 0, options.head)
-        else:
-            given = checked(units)
-        driven = (Motion(feeling((gains * u).clip(0, 1).astype(np.float32)), pose) for u, pose in given)
+            turns, frames = units.pose is not None and options.head > 0, frames_of(units, fps, sound)
+        puppet = self.prepare(portrait, options.look)
+        if isinstance(units, UnitTrack):
+            if turns:
+                with stage("expressions looked at"):
+                    units = steadied(units, puppet, self.tracker, options.head)
+            units = sampled(units, fps, frames or 0, options.head)
+        driven = (Motion(feeling((gains * u).clip(0, 1).astype(np.float32)), pose) for u, pose in checked(units))
         moved = blinking(driven, fps, options.seed) if options.blink else driven
         return Clip(puppet, moved, fps, frames, turns=turns)
 
