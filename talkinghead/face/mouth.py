@@ -157,11 +157,13 @@ class Mouth:
 
     def _lips(self, points: np.ndarray, weight: np.ndarray, base: np.ndarray, view: View, large: Grid) -> np.ndarray:
         """The face in a view, RGB uint8: two sheets of the photograph, which meet at the seam."""
-        sheets = []
+        sheets, rows = [], weight.any((1, 2))  # of the grid, in which lips are
+        grid = self._grid.reshape(base.shape)[rows]
         for half in (UPPER, LOWER):
             index = np.concatenate([ring + half for ring in RINGS])
-            sheet = spline(points[index], self._own[index] - points[index], self._grid).reshape(base.shape)
-            sheets.append(self._nodes + (base + weight * (sheet - base)) @ self._turn)
+            sheet, lips = base.copy(), spline(points[index], self._own[index] - points[index], grid.reshape(-1, 2))
+            sheet[rows] += weight[rows] * (lips.reshape(grid.shape) - base[rows])
+            sheets.append(self._nodes + sheet @ self._turn)
         left, right = points[[RING, RING + RING // 2], 0]
         aside = np.abs(2 * self._grid[:, 0] - left - right) / max(right - left, 1e-3)
         one = ((aside - 1) / BESIDE).clip(0, 1).reshape(*base.shape[:2], 1)  # no seam beyond the corners
