@@ -60,8 +60,7 @@ class Batch:
     """Source faces, their real targets, and wishes without a target.
 
     `source`, `target` [B, 3, S, S] in [-1, 1]; `source_points`, `target_points` [B, 478, 2] fractions; `source_units`,
-    `target_units`, `wish` [B, K]; `back` [B] bool: the source is still the target, to be back-translated;
-    `real` [B] bool: the target is a photograph.
+    `target_units`, `wish` [B, K]; `back` [B] bool: the source is still the target, to be back-translated.
     """
 
     source: Tensor
@@ -72,7 +71,6 @@ class Batch:
     target_points: Tensor
     wish: Tensor
     back: Tensor
-    real: Tensor
 
 
 @dataclass
@@ -249,7 +247,6 @@ class Sampler:
             target_points=points(b),
             wish=units(wish),
             back=torch.from_numpy(back).to(device),
-            real=torch.ones(len(a), dtype=torch.bool, device=device),
         )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gath.back_translation import polygons
 from gath.data import Batch
 from gath.estimator import Estimator
 from gath.generator import FlowGenerator, Motion, compose, up
@@ -56,6 +57,15 @@ def teacher_flow(source: Tensor, target: Tensor, size: int) -> tuple[Tensor, Ten
     known = torch.cat([torch.cat([source - target, value], 2), still], 1)
     dense = splat(torch.cat([target, ring], 1), known, size, trust)
     return dense[:, :2], OUTSIDE_WEIGHT + dense[:, 2:]
+
+
+def polygons(points: Tensor, ring: tuple[int, ...], size: int) -> Tensor:
+    """Filled outlines [B, 1, size, size], one inside."""
+    corners = (points[:, list(ring)] * size - 0.5).round().int().cpu().numpy()
+    masks = np.zeros((len(points), size, size), np.float32)
+    for mask, outline in zip(masks, corners):
+        cv2.fillPoly(mask, [outline], 1.0)
+    return torch.from_numpy(masks)[:, None].to(points.device)
 
 
 def without_mouth(weight: Tensor, points: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ import wave
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -66,8 +67,10 @@ def portraits_of(corpus: Path, split: str, count: int) -> Iterator[tuple[str, np
     """Names and RGB pictures with even sides."""
     rows = rows_of(corpus, split, "portrait")
     chosen = spread([r for r in rows if r["set"] == "lfw"], count // 2)
-    chosen += spread([r for r in rows if r["set"] in SHARP], count - count // 2)
-    for row in chosen:
+    sharp = spread([r for r in rows if r["set"] in SHARP], count - count // 2)
+    for row in chain.from_iterable(zip_longest(chosen, sharp)):
+        if row is None:
+            continue
         picture = at_most(read_portrait(corpus / row["path"]), SIDE)
         height, width = (side // 2 * 2 for side in picture.shape[:2])
         yield f"{row['set']}_{Path(row['path']).stem}", np.ascontiguousarray(picture[:height, :width])
@@ -145,11 +148,14 @@ def driven(head: TalkingHead, judge: PoseJudge, puppet: Puppet, window: Window, 
     return figures | {"gain": gains[1], "gain_still": gains[0], "falls": gains[0] - gains[1], "lost": seen[1].lost}
 
 
-def report(rows: list[dict[str, Any]], path: Path) -> None:
+def keep(rows: list[dict[str, Any]], path: Path) -> None:
     with open(path, "w", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
+
+
+def show(rows: list[dict[str, Any]]) -> None:
     for name in [key for key, value in rows[0].items() if not isinstance(value, str)]:
         values = np.array([row[name] for row in rows])
         print(f"{name:12s} mean {np.nanmean(values):6.3f}  median {np.nanmedian(values):6.3f}", end="")
@@ -169,8 +175,9 @@ def drive(corpus: Path, out: Path, scorer: Scorer, split: str = "test", portrait
         for window in chosen:
             figures = driven(head, judge, puppet, window, own[1], out / f"{name}_{window.name}.mp4")
             rows.append({"portrait": name, "driver": window.name, **figures})
+            keep(rows, out / "drive.csv")
     judge.close()
-    report(rows, out / "drive.csv")
+    show(rows)
 
 
 @app.command()
@@ -189,8 +196,9 @@ def speak(corpus: Path, out: Path, scorer: Scorer, split: str = "test", portrait
             figures |= {"speed": float(np.nanpercentile(speed, 95)), "step": float(np.nanmax(np.abs(steps)))}
             figures |= {"identity": seen.identity, "lost": seen.lost}
             rows.append({"portrait": name, "voice": voice.stem, **figures})
+            keep(rows, out / "speak.csv")
     judge.close()
-    report(rows, out / "speak.csv")
+    show(rows)
 
 
 def repeated(voice: Path, out: Path) -> Path:

@@ -28,13 +28,13 @@ from talkinghead.media.threads import ahead, beside
 from talkinghead.media.timing import frames_in
 from talkinghead.models import load_generator, load_lips, load_speech
 from talkinghead.options import FrameOptions, PortraitOptions
-from talkinghead.units.driving import blinking, checked, sampled, spoken
+from talkinghead.units.driving import blinking, checked, frames_of, sampled, spoken
 from talkinghead.units.life import Life
 from talkinghead.units.names import INDEX, LIP_POINTS, UNIT_NAMES, opening_of, with_opening
 from talkinghead.units.pose import NEUTRAL, as_turned, from_places, place
 from talkinghead.units.speech import SpeechStream
 from talkinghead.units.track import Motion, UnitTrack, check_unit
-from talkinghead.units.width import Width, width_of
+from talkinghead.units.width import Begun, Width
 
 if TYPE_CHECKING:
     from talkinghead.face.tracker import Tracker
@@ -139,24 +139,33 @@ class TalkingHead:
         fps, info = options.rate, audio.probe(sound)
         length = "of unknown length" if info.duration is None else f"{info.duration:.2f} s"
         tell(f"{sound}: {length}, {info.sample_rate} Hz, channels: {info.channels}")
-        puppet = self.prepare(portrait, options.look)
         expected = frames_in(info.duration, fps) if info.duration is not None else None
-        stream = self.listen(puppet, options, sound)
-        return Clip(puppet, spoken(stream, sound), fps, expected, turns=options.head > 0)
+        with beside(lambda: self._hear(options, sound)) as heard:  # which takes as long
+            puppet = self.prepare(portrait, options.look)
+        speech, gains = heard()
+        return Clip(
+            puppet, spoken(self._stream(puppet, options, speech, gains), sound), fps, expected, options.head > 0
+        )
 
-    def listen(self, puppet: Puppet, options: FrameOptions, sound: str | Path | None = None) -> SpeechStream:
-        """What turns a voice, as it comes in, into the motion of a portrait made ready; a better one for a `sound` that
-        is there as a whole. Raises ModelError, SoundError."""
-        speech = self.file_speech if sound else self.speech
+    def _hear(self, options: FrameOptions, sound: str | Path) -> tuple[Any, np.ndarray]:
+        """What moves the lips by a sound that is there as a whole, and the gains."""
+        speech, gains = self.file_speech, options.gains
+        if options.auto:
+            speech = Begun(speech, sound)
+            gains = gains * speech.width.factors
+        return speech, gains
+
+    def listen(self, puppet: Puppet, options: FrameOptions) -> SpeechStream:
+        """What turns a voice, as it comes in, into the motion of a portrait made ready. Raises ModelError."""
+        return self._stream(puppet, options, self.speech, options.gains, Width() if options.auto else None)
+
+    def _stream(
+        self, puppet: Puppet, options: FrameOptions, speech: Any, gains: np.ndarray, width: Width | None = None
+    ) -> SpeechStream:
         fps, blink, life = options.rate, options.blink is not False, None
         if options.head or not options.still:
             life = Life(speech.sample_rate, fps, options.seed, options.head, options.still, blink)
-        seed, gains, width = options.seed if blink else None, options.gains, None
-        if options.auto and sound:
-            gains = gains * width_of(speech, sound).factors
-        elif options.auto:
-            width = Width()
-        return puppet.stream(speech, fps, gains, seed, options.feeling, life, width)
+        return puppet.stream(speech, fps, gains, options.seed if blink else None, options.feeling, life, width)
 
     def animate(
         self,
@@ -169,20 +178,26 @@ class TalkingHead:
     ) -> Clip:
         """The portrait under given units, absolute and in [0, 1]: a UnitTrack, an array [T, 46] or any iterable of [46]
         with one row per frame, or of Motions, whose poses count from the portrait. Those of a track count from its
-        mean; `head` multiplies them.
+        mean, without what its expressions look like by themselves (face/steady.py); `head` multiplies them.
 
         With `sound` (which the caller muxes) a track or array plays for as long as that; otherwise all play to their
         end. The gain multiplies the units, and blinks come only with `blink=True`; the rest is as in `speak`. Raises
         UnitsError as well.
         """
+        from talkinghead.face.steady import steadied
+
         options = FrameOptions.of(options, changes)
         fps, gains, feeling, frames, turns = options.rate, options.gains, options.feeling, None, False
         if isinstance(units, np.ndarray):
             units = UnitTrack(np.arange(len(units)) / float(fps), units)
         if isinstance(units, UnitTrack):
-            turns = units.pose is not None and options.head > 0
-            units, frames = sampled(units, fps, sound, options.head)
+            turns, frames = units.pose is not None and options.head > 0, frames_of(units, fps, sound)
         puppet = self.prepare(portrait, options.look)
+        if isinstance(units, UnitTrack):
+            if turns:
+                with stage("expressions looked at"):
+                    units = steadied(units, puppet, self.tracker, options.head)
+            units = sampled(units, fps, frames or 0, options.head)
         driven = (Motion(feeling((gains * u).clip(0, 1).astype(np.float32)), pose) for u, pose in checked(units))
         moved = blinking(driven, fps, options.seed) if options.blink else driven
         return Clip(puppet, moved, fps, frames, turns=turns)

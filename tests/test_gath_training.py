@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from gath.back_translation import back_translate, fill_mouth
+from gath.back_translation import back_translate
 from gath.data import (
     Batch,
     Pack,
@@ -20,7 +20,7 @@ from gath.generator import FlowConfig, FlowGenerator
 from gath.losses import (
     NOBODY,
 )
-from gath.mesh import INNER_LIP, OUTER_LIP
+from gath.mesh import OUTER_LIP
 from gath.motion import LandmarkEstimator, LandmarkMover
 from gath.training import Weights, generator_losses, without_mouth
 
@@ -98,7 +98,6 @@ def test_back_translation_pairs_every_photograph_with_a_labelled_pseudo_face(pac
         for part, own in ("", batch.target), ("_units", batch.target_units), ("_points", batch.target_points):
             assert torch.equal(getattr(made, real + part)[i], own[i])
         assert not torch.equal(getattr(made, pseudo)[i], batch.target[i])
-        assert made.real[i] == forward
         # The label says what the pseudo-face shows, not what was asked of it.
         shown = ESTIMATOR(getattr(made, f"{pseudo}_points")[i : i + 1]).clamp(0, 1)[0]
         torch.testing.assert_close(getattr(made, f"{pseudo}_units")[i], shown)
@@ -107,9 +106,9 @@ def test_back_translation_pairs_every_photograph_with_a_labelled_pseudo_face(pac
 def test_a_few_steps_learn_the_motion_of_one_batch(pack_folder):
     mover, generator = parts()
     batch = back_translate(Sampler(Pack(pack_folder), NAMES, 0, back_share=0.5).draw(4), mover, ESTIMATOR, INDEX)
-    optimiser = torch.optim.Adam(generator.parameters(), 3e-3)
+    optimiser = torch.optim.Adam(generator.parameters(), 1e-3)
     totals = []
-    for _ in range(30):
+    for _ in range(120):
         losses = generator_losses(generator, mover, batch, Weights(), NO_CAST)
         optimiser.zero_grad()
         sum(losses.values()).backward()
@@ -141,22 +140,6 @@ def test_batch_fields_are_aligned(pack_folder):
     assert batch.source.shape == batch.target.shape == (8, 3, 32, 32)
     assert batch.source.abs().max() <= 1
     assert batch.source_points.shape == (8, 478, 2) and batch.wish.shape == (8, K)
-
-
-def test_filled_mouth_shows_lip_where_teeth_were():
-    """A white mouth inside red lips turns red; everything outside the lips stays."""
-    points = torch.full((1, 478, 2), 0.5)
-    angle = torch.linspace(0, 2 * torch.pi, 21)[:-1]
-    circle = torch.stack([torch.cos(angle), torch.sin(angle)], -1)
-    points[:, list(OUTER_LIP)], points[:, list(INNER_LIP)] = 0.5 + 0.2 * circle, 0.5 + 0.1 * circle
-    y, x = torch.meshgrid(*[(torch.arange(64) + 0.5) / 64 - 0.5] * 2, indexing="ij")
-    radius = (x**2 + y**2).sqrt()
-    red = torch.tensor([0.6, -0.8, -0.8]).view(1, 3, 1, 1)
-    picture = torch.where(radius < 0.1, torch.ones(1, 3, 1, 1), torch.where(radius < 0.2, red, -torch.ones(1, 3, 1, 1)))
-    filled = fill_mouth(picture, points)
-    near = (radius < 0.08) & (radius > 0.06)
-    assert (filled[0, 0][near] > 0.2).all() and (filled[0, 1][near] < -0.7).all()
-    assert torch.equal(filled[..., radius > 0.15], picture[..., radius > 0.15])
 
 
 def test_source_and_target_sets_are_those_of_section_4_2(pack_folder):

@@ -11,7 +11,6 @@ import pytest
 
 from talkinghead.errors import UnitsError
 from talkinghead.units.convert import convert, read_csv
-from talkinghead.units.expression_pitch import looks_up
 from talkinghead.units.names import opening_of
 from talkinghead.units.pose import (
     DEEPER,
@@ -134,12 +133,11 @@ def test_a_relative_pose_counts_from_the_portrait(tmp_path):
     track = read_own(path)
     assert track.relative
     np.testing.assert_allclose(track.motion_at(0.2).pose, wanted[5], atol=1e-5)
-    same = np.repeat(UNITS[:1], len(UNITS), 0)  # see below for expressions that change
-    np.testing.assert_allclose(UnitTrack(track.times, same, wanted).motion_at(0.2).pose[:5],
+    np.testing.assert_allclose(UnitTrack(track.times, UNITS, wanted).motion_at(0.2).pose[:5],
                                (wanted[5] - wanted.mean(0))[:5], atol=1e-4)  # fmt: skip
 
 
-# Expressions that look like turns, and turns that look like expressions
+# Turns that look like expressions
 
 
 def test_lips_of_a_head_that_nods_stay_as_far_apart():
@@ -152,19 +150,6 @@ def test_lips_of_a_head_that_nods_stay_as_far_apart():
     np.testing.assert_allclose(back, np.broadcast_to((0, 0.1), back.shape), atol=1e-6)
     assert turning.std(0).min() > 0.01
     np.testing.assert_allclose(as_turned(seen, turned, turned[0])[5], seen[0] - seen[0].mean(0), atol=1e-4)
-
-
-def test_the_nod_that_an_expression_looks_like_is_taken_from_a_drivers():
-    times, at_rest = np.arange(20) / 25, np.tile(NEUTRAL, (20, 1))
-    nods = looks_up(UNITS - UNITS.mean(0))
-    assert np.abs(nods).max() > 0.5  # degrees
-    driver = UnitTrack(times, UNITS, at_rest)
-    for k in (0, 7):
-        np.testing.assert_allclose(driver.motion_at(times[k]).pose, [0, -nods[k], 0, 0, 0, 1], atol=1e-4)
-        np.testing.assert_array_equal(driver.motion_at(times[k], head=0).pose, NEUTRAL)
-        np.testing.assert_allclose(driver.motion_at(times[k], head=2).pose[1], -nods[k], atol=1e-4)
-    voice = UnitTrack(times, UNITS, at_rest, relative=True)
-    np.testing.assert_array_equal(voice.motion_at(0.2).pose, NEUTRAL)
 
 
 # Other trackers'

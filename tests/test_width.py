@@ -5,10 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import audio2au
+from talkinghead.media import audio
 from talkinghead.options import FrameOptions
+from talkinghead.samples import VOICE
+from talkinghead.units import width as width_module
 from talkinghead.units.moods import gain_vector, is_auto
 from talkinghead.units.names import INDEX, UNIT_NAMES
-from talkinghead.units.width import LEAST, LIVELY, MOST, Width
+from talkinghead.units.width import LEAST, LIVELY, MOST, Begun, Width
 
 
 def spoken(frames: int, high: float) -> np.ndarray:
@@ -45,3 +49,18 @@ def test_auto_is_a_gain():
     assert (gain_vector("auto") == 1).all() and is_auto("auto") and FrameOptions().auto
     assert gain_vector("auto,brows=0.5")[INDEX["BrowsU_C"]] == 0.5 and is_auto("auto,brows=0.5")
     assert not is_auto("1.2") and not is_auto(1.2) and not FrameOptions(gain="jaw=2").auto
+
+
+@pytest.mark.parametrize("minute", [3.0, 60.0])
+def test_a_sound_whose_beginning_was_heard_gives_the_same_units(minute, monkeypatch):
+    """In pieces of any size, the sound longer than what was heard of it or shorter."""
+    monkeypatch.setattr(width_module, "HEARD_SECONDS", minute)
+    speech = audio2au.ready(whole=True)
+    samples = np.concatenate(list(audio.decode(VOICE, speech.sample_rate)))[: 8 * speech.sample_rate]
+    monkeypatch.setattr(audio, "decode", lambda sound, rate: iter(np.array_split(samples, 7)))
+    begun = Begun(speech, VOICE)
+    assert begun.width.gain != 1
+    stream, sizes = begun.stream(), np.random.default_rng(0).integers(1, 40000, 50)
+    pieces = [stream.push(piece) for piece in np.split(samples, np.cumsum(sizes)[np.cumsum(sizes) < len(samples)])]
+    units = np.concatenate([*pieces, stream.finish()])
+    assert np.array_equal(units, speech.predict(samples))

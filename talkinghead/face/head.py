@@ -189,11 +189,15 @@ class Head:
         image, times = finer(self._picture)
         size = image.shape[1::-1]
         opacity = cv2.resize(self.opacity, size, interpolation=cv2.INTER_LINEAR)
-        much = cv2.cvtColor(opacity, cv2.COLOR_GRAY2RGB)
-        behind = cv2.resize(self.plate, size, interpolation=cv2.INTER_LINEAR)
-        behind = cv2.multiply(behind, cv2.bitwise_not(much), scale=1 / 255)
-        lit = cv2.min(cv2.subtract(image, behind), much)
-        planes = colours.premultiplied(lit, opacity)
+        behind = self.plate if times == 1 else cv2.resize(self.plate, size, interpolation=cv2.INTER_LINEAR)
+        strips = []
+        for first in range(0, len(image), STRIP):
+            rows = slice(first, first + STRIP)
+            much = cv2.cvtColor(opacity[rows], cv2.COLOR_GRAY2RGB)
+            shows = cv2.multiply(behind[rows], cv2.bitwise_not(much), scale=1 / 255)
+            lit = cv2.min(cv2.subtract(image[rows], shows), much)
+            strips.append(colours.premultiplied(lit, opacity[rows]))
+        planes = [np.vstack(parts) for parts in zip(*strips)]
         return Sheet(planes, opacity, times, self.box[:2], colours.split(self.plate))
 
     def bear(self, pose: np.ndarray) -> np.ndarray:

@@ -23,8 +23,8 @@ LAUGH_LIMITS = {
     "MouthSmile_L": 0.35, "MouthSmile_R": 0.35, "LipsUpperUp": 0.05, "LipsUpperOpen": 0.05, "LipsLowerOpen": 0.12,
 }  # fmt: skip
 # Lips part at least so far, in inter-ocular distances: the second number for each unit beyond the first. Of 14,900
-# frames of talkers' clips 0.1 % stay under that of JawOpen by more than 0.02, and 5 % of those with a funnel under its.
-JAW_PARTS, FUNNEL_PARTS = (0.1, 0.45), (0.1, 0.22)
+# frames of talkers' clips 0.5 % stay under that of JawOpen by more than 0.02, and 5 % of those with a funnel under its.
+JAW_PARTS, FUNNEL_PARTS = (0.1, 0.5), (0.1, 0.22)
 # Units that talkers' faces show less from the first number of LipsPucker on and not at all over the second, or over so
 # many times those of LipsFunnel.
 PURSES, FUNNELS = (0.05, 0.4), 1.5

@@ -23,6 +23,10 @@ GRID = (32, 30)  # cells of the region in which motion is smooth, across and dow
 HALF_WIDTH, ABOVE, BELOW = 0.24, 0.05, 0.14  # of that region around the skin's ring of points, fractions of the side
 EDGE = 0.15  # of the region's half fades out
 BLEND = 1.0  # cells over which the lips' motion becomes the face's
+# The corners of the mouth lie so far on the way from where the lips' motion has them to where the face's takes them,
+# the middle of the lips not at all; as many steps find the way.
+WITH_FACE, STEPS = 0.5, 3
+BESIDE = 0.25  # of half a mouth's width: as far beside the corners the two sheets have become one
 TONGUE_LAG = 0.65  # of the jaw's way
 UPPER_LIP_SHADOW, SHADE = 0.012, 0.026  # inter-ocular distances: how far it falls and how soft it is
 EDGE_SOFT = 0.6  # of the photograph's blur: that of the opening's edge
@@ -34,7 +38,7 @@ DEEP, LOW, HIGH = (0.35, 1.3), (0.5, 0.8), (0.85, 0.75)
 # Millimetres of lower teeth that are seen above the lip: the least, once that has fallen from the first to the second
 # number of FALLEN, and the most.
 LEAST, TALLEST, FALLEN = 1.2, 3.5, (7.5, 10.0)
-CHIN = slice(3 * RING, None)
+RINGS, CHIN = (0, RING, 2 * RING), slice(3 * RING, None)
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,7 @@ class Mouth:
     def __call__(self, points: np.ndarray, flow: np.ndarray, posed: Posed | None = None) -> Patch:
         """The mouth with its `points` [P, 2] there, over a face moved by the backward `flow` [2, S, S], both in
         fractions of the aligned face, where it is seen on a head that is posed, or as photographed."""
+        points = self._with_face(points, flow)
         moved = float(np.abs(points - self._own).max()) / IOD
         strength = np.clip((moved - STILL[0]) / STILL[1], 0, 1)
         near = self._near(points)
@@ -109,6 +114,23 @@ class Mouth:
         alpha = large(alpha.astype(np.uint8))
         rgb = cv2.multiply(face, cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB), scale=1 / 255)
         return Patch(cv2.merge([*cv2.split(rgb), alpha]), *view.box[:2])
+
+    def _with_face(self, points: np.ndarray, flow: np.ndarray) -> np.ndarray:
+        """The points, their corners no further out and nearer to where the backward `flow` carries the photograph's."""
+        size, carried = flow.shape[-1], self._own
+        flow = np.ascontiguousarray(flow.transpose(1, 2, 0))
+        for _ in range(STEPS):
+            at = (carried * np.float32(size) - np.float32(0.5))[None]
+            carried = self._own - cv2.remap(flow, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
+        left, right = points[[RING, RING + RING // 2], 0]
+        aside = np.abs(2 * points[:, 0] - left - right) / max(right - left, 1e-3)
+        way = np.float32(WITH_FACE) * aside.clip(0, 1)[:, None] ** 2 * (carried - points)
+        outwards = way[:, 0] * (2 * points[:, 0] - left - right) > 0
+        way[outwards, 0] = 0  # faces purse less than lips
+        way[CHIN] = 0
+        for ring in RINGS:  # above and below alike, so that lips which meet still do
+            way[ring + UPPER] = way[ring + LOWER] = (way[ring + UPPER] + way[ring + LOWER]) / 2
+        return points + way
 
     def _reach(self, alpha: np.ndarray) -> np.ndarray:
         """The photograph's pixels [N, 2] at the grid's cells around those with `alpha`."""
@@ -135,11 +157,18 @@ class Mouth:
 
     def _lips(self, points: np.ndarray, weight: np.ndarray, base: np.ndarray, view: View, large: Grid) -> np.ndarray:
         """The face in a view, RGB uint8: two sheets of the photograph, which meet at the seam."""
-        sheets = []
+        sheets, rows = [], weight.any((1, 2))  # of the grid, in which lips are
+        grid = self._grid.reshape(base.shape)[rows]
         for half in (UPPER, LOWER):
-            index = np.concatenate([ring * RING + half for ring in range(3)])
-            sheet = spline(points[index], self._own[index] - points[index], self._grid).reshape(base.shape)
-            sheets.append(large(self._nodes + (base + weight * (sheet - base)) @ self._turn))
+            index = np.concatenate([ring + half for ring in RINGS])
+            sheet, lips = base.copy(), spline(points[index], self._own[index] - points[index], grid.reshape(-1, 2))
+            sheet[rows] += weight[rows] * (lips.reshape(grid.shape) - base[rows])
+            sheets.append(self._nodes + sheet @ self._turn)
+        left, right = points[[RING, RING + RING // 2], 0]
+        aside = np.abs(2 * self._grid[:, 0] - left - right) / max(right - left, 1e-3)
+        one = ((aside - 1) / BESIDE).clip(0, 1).reshape(*base.shape[:2], 1)  # no seam beyond the corners
+        both = one * (sheets[0] + sheets[1]) / 2
+        sheets = [large(both + (1 - one) * sheet) for sheet in sheets]
         seam = view.points(self._pixels(curve((points[LOWER] + points[UPPER]) / 2)))
         height, width = view.shape
         path = np.vstack([(0, seam[0, 1]), seam, (width, seam[-1, 1]), (width, height + 1), (0, height + 1)])

@@ -21,7 +21,7 @@ from talkinghead.face.outline import IOD, LOWER, RING, UPPER
 MILLIMETRE = IOD / 92  # of an average adult, in fractions of the aligned face's side
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 # Millimetres below the closed lips' seam, in the skull or in the jaw.
-UPPER_EDGE, LOWER_EDGE, TONGUE_TOP = 4.0, 4.8, 1.2
+UPPER_EDGE, LOWER_EDGE, TONGUE_TOP = 4.0, 4.8, 2.4
 SHOWN = 3.0  # millimetres of teeth that a laugh has shown are below the lips' seam at least
 LIGHT = (0.30, 0.98)  # luminance of teeth in full light, in [0, 1]
 EYE_WHITE = 1.22  # times as bright as the whites of the eyes

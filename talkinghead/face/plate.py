@@ -15,6 +15,7 @@ FINEST = 80  # pixels of an inter-ocular distance: finer pictures are continued 
 REACH = 5  # pixels from which a new one is made
 ALONG = 40.0  # how much nearer those along a line count than those across it, where there is a line
 NEAR, FAR = 0.06, 0.35  # inter-ocular distances, standard deviations: lines are looked for near by, or else farther off
+STRIP = 256  # rows that are put together at once
 FEW = 1e-3  # of a neighbourhood known, for its lines to count
 
 
@@ -30,12 +31,16 @@ def plate(image: np.ndarray, opacity: np.ndarray, unit: float) -> np.ndarray:
     hidden = (cv2.resize((opacity > 0).astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0).astype(np.uint8)
     reach = 2 * max(1, round(AROUND * unit)) + 1
     hidden = cv2.dilate(hidden, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
-    filled = _continued(small, hidden, unit)
-    whole = image.shape[1::-1]
-    filled = cv2.resize(filled, whole, interpolation=cv2.INTER_CUBIC)
+    filled = (_continued(small, hidden, unit) + 0.5).clip(0, 255).astype(np.uint8)
     # The copy's pixels at the rim of what is hidden are the picture's own: there it changes over.
-    weight = cv2.resize(cv2.erode(hidden, np.ones((3, 3), np.uint8)).astype(np.float32), whole)[..., None]
-    return (image + weight * (filled - image) + 0.5).clip(0, 255).astype(np.uint8)
+    weight = 255 * cv2.erode(hidden, np.ones((3, 3), np.uint8))
+    whole = image.shape[1::-1]
+    out, weight = cv2.resize(filled, whole, interpolation=cv2.INTER_CUBIC), cv2.resize(weight, whole)
+    for first in range(0, len(image), STRIP):
+        rows = slice(first, first + STRIP)
+        share = weight[rows].astype(np.float32) / 255
+        cv2.blendLinear(out[rows], image[rows], share, 1 - share, dst=out[rows])
+    return out
 
 
 def _continued(image: np.ndarray, hidden: np.ndarray, unit: float) -> np.ndarray:

@@ -22,6 +22,7 @@ from talkinghead.units.width import Width
 
 if TYPE_CHECKING:
     from talkinghead.face.head import Head, Posed
+    from talkinghead.face.mouth import Patch
     from talkinghead.face.outline import Outline
     from talkinghead.face.render import Renderer
     from talkinghead.face.tracker import TrackedFace
@@ -82,28 +83,27 @@ class Puppet:
 
     def draw(self, units: np.ndarray, pose: np.ndarray | None = None, planar: bool = False) -> Iterator[np.ndarray]:
         """Frames, RGB uint8 [height, width, 3] or `planar` as media.yuv has them, under units [N, 46]. The head has the
-        poses `pose` [N, 6], relative to the photograph, or stays as photographed."""
+        poses `pose` [N, 6], relative to the photograph, or stays as photographed. Mouths and lids are drawn at once,
+        the frames when they are asked for, which another thread may do."""
         from talkinghead.face.lips import possible
 
         poses, units = repeat(NEUTRAL) if pose is None else pose, possible(units)
         lids = self.renderer.lids
         closed = repeat(None) if lids is None else lids.closures(units)
-        frames = zip(self.decode(units if lids is None else lids.without(units)), poses, self.outline(units), closed)
+        wanted = zip(self.decode(units if lids is None else lids.without(units)), poses, self.outline(units), closed)
+        frames = []
+        for maps, at, lips, closures in wanted:
+            posed = self._posed(at)
+            frames.append((maps, posed, self.renderer.patches(maps[0], posed, lips, closures)))
         return (self._frame(*frame, planar) for frame in frames)
 
     def _frame(
-        self,
-        maps: tuple[np.ndarray | None, ...],
-        pose: np.ndarray,
-        lips: np.ndarray,
-        closures: np.ndarray | None,
-        planar: bool,
+        self, maps: tuple[np.ndarray | None, ...], posed: Posed | None, patches: list[Patch], planar: bool
     ) -> np.ndarray:
         from talkinghead.media.yuv import even, to_yuv
 
         whole = self.shown == (0, 0, *self.renderer.image.shape[1::-1])
-        posed = self._posed(pose)
-        frame = self.renderer(*maps, posed=posed, lips=lips, planar=planar and whole, closures=closures)
+        frame = self.renderer(*maps, posed=posed, patches=patches, planar=planar and whole)
         if whole:
             return frame
         left, top, right, bottom = self.shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -74,13 +75,11 @@ class Renderer:
         mask: np.ndarray | None = None,
         colour: np.ndarray | None = None,
         posed: Posed | None = None,
-        lips: np.ndarray | None = None,
+        patches: Sequence[Patch] = (),
         planar: bool = False,
-        closures: np.ndarray | None = None,
     ) -> np.ndarray:
         """One frame, RGB uint8 [H, W, 3], or `planar` as media.yuv has it, from maps of the crop's size S, its head
-        `posed` or as photographed, with its mouth's points `lips` [P, 2] there (see Mouth; None leaves the mouth to the
-        generator) and its lids closed by `closures` [2] (see Lids).
+        `posed` or as photographed, with `patches` over it.
 
         `flow` [2, S, S] backward (x, y) in fractions of the crop's side, `mask` [1, S, S] in [0, 1], `colour`
         [3, S, S] in [-1, 1]: out(p) = (1 - mask) * photograph(p + flow(p)) + mask * colour; the moved photograph alone
@@ -88,12 +87,7 @@ class Renderer:
         """
         colours = YUV if planar and self._weight is None else RGB
         frame, stage = self._frames.new(colours), self._stage(posed, colours)
-        flow = np.ascontiguousarray((flow * self._fade).transpose(1, 2, 0))
-        patches = []
-        if self.mouth is not None and lips is not None:
-            patches.append(self.mouth(lips, flow.transpose(2, 0, 1), posed))
-        if self.lids is not None and closures is not None:
-            patches += self.lids(closures, lambda at: self._shift(flow, at), posed)
+        flow = self._faded(flow)
         if stage.sheet is not None:
             self._move(frame, stage, flow, posed)
             if mask is not None:
@@ -107,6 +101,22 @@ class Renderer:
             weight = self._weight[: len(face), : face.shape[1]]  # a region is even, a picture need not be
             face[:] = (face + weight * (_enhanced(face) - face.astype(np.float32)) + 0.5).astype(np.uint8)
         return to_yuv(even(given)) if planar and colours is RGB else given
+
+    def patches(
+        self, flow: np.ndarray, posed: Posed | None, lips: np.ndarray, closures: np.ndarray | None
+    ) -> list[Patch]:
+        """What is drawn over the frame moved by `flow`: the mouth with its points `lips` [P, 2], see Mouth, and lids
+        closed by `closures` [2], see Lids. It may be made while the frames before are drawn."""
+        flow, patches = self._faded(flow), []
+        if self.mouth is not None:
+            patches.append(self.mouth(lips, flow.transpose(2, 0, 1), posed))
+        if self.lids is not None and closures is not None:
+            patches += self.lids(closures, lambda at: self._shift(flow, at), posed)
+        return patches
+
+    def _faded(self, flow: np.ndarray) -> np.ndarray:
+        """[S, S, 2], nothing at the crop's border."""
+        return np.ascontiguousarray((flow * self._fade).transpose(1, 2, 0))
 
     def _move(self, frame: Frame, stage: Stage, flow: np.ndarray, posed: Posed | None) -> None:
         """Face and head, moved by the crop's `flow` [S, S, 2]."""

@@ -24,7 +24,8 @@ SHARPEN = 0.3
 def finer(image: np.ndarray) -> tuple[np.ndarray, int]:
     """RGB uint8 [h, w, 3] enlarged and sharpened, and how many times it is larger: twice, unless it is large."""
     times = 2 if image.shape[0] * image.shape[1] <= FINER_PIXELS else 1
-    image = cv2.resize(image, (image.shape[1] * times, image.shape[0] * times), interpolation=cv2.INTER_LANCZOS4)
+    if times > 1:
+        image = cv2.resize(image, None, fx=times, fy=times, interpolation=cv2.INTER_LANCZOS4)
     return cv2.addWeighted(image, 1 + SHARPEN, cv2.GaussianBlur(image, (0, 0), times / 2), -SHARPEN, 0), times
 
 

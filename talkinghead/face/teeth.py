@@ -48,7 +48,7 @@ def tongue(colour: np.ndarray) -> Layer:
     x, y = _grid(-22, 22, -1, 18)
     top = 0.4 - 0.5 * np.exp(-((x / 2.4) ** 2)) + 9.0 * (np.abs(x) / 21) ** 3
     inside = _step((y - top) / 2.5)
-    light = 0.30 + 0.70 * _step((y - top) / 9.0) - 0.12 * np.exp(-((x / 1.0) ** 2))
+    light = 0.25 + 0.75 * _step((y - top) / 12.0) - 0.12 * np.exp(-((x / 1.0) ** 2))
     light *= 1 - 0.4 * (np.abs(x) / 22) ** 2
     rng = np.random.default_rng(0)
     rough, wet = (_noise(rng, x.shape, size * DENSITY) for size in (0.22, 0.45))

@@ -43,8 +43,8 @@ class Figures:
     factor: float  # median of seconds of work by seconds of video, models loaded, portrait and sound included
     worst: float  # the most of them
     encoding: float  # the same, of writing the finished frames alone
-    ahead: float  # milliseconds: units and generator, in a thread of their own
-    drawing: float  # milliseconds: putting the face into the photograph, in the encoder's colours
+    ahead: float  # milliseconds: portrait, voice, units, mouth and lids, mostly in a thread of their own
+    drawing: float  # milliseconds: putting face and head into the photograph, in the encoder's colours
     encoder: float  # milliseconds: ffmpeg, pictures and sound
     mebibytes: float  # peak memory
     encoder_mebibytes: float  # and ffmpeg's on top

@@ -12,7 +12,7 @@ import typer
 
 COLUMNS = (
     "| pixels | first frame, s | real-time factor (worst) | encoding alone | ratio"
-    " | units and generator, ms | drawing, ms | encoder, ms | memory, MiB |"
+    " | units and mouth, ms | drawing, ms | encoder, ms | memory, MiB |"
 )
 
 

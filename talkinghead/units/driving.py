@@ -35,12 +35,9 @@ def spoken(stream: SpeechStream, sound: str | Path) -> Iterator[Motion]:
     yield from stream.finish()
 
 
-def sampled(
-    track: UnitTrack, fps: Fraction, sound: str | Path | None, head: float = 1.0
-) -> tuple[Iterator[Motion], int]:
-    """A track's units and its pose, relative to its mean and times `head`, at every frame, and how many frames there
-    are: as long as the track, or as a sound that is played with it (a large difference warns). Raises SoundError,
-    UnitsError."""
+def frames_of(track: UnitTrack, fps: Fraction, sound: str | Path | None) -> int:
+    """How many frames a video of a track has: as long as the track, or as a sound that is played with it (a large
+    difference warns). Raises SoundError, UnitsError."""
     from talkinghead.media import audio
 
     if sound is None and track.duration > MAX_SECONDS:
@@ -52,8 +49,12 @@ def sampled(
             f"the units last {track.duration:.1f} s and {sound} {float(seconds):.1f} s;"
             " the video is as long as the sound"
         )
-    frames = frames_in(seconds, fps)
-    return (track.motion_at(float(i / fps), head) for i in range(frames)), frames
+    return frames_in(seconds, fps)
+
+
+def sampled(track: UnitTrack, fps: Fraction, frames: int, head: float = 1.0) -> Iterator[Motion]:
+    """A track's units and its pose, relative to its mean and times `head`, at every frame."""
+    return (track.motion_at(float(i / fps), head) for i in range(frames))
 
 
 def checked(given: Iterable[np.ndarray | Motion]) -> Iterator[Motion]:

@@ -1,9 +1,9 @@
 """Where the eyes look while somebody talks, what the lids do with them, and brows that lift on stressed words.
 
 Eyes rest on the camera in fixations that are never quite the same, jump away for a moment now and then, more often when
-a phrase begins, and come back, at the latest when it ends. A jump takes a frame. Whatever the head does, they turn
-against it, or they would leave what they look at (the vestibulo-ocular reflex). Angles are degrees, positive to the
-subject's own left and up, as in units/pose.py, and count from where the portrait looks.
+a phrase begins, and come back, at the latest when it ends. A jump takes a frame, a large one two or three. Whatever the
+head does, they turn against it, or they would leave what they look at (the vestibulo-ocular reflex). Angles are
+degrees, positive to the subject's own left and up, as in units/pose.py, and count from where the portrait looks.
 
 UNITS_PER_DEGREE and LID_PER_UNIT are what the tracker shows of six talkers of the corpus who look into the camera while
 they turn the head (r = -0.95 between yaw and gaze in three of them): 0.042 of EyeOut less EyeIn a degree.
@@ -26,6 +26,7 @@ AWAY = 0.14  # chance that a fixation on the camera is followed by a glance
 AT_BEGINNING = 0.3  # the same where a phrase begins
 FURTHER = 0.2  # chance that a glance is followed by a second
 LARGE = 3.0  # degrees of a jump, from which people tend to blink with it
+STRIDE, SHARE = 5.0, 0.55  # degrees that eyes go in one frame; of a longer way, what is gone in the first
 FARTHEST = 12.0  # degrees from the middle of the eye
 # A brow's lift: an impulse through two one-pole filters.
 LIFTED, LIFTS, LIFT = 1.25, 0.5, (0.05, 0.13)  # stress from which, how often, and how far
@@ -37,7 +38,7 @@ class Gaze:
 
     def __init__(self, seed: int):
         self._random = np.random.default_rng([seed, 12])
-        self._target = np.zeros(2)
+        self._target, self._at = np.zeros(2), np.zeros(2)
         self._glances, self._left = 0, self._draw(FIXATION)  # glances since the eyes left the camera
         self.jumped = 0.0  # degrees, in the last frame
 
@@ -53,7 +54,9 @@ class Gaze:
                 self._target, self._glances = SMALL * self._random.standard_normal(2), 0
                 self._left = self._draw(FIXATION)
         self.jumped = float(np.hypot(*(self._target - before)))
-        return (self._target - pose[:2]).clip(-FARTHEST, FARTHEST)
+        left = self._target - self._at
+        self._at = self._at + left * (SHARE if np.hypot(*left) > STRIDE else 1)
+        return (self._at - pose[:2]).clip(-FARTHEST, FARTHEST)
 
     def _glance(self) -> None:
         side = self._random.choice((-1.0, 1.0))

@@ -24,7 +24,6 @@ import numpy as np
 
 POSE_NAMES = ("HeadYaw", "HeadPitch", "HeadRoll", "HeadX", "HeadY", "HeadScale")
 ANGLES = slice(0, 3)
-PITCH = 1
 NEUTRAL = np.array([0, 0, 0, 0, 0, 1], np.float32)
 # From the pivot of the head, at the height of the chin, to the middle of the outer eye corners, in inter-ocular
 # distances along the face's own axes: to its left, up, forward.

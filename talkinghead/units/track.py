@@ -13,9 +13,8 @@ import numpy as np
 
 from talkinghead.errors import UnitsError
 from talkinghead.media.timing import DEFAULT_FPS
-from talkinghead.units.expression_pitch import looks_up
 from talkinghead.units.names import INDEX, UNIT_NAMES
-from talkinghead.units.pose import NEUTRAL, PITCH, POSE_NAMES, relative
+from talkinghead.units.pose import NEUTRAL, POSE_NAMES, relative
 
 CLOCKS = ("time", "frame")
 
@@ -53,25 +52,13 @@ class UnitTrack:
         return None if self.pose is None else self._at(times, self.pose)
 
     def motion_at(self, time: float, head: float = 1.0) -> Motion:
-        """What moves a portrait at one time: the units, and how far the pose is from its origin, `head` times.
-
-        What the expression will look like by itself, a nod, is taken from a driver's.
-        """
+        """What moves a portrait at one time: the units, and how far the pose is from its origin, `head` times."""
         units, pose = self.at(np.array([time]))[0], self.pose_at(np.array([time]))
-        if pose is None:
-            return Motion(units)
-        moved = relative(pose[0], self._origin, head)
-        if not self.relative:
-            moved[PITCH] -= min(head, 1.0) * looks_up(units - self._usual)
-        return Motion(units, moved)
+        return Motion(units) if pose is None else Motion(units, relative(pose[0], self._origin, head))
 
     @cached_property
     def _origin(self) -> np.ndarray:
         return NEUTRAL if self.relative or self.pose is None else self.pose.mean(0)
-
-    @cached_property
-    def _usual(self) -> np.ndarray:
-        return self.units.mean(0)
 
     def _at(self, times: np.ndarray, values: np.ndarray) -> np.ndarray:
         times = np.asarray(times, np.float64)

@@ -6,6 +6,7 @@ wrong beside a lively talker. Vectors of units above rest in, one factor for the
 
 from __future__ import annotations
 
+import copy
 import itertools
 from pathlib import Path
 from typing import Any
@@ -54,12 +55,38 @@ class Width:
         return out
 
 
-def width_of(speech: Any, sound: str | Path) -> Width:
-    """That of a sound file's first minute. Raises SoundError."""
-    width, stream, heard = Width(), speech.stream(), 0
-    blocks = audio.decode(sound, speech.sample_rate)
-    for block in itertools.takewhile(lambda _: heard < HEARD_SECONDS * speech.sample_rate, blocks):
-        heard += len(block)
-        width.hear(stream.push(block))
-    width.hear(stream.finish(int(heard * speech.fps / speech.sample_rate)))
-    return width
+class Begun:
+    """A speech model that has heard the first minute of a sound file, so as to know its `width`; its one stream, of the
+    same sound, need not hear that again."""
+
+    def __init__(self, speech: Any, sound: str | Path):
+        """Raises SoundError."""
+        self.sample_rate, self.fps, self.width = speech.sample_rate, speech.fps, Width()
+        self._stream, self._heard, self._pushed, self._given = speech.stream(), 0, 0, 0
+        known = [np.zeros((0, len(UNIT_NAMES)), np.float32)]
+        blocks = audio.decode(sound, speech.sample_rate)
+        for block in itertools.takewhile(lambda _: self._heard < HEARD_SECONDS * speech.sample_rate, blocks):
+            self._heard += len(block)
+            known.append(self._stream.push(block))
+            self.width.hear(known[-1])
+        self._known = np.concatenate(known)
+        # What is owed until there, as if silence followed, without an end of the stream itself.
+        frames = int(self._heard * speech.fps / speech.sample_rate)
+        self.width.hear(copy.deepcopy(self._stream).finish(frames))
+
+    def stream(self) -> Begun:
+        return self
+
+    def push(self, samples: np.ndarray) -> np.ndarray:
+        """As the model's stream, but frames that are known are given as soon as they are heard."""
+        new = samples[max(self._heard - self._pushed, 0) :]
+        self._pushed += len(samples)
+        ready = len(self._known)
+        if self._pushed < self._heard:
+            ready = min(int(self._pushed * self.fps / self.sample_rate) - self._given, ready)
+        given, self._known = self._known[:ready], self._known[ready:]
+        self._given += ready
+        return np.concatenate([given, self._stream.push(new)]) if len(new) else given
+
+    def finish(self, frames: int | None = None) -> np.ndarray:
+        return np.concatenate([self._known, self._stream.finish(frames)])

@@ -1,0 +1,71 @@
+"""What an expression looks like is taken from a driver's turns: a stub tracker that takes units for turns."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from talkinghead.face.steady import FEWEST, steadied
+from talkinghead.units.names import INDEX
+from talkinghead.units.pose import NEUTRAL
+from talkinghead.units.track import UnitTrack
+
+RANDOM = np.random.default_rng(0)
+JAW, BROW = INDEX["JawOpen"], INDEX["BrowsU_L"]
+UNITS = np.full((200, 46), 0.3, np.float32)
+UNITS[:, [JAW, BROW, INDEX["MouthSmile_L"], INDEX["EyeBlink_R"]]] = RANDOM.random((200, 4))
+TIMES = np.arange(200) / 25
+
+
+class Portrait:
+    """Draws a picture that holds its units."""
+
+    landmarks, shown = np.full((478, 3), 50.0), (0, 0, 100, 100)
+
+    def draw(self, units):
+        return (vector[None] for vector in units)
+
+
+def looks(vector):
+    """Degrees: an open jaw looks down, a raised brow aside."""
+    return np.array([8 * vector[BROW], -6 * vector[JAW], 0.0])
+
+
+def tracker(picture):
+    own = SimpleNamespace(points=np.full((478, 2), 52.0), pose=looks(picture[0]))
+    other = SimpleNamespace(points=np.full((478, 2), 5.0), pose=np.array([70.0, 0, 0]))
+    return [other, own]
+
+
+def turning():
+    return (NEUTRAL + np.c_[RANDOM.normal(0, 4, (200, 3)), np.zeros((200, 3))]).astype(np.float32)
+
+
+@pytest.mark.parametrize("head, share", [(0.5, 1), (1, 1), (2, 0.5)])
+def test_the_turn_an_expression_looks_like_is_taken_away(head, share):
+    pose = turning()
+    found = steadied(UnitTrack(TIMES, UNITS, pose), Portrait(), tracker, head)
+    wanted = np.array([looks(vector) for vector in UNITS - UNITS.mean(0)])
+    np.testing.assert_allclose(found.pose[:, :3], pose[:, :3] - share * wanted, atol=0.25)
+    np.testing.assert_array_equal(found.pose[:, 3:], pose[:, 3:])
+    np.testing.assert_array_equal(found.units, UNITS)
+
+
+def test_heads_that_stand_still_or_count_from_a_portrait_stay():
+    still, voice = UnitTrack(TIMES, UNITS, np.tile(NEUTRAL, (200, 1))), UnitTrack(TIMES, UNITS, turning(), True)
+    assert steadied(still, Portrait(), tracker, 1) is still and steadied(voice, Portrait(), tracker, 1) is voice
+    assert steadied(UnitTrack(TIMES, UNITS), Portrait(), tracker, 1).pose is None
+
+
+def test_a_portrait_on_which_no_face_is_found_is_no_measure():
+    seen = []
+
+    def blind(picture):
+        seen.append(picture)
+        return tracker(picture) if len(seen) < FEWEST else []
+
+    track = UnitTrack(TIMES, UNITS, turning())
+    assert steadied(track, Portrait(), blind, 1) is track
+    assert len(seen) <= 64
