@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -141,9 +143,11 @@ def test_a_pack_trains_as_its_recordings_do(toy, tmp_path):
     assert int(last["step"]) == config.steps and float(last["val"]) == pytest.approx(float(own["val"]), rel=0.1)
 
 
-def test_a_training_by_the_clock_draws_from_what_there_is(toy, tmp_path):
+def test_a_training_by_the_clock_draws_from_what_there_is(toy, tmp_path, monkeypatch):
     kept = tmp_path / "kept"
     main(words(toy, tmp_path / "one", "examples=9", f"kept={kept}"))
+    clock = itertools.count(0, 0.1)  # a tenth of a second every time that somebody looks at it
+    monkeypatch.setattr(train_audio2au, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     main(words(toy, tmp_path / "two", "examples=9", f"kept={kept}", "minutes=0.05", "steps=1"))
     rows = list(csv.DictReader(open(tmp_path / "two" / "metrics.csv")))
     assert int(rows[-1]["step"]) >= 2 and all(np.isfinite(float(row["train"])) for row in rows)
