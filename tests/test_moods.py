@@ -12,6 +12,7 @@ from conftest import commands_of
 from PIL import Image
 from typer.testing import CliRunner
 
+from talkinghead.face.puppet import Puppet
 from talkinghead.surfaces import cli
 from talkinghead.surfaces.cli_options import Models
 from talkinghead.units.convert import read_csv
@@ -187,8 +188,8 @@ def run(*arguments):
 
 
 def test_what_drove_the_video_is_saved(folder, head, monkeypatch):
-    drawn, decode = [], head.generator.decode
-    monkeypatch.setattr(head.generator, "decode", lambda code, units: drawn.append(units) or decode(code, units))
+    drawn, draw = [], Puppet.draw
+    monkeypatch.setattr(Puppet, "draw", lambda puppet, units, *more: drawn.append(units) or draw(puppet, units, *more))
     options = "--gain", "1.5,brows=0.5", "--mood", "surprised:0.5", "--save-au", "saved.csv"
     assert run("speak", "portrait.jpg", "--au", "au.csv", "-o", "out.mp4", *options).exit_code == 0
     saved = read_csv("saved.csv").units
