@@ -28,7 +28,7 @@ stage slices "$corpus" "$out/sets" --corrupt
 for set in ravdess vidtimit portraits; do
     stage prepare "$out/sets/$set" "$data"
 done
-stage fit_motion "$data" --steps 50
+stage fit_motion "$data" --steps 50 --warps 640
 
 small="data=$data threads=$OMP_NUM_THREADS bfloat16=0 steps=6 batch=4 checkpoint_every=6"
 estimator=$out/estimator/weights.safetensors
