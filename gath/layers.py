@@ -58,12 +58,7 @@ def transposed(x: Node, *order: int) -> Node:
     return opset13.transpose(x, np.array(order))
 
 
-def request(network: openvino.Model, precise: bool = True) -> openvino.InferRequest:
-    """The network, ready to run in the caller's thread alone: others render and encode meanwhile.
-
-    Unless it is to be `precise` it runs in bfloat16 where the processor multiplies that.
-    """
-    options = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1}
-    if precise:
-        options["INFERENCE_PRECISION_HINT"] = "f32"
+def request(network: openvino.Model) -> openvino.InferRequest:
+    """The network in single precision, ready to run in the caller's thread alone: others render and encode meanwhile."""
+    options = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
     return openvino.Core().compile_model(network, "CPU", options).create_infer_request()
