@@ -59,6 +59,6 @@ def transposed(x: Node, *order: int) -> Node:
 
 
 def request(network: openvino.Model) -> openvino.InferRequest:
-    """The network in single precision, ready to run in the caller's thread alone: others render and encode meanwhile."""
+    """The network in single precision, ready to run in the caller's thread alone: others draw and encode meanwhile."""
     options = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
     return openvino.Core().compile_model(network, "CPU", options).create_infer_request()
