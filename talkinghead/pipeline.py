@@ -24,7 +24,7 @@ import numpy as np
 from talkinghead.errors import ClipError, UnitsError
 from talkinghead.face.puppet import Puppet, make_puppet
 from talkinghead.media.stages import stage, tell
-from talkinghead.media.threads import ahead, beside
+from talkinghead.media.threads import Once, ahead, beside
 from talkinghead.media.timing import frames_in
 from talkinghead.models import load_generator, load_lips, load_speech
 from talkinghead.options import FrameOptions, PortraitOptions
@@ -72,7 +72,9 @@ class Clip:
 
     def pictures(self, planar: bool = False) -> Iterator[np.ndarray]:
         """The frames, `planar` in the encoder's own colours, see media.yuv, which costs half as much."""
+        drawing = Once(lambda: self._puppet.expect(self.turns, planar)).begin()
         for batch, frames in ahead(self._begun(planar), BATCHES_AHEAD):
+            drawing()
             for (self.units, self.pose), frame in zip(batch, frames):
                 yield frame
 
@@ -141,7 +143,7 @@ class TalkingHead:
         tell(f"{sound}: {length}, {info.sample_rate} Hz, channels: {info.channels}")
         expected = frames_in(info.duration, fps) if info.duration is not None else None
         with beside(lambda: self._hear(options, sound)) as heard:  # which takes as long
-            puppet = self.prepare(portrait, options.look)
+            puppet = self._prepare(portrait, options.look, options.head > 0)
         speech, gains = heard()
         return Clip(
             puppet, spoken(self._stream(puppet, options, speech, gains), sound), fps, expected, options.head > 0
@@ -192,7 +194,7 @@ class TalkingHead:
             units = UnitTrack(np.arange(len(units)) / float(fps), units)
         if isinstance(units, UnitTrack):
             turns, frames = units.pose is not None and options.head > 0, frames_of(units, fps, sound)
-        puppet = self.prepare(portrait, options.look)
+        puppet = self._prepare(portrait, options.look, turns)
         if isinstance(units, UnitTrack):
             if turns:
                 with stage("expressions looked at"):
@@ -283,7 +285,10 @@ class TalkingHead:
         clips. `face` counts from 1, the widest; `crop` keeps the aligned face square alone; `enhance` applies the
         paper's contrast, denoising and sharpening (section 4.2) to the face; `teeth` says whose are seen. Raises
         PortraitError, OptionError."""
-        options = PortraitOptions.of(options, changes)
+        return self._prepare(portrait, PortraitOptions.of(options, changes))
+
+    def _prepare(self, portrait: Picture, options: PortraitOptions, turns: bool = False) -> Puppet:
+        """The same; what turns is begun at once if it `turns`."""
         if isinstance(portrait, Puppet):
             return portrait
         from talkinghead.face.find import find_face
@@ -303,4 +308,4 @@ class TalkingHead:
         )
         with stage("portrait made ready"):
             looks = options.crop, options.enhance, options.which_teeth
-            return make_puppet(image, found, generator(), self.lip_mover, *looks)
+            return make_puppet(image, found, generator(), self.lip_mover, *looks, turns=turns)

@@ -83,6 +83,8 @@ def test_rectangles_cover_every_tile_once():
     for _ in range(100):
         cells = rng.random((rng.integers(1, 12), rng.integers(1, 12))) < rng.random()
         covered = np.zeros(cells.shape, int)
-        for x0, y0, x1, y1 in _rectangles(cells):
+        most = int(rng.integers(1, 40))
+        for x0, y0, x1, y1 in _rectangles(cells, most):
+            assert (x1 - x0) * (y1 - y0) <= most
             covered[y0:y1, x0:x1] += 1
         assert np.array_equal(covered, cells.astype(int))

@@ -51,12 +51,12 @@ def sound(tmp_path_factory) -> Path:
 
 @pytest.mark.parametrize(
     "suffix, codecs",
-    [(".mp4", ("h264 (High)", "aac (LC)")), (".MOV", ("h264 (High)", "aac (LC)")), (".webm", ("vp9", "opus"))],
+    [(".mp4", ("h264 (Constrained Baseline)", "aac (LC)")), (".MOV", ("h264 (Constrained Baseline)", "aac (LC)")), (".webm", ("vp9", "opus"))],
 )
 def test_codecs_colours_and_notice(tmp_path, sound, suffix, codecs):
     path = write(tmp_path / f"a{suffix}", pictures(26), sound=sound)
     told = ask("-i", path).stderr.decode()
-    assert re.search(r"Video: (vp9|h264 \(High\))", told)[1] == codecs[0]
+    assert re.search(r"Video: (vp9|h264 \(Constrained Baseline\))", told)[1] == codecs[0]
     assert re.search(r"Audio: (opus|aac \(LC\))", told)[1] == codecs[1]
     assert re.search(r"yuv420p\(tv, bt709(/bt709/bt709)?, progressive\), 64x48", told)
     assert re.search(r"25 fps", told)

@@ -257,21 +257,37 @@ def _explained(image: np.ndarray, plate: np.ndarray, opacity: np.ndarray, unit: 
     Where the image looks like the plate, it is background. Where it differs by more than the background itself varies
     near by, the opacity is at least what is needed to make that of the plate: single hairs that no matte has.
     """
-    varies, blur = _variation(plate, unit), 0.01 * unit
+    varies = _variation(plate, unit)
     near = cv2.distanceTransform((opacity > 0).astype(np.uint8), cv2.DIST_L2, 3) < DOUBT * unit
-    out, margin = np.empty_like(opacity), round(4 * blur) + 1
+    unlike = _unlike(image, plate, 0.01 * unit)
+    out = np.empty_like(opacity)
     for first in range(0, len(image), STRIP):
-        rows, top = slice(first, first + STRIP), max(first - margin, 0)
-        wide = slice(top, first + STRIP + margin)
-        change = cv2.subtract(image[wide], plate[wide], dtype=cv2.CV_16S)
-        unlike = np.abs(cv2.GaussianBlur(change, (0, 0), blur)[first - top :][:STRIP]).max(-1)
-        change, given, behind = change[first - top :][:STRIP], opacity[rows], plate[rows]
-        unlike = ((unlike - np.float32(SAME)) / np.float32(OTHER - SAME)).clip(0, 1)
-        kept = np.where((given < 240) & near[rows], given * unlike, given)
-        room = np.where(change > 0, 255 - behind, behind).max(-1)
-        needed = (np.abs(change).max(-1) - varies[rows]) / np.maximum(room, np.float32(1))
+        rows = slice(first, first + STRIP)
+        picture, behind, given = image[rows], plate[rows], opacity[rows]
+        kept = np.where((given < 240) & near[rows], given * unlike[rows], given)
+        change = _largest(cv2.absdiff(picture, behind))
+        brighter = cv2.compare(picture, behind, cv2.CMP_GT)
+        room = _largest(cv2.bitwise_xor(behind, brighter))  # 255 less it where it must become brighter
+        needed = (change - varies[rows]) / np.maximum(room, np.float32(1))
         out[rows] = np.ceil(np.maximum(kept, 255 * needed.clip(0, 1)))
     return out
+
+
+def _unlike(image: np.ndarray, plate: np.ndarray, blur: float) -> np.ndarray:
+    """How surely the image [H, W, 3] is not the plate [H, W, 3] near each pixel, [H, W] in [0, 1]. A blur of many
+    pixels is made of a reduced copy."""
+    times = max(1, int(blur / 2))
+    size = [-(-side // times) for side in image.shape[1::-1]]
+    reduced = (cv2.resize(part, size, interpolation=cv2.INTER_AREA) for part in (image, plate))
+    change = cv2.GaussianBlur(cv2.subtract(*reduced, dtype=cv2.CV_16S), (0, 0), blur / times)
+    much = _largest(np.abs(change)).astype(np.float32)
+    return cv2.resize(((much - SAME) / (OTHER - SAME)).clip(0, 1), image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def _largest(colours: np.ndarray) -> np.ndarray:
+    """The largest of each pixel's three: [h, w, 3] to [h, w]."""
+    first, second, third = cv2.split(colours)
+    return cv2.max(cv2.max(first, second), third)
 
 
 def _variation(picture: np.ndarray, unit: float) -> np.ndarray:

@@ -14,6 +14,7 @@ import numpy as np
 
 from talkinghead.face.head import Posed
 from talkinghead.face.mouth import Patch
+from talkinghead.face.warp import enlarged, nodes
 from talkinghead.units.names import INDEX
 
 # MediaPipe mesh points of each eye, the subject's own left and right: upper and lower lid, and the brow's lower edge,
@@ -28,6 +29,7 @@ MEETS = 1.2  # of the way to the lower lid's edge that a closed lid goes
 SKIN = 0.9  # of the skin between lashes and brow gives way
 # Inter-ocular distances: of skin over the edge that goes down unstretched, with the lashes; of lashes below the edge.
 RIGID, LASHES = 0.04, 0.004
+CELL = 0.016  # inter-ocular distances: as far apart lids' motion is reckoned, and enlarged from there
 ASIDE = 0.1  # of the eye's width: there the patch fades
 FADE = 0.3  # of the skin that gives way: there it fades towards the brow
 # What a blink brings with it besides (units/blink.py); a lid that is drawn here needs none of it.
@@ -49,6 +51,7 @@ class _Eye:
         # Halfway between the corners the face's own motion tells where the lids have gone.
         self._middles = [edge[4][None, None].astype(np.float32) for edge in (upper, lower)]
         self._lashes, self._soft = LASHES * unit, max(1.0, 0.01 * unit)
+        self._cell = max(1, round(CELL * unit))
         around = np.vstack([upper, lower, brow])
         pad = ASIDE * width + 2
         low, high = np.floor(around.min(0) - pad).astype(int), np.ceil(around.max(0) + pad).astype(int) + 1
@@ -79,7 +82,8 @@ class _Eye:
         right, bottom = (np.ceil(covered.max(0)).astype(int) + 1).clip(0, size)
         if left >= right or top >= bottom:
             return Patch(np.zeros((0, 0, 4), np.uint8), 0, 0)
-        at = np.stack(np.meshgrid(np.arange(left, right), np.arange(top, bottom)), -1).astype(np.float32)
+        size = int(right - left), int(bottom - top)
+        at = nodes((left, top), self._cell, [-(-side // self._cell) for side in size])
         seen = at if posed is None else posed.seen(at)
         lines, skin = (
             cv2.remap(known, seen - np.float32(self._corner), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -94,9 +98,10 @@ class _Eye:
         stretched = begins + (v - begins) * (upper - rigid - begins) / np.maximum(edge - rigid - begins, 1e-3)
         back = np.where(v > edge - rigid, edge - upper, v - stretched)
         where = seen - back[..., None] * self._down
-        lid = cv2.remap(self._image, where + shift(where), None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        alpha = skin[..., 2] * np.clip((edge + self._lashes - v) / self._soft + 0.5, 0, 1)
-        alpha = (255 * alpha).astype(np.uint8)
+        where, over = enlarged(where + shift(where), self._cell, size), edge + self._lashes - v
+        lid = cv2.remap(self._image, where, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        over, fade = cv2.split(enlarged(np.dstack([over, 255 * skin[..., 2]]).astype(np.float32), self._cell, size))
+        alpha = (fade * np.clip(over * np.float32(1 / self._soft) + np.float32(0.5), 0, 1)).astype(np.uint8)
         lit = cv2.multiply(lid, cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB), scale=1 / 255)
         return Patch(cv2.merge([*cv2.split(lit), alpha]), int(left), int(top))
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from talkinghead.media.threads import Once
 from talkinghead.units.life import Life
 from talkinghead.units.moods import Mood
 from talkinghead.units.pose import NEUTRAL
@@ -36,8 +36,8 @@ class Puppet:
     """What is drawn on, and how: `units` [46] are those of the portrait's own expression.
 
     `decode` gives flow, mask and colour of each frame for units [N, 46], as Renderer takes them; `outline` tells where
-    the lips go; `landmarks` [478, 3] lie in the renderer's picture, whose head is turned by the angles `turned` [3],
-    and of which the frames show the box `shown`.
+    the lips go; `landmarks` [478, 3] lie in the renderer's picture, of which the frames show the box `shown`;
+    `making_head` gives what turns.
     """
 
     units: np.ndarray
@@ -45,7 +45,7 @@ class Puppet:
     decode: Decode
     outline: Outline
     landmarks: np.ndarray
-    turned: np.ndarray
+    making_head: Once[Head]
     shown: tuple[int, int, int, int]
 
     @property
@@ -61,12 +61,18 @@ class Puppet:
     def height(self) -> int:
         return self.shown[3] - self.shown[1]
 
-    @cached_property
+    @property
     def head(self) -> Head:
         """What turns; takes a tenth of a second to make."""
-        from talkinghead.face.head import Head
+        return self.making_head()
 
-        return Head(self.renderer.image, self.landmarks, self.turned)
+    def expect(self, turns: bool, planar: bool) -> None:
+        """Make what the first frames of that kind would wait for; another thread may do it."""
+        self.renderer.expect(self.head if turns else None, planar and self._whole)
+
+    @property
+    def _whole(self) -> bool:
+        return self.shown == (0, 0, *self.renderer.image.shape[1::-1])
 
     def stream(
         self,
@@ -102,9 +108,8 @@ class Puppet:
     ) -> np.ndarray:
         from talkinghead.media.yuv import even, to_yuv
 
-        whole = self.shown == (0, 0, *self.renderer.image.shape[1::-1])
-        frame = self.renderer(*maps, posed=posed, patches=patches, planar=planar and whole)
-        if whole:
+        frame = self.renderer(*maps, posed=posed, patches=patches, planar=planar and self._whole)
+        if self._whole:
             return frame
         left, top, right, bottom = self.shown
         frame = np.ascontiguousarray(frame[top:bottom, left:right])
@@ -122,28 +127,33 @@ def make_puppet(
     crop: bool = False,
     enhance: bool = False,
     teeth: int | str = "own",
+    turns: bool = False,
 ) -> Puppet:
     """The face `found` in RGB uint8 [H, W, 3], made ready; `mover` is a gath.lean_lips.LeanLips. For `crop`, `enhance`
-    and `teeth` see TalkingHead.prepare."""
+    and `teeth` see TalkingHead.prepare. What turns is begun beside the rest if it `turns`."""
     from gath.mesh import EYES
     from talkinghead.face.align import alignment, transform
     from talkinghead.face.align import crop as cut
+    from talkinghead.face.head import Head
     from talkinghead.face.lids import Lids
     from talkinghead.face.mouth import Mouth
     from talkinghead.face.outline import Outline
     from talkinghead.face.render import Renderer, square
 
-    size, points, landmarks = generator.config.size, found.points, found.landmarks
-    code = generator.encode(cut(image, alignment(points, size), size), found.units)
-
-    def decode(units: np.ndarray) -> Iterator[tuple[np.ndarray | None, ...]]:
-        return zip(*(repeat(None) if part is None else part for part in generator.decode(code, units)))
-
+    size, points, landmarks, photograph = generator.config.size, found.points, found.landmarks, image
     shown = 0, 0, image.shape[1], image.shape[0]
     if crop:
         image, points, shown = square(image, points, AROUND)
         scale = np.ptp(points[:, 0]) / found.width
         landmarks = np.c_[points, landmarks[:, 2] * scale]
+    making_head = Once(lambda: Head(image, landmarks, found.pose))
+    if turns:
+        making_head.begin()
+    code = generator.encode(cut(photograph, alignment(found.points, size), size), found.units)
+
+    def decode(units: np.ndarray) -> Iterator[tuple[np.ndarray | None, ...]]:
+        return zip(*(repeat(None) if part is None else part for part in generator.decode(code, units)))
+
     to_face = alignment(points, 1)
     to_face[:, 2] += 0.5  # its pixel centres lie at integers, fractions count from the border
     outline = Outline(mover, image, to_face, points, found.units)
@@ -154,4 +164,4 @@ def make_puppet(
         mouth = Mouth(image, to_face, outline.own, rest, eyes, teeth)
         lids = Lids(image, points, found.units)
     renderer = Renderer(image, alignment(points, size), size, enhance, mouth, lids)
-    return Puppet(found.units, renderer, decode, outline, landmarks, found.pose, shown)
+    return Puppet(found.units, renderer, decode, outline, landmarks, making_head, shown)

@@ -10,7 +10,7 @@ import numpy as np
 
 from talkinghead.face.align import alignment, crop, transform
 from talkinghead.face.frames import RGB, YUV, Box, Colours, Frame, Frames, evened
-from talkinghead.face.head import Posed
+from talkinghead.face.head import Head, Posed
 from talkinghead.face.lids import Lids
 from talkinghead.face.mouth import Mouth, Patch
 from talkinghead.face.sheets import Sheet
@@ -85,8 +85,8 @@ class Renderer:
         [3, S, S] in [-1, 1]: out(p) = (1 - mask) * photograph(p + flow(p)) + mask * colour; the moved photograph alone
         where there is no mask.
         """
-        colours = YUV if planar and self._weight is None else RGB
-        frame, stage = self._frames.new(colours), self._stage(posed, colours)
+        colours = self._colours(planar)
+        frame, stage = self._frames.new(colours), self._stage(None if posed is None else posed.head, colours)
         flow = self._faded(flow)
         if stage.sheet is not None:
             self._move(frame, stage, flow, posed)
@@ -163,20 +163,27 @@ class Renderer:
         around = patch.top - top, bottom - patch.top - height, patch.left - left, right - patch.left - width
         frame.lay(box, cv2.copyMakeBorder(patch.rgba, *around, cv2.BORDER_CONSTANT) if any(around) else patch.rgba)
 
-    def _stage(self, posed: Posed | None, colours: Colours) -> Stage:
-        kind = posed is not None, id(colours)
+    def expect(self, head: Head | None, planar: bool) -> None:
+        """Make what the first frame of that kind would wait for."""
+        self._stage(head, self._colours(planar))
+
+    def _colours(self, planar: bool) -> Colours:
+        return YUV if planar and self._weight is None else RGB
+
+    def _stage(self, head: Head | None, colours: Colours) -> Stage:
+        kind = head is not None, id(colours)
         if kind not in self._stages:
             spacing = FLOW_STEP / float(np.hypot(*self._to_crop[:, 0]))
-            if posed is None:
+            if head is None:
                 left, top, right, bottom = evened(self._around())
                 sheet = None
                 if left < right and top < bottom:
                     sheet = Sheet.of(self.image[top:bottom, left:right], (left, top), colours)
                 self._stages[kind] = Stage(Warp(self._region, spacing), sheet, None)
             else:
-                warp = Warp(posed.head.box, spacing)
-                turning = Turning(warp, posed.head.moves(warp.at), posed.head.clear)
-                self._stages[kind] = Stage(warp, posed.head.sheet(colours), turning)
+                warp = Warp(head.box, spacing)
+                turning = Turning(warp, head.moves(warp.at), head.clear)
+                self._stages[kind] = Stage(warp, head.sheet(colours), turning)
         return self._stages[kind]
 
     def _around(self) -> Box:

@@ -14,8 +14,8 @@ import numpy as np
 from talkinghead.face.frames import Box, Frame
 from talkinghead.face.sheets import Sheet
 
-TILES = 8  # across a box, about: smaller ones leave out more and cost more calls
-LARGEST = 1 << 18  # pixels drawn at once
+TILE, TILES = 64, 8  # pixels of one, and across a box, about: smaller ones leave out more and cost more calls
+LARGEST = 1 << 16  # pixels drawn at once: their maps fit a core's cache
 MIN_SHIFT = 0.02  # pixels: tiles that move less stay the photograph's own
 BLOCK = 4  # pixels, in which a person's opacity is summed up
 MARGIN = 2  # pixels that a tile may read beyond what its corners do
@@ -33,7 +33,8 @@ class Warp:
         """Nodes are about `spacing` of the picture's pixels apart, an even number."""
         self._end = box[2:]
         self._cell = cell = max(2, 2 * round(spacing / 2))
-        self._per_tile = n = max(1, -(-max(box[2] - box[0], box[3] - box[1]) // (TILES * cell)))
+        side = min(TILE, max(box[2] - box[0], box[3] - box[1]) / TILES)
+        self._per_tile = n = max(1, round(side / cell))
         self._corner = np.array(box[:2])
         self._tiles = [int(-(-(end - first) // (n * cell))) for end, first in zip(box[2:], self._corner)]
         if min(self._tiles) <= 0:
@@ -58,36 +59,17 @@ class Warp:
         self._draw(frame, where, sheet, kinds)
 
     def _draw(self, frame: Frame, where: np.ndarray, sheet: Sheet, kinds: list[Kind]) -> None:
-        steps, n = frame.colours.steps, self._per_tile
-        for first, last in self._bands():
-            part = slice(first * n, last * n + 2)
-            inside = [(list(self._boxes(tiles, first, last)), through, moves) for tiles, through, moves in kinds]
-            if not any(boxes for boxes, _, _ in inside):
-                continue
-            placed = sheet.place(where[part])
-            # A plane of half the size has its pixels in the middle of four.
-            half = placed * np.float32(0.5) - np.float32(0.25)
-            large = {step: self._enlarged((placed, half)[step - 1], step) for step in set(steps)}
-            corner = self._corner[0], self._corner[1] + first * n * self._cell
-            for boxes, through, moves in inside:
-                for box in boxes:
-                    sheet.draw(frame, box, [_of(large[step], box, corner, step) for step in steps], through)
-                if boxes and moves is not None:
-                    still = {step: self._enlarged(moves[part], step) <= 0 for step in set(steps)}
-                    for box in boxes:
-                        rests = [_of(still[step], box, corner, step).astype(np.uint8) for step in steps]
-                        frame.rest(box, rests)
-
-    def _enlarged(self, known: np.ndarray, step: int) -> np.ndarray:
-        """What is known at the nodes of whole rows of tiles, at all their pixels."""
-        height, width = ((side - 2) * self._cell for side in known.shape[:2])
-        return enlarged(known, self._cell, (width, height), step)
-
-    def _bands(self) -> Iterator[tuple[int, int]]:
-        """Rows of tiles that are drawn at once, the first and the one after the last."""
-        columns, rows = self._tiles
-        most = max(1, LARGEST // (columns * (self._per_tile * self._cell) ** 2))
-        return ((row, min(row + most, rows)) for row in range(0, rows, most))
+        steps, placed = frame.colours.steps, sheet.place(where)
+        # A plane of half the size has its pixels in the middle of four.
+        maps = {step: (placed, placed * np.float32(0.5) - np.float32(0.25))[step - 1] for step in set(steps)}
+        for tiles, through, moves in kinds:
+            for box, part in self._boxes(tiles):
+                size = box[2] - box[0], box[3] - box[1]
+                at = {step: enlarged(known[part], self._cell, size, step) for step, known in maps.items()}
+                sheet.draw(frame, box, [at[step] for step in steps], through)
+                if moves is not None:
+                    still = {step: enlarged(moves[part], self._cell, size, step) <= 0 for step in maps}
+                    frame.rest(box, [still[step].view(np.uint8) for step in steps])
 
     def tiles(self, nodes: np.ndarray) -> np.ndarray:
         """Tiles of which a node, or a neighbour of one, is true."""
@@ -103,12 +85,14 @@ class Warp:
         corners = [where[np.ix_(rows, columns)] for rows in ends[0] for columns in ends[1]]
         return np.minimum.reduce(corners), np.maximum.reduce(corners)
 
-    def _boxes(self, tiles: np.ndarray, first: int, last: int) -> Iterator[Box]:
-        """True tiles of some rows in rectangles, as boxes of the picture."""
-        side, (left, top) = self._per_tile * self._cell, self._corner.tolist()
-        for x0, y0, x1, y1 in _rectangles(tiles[first:last]):
-            bottom = min(top + (first + y1) * side, self._end[1])
-            yield left + x0 * side, top + (first + y0) * side, min(left + x1 * side, self._end[0]), bottom
+    def _boxes(self, tiles: np.ndarray) -> Iterator[tuple[Box, tuple[slice, slice]]]:
+        """True tiles in rectangles: as boxes of the picture, and as parts of the nodes."""
+        n, side, (left, top) = self._per_tile, self._per_tile * self._cell, self._corner.tolist()
+        most = max(1, LARGEST // side**2)
+        for x0, y0, x1, y1 in _rectangles(tiles, most):
+            right, bottom = min(left + x1 * side, self._end[0]), min(top + y1 * side, self._end[1])
+            part = slice(y0 * n, y1 * n + 2), slice(x0 * n, x1 * n + 2)
+            yield (left + x0 * side, top + y0 * side, right, bottom), part
 
 
 def nodes(corner: Sequence[float], cell: int, count: Sequence[int]) -> np.ndarray:
@@ -126,12 +110,6 @@ def enlarged(known: np.ndarray, cell: int, size: tuple[int, int], step: int = 1)
     return whole[cell : cell + size[1] // step, cell : cell + size[0] // step]
 
 
-def _of(band: np.ndarray, box: Box, corner: tuple[int, int], step: int) -> np.ndarray:
-    """The pixels of a box in an array that begins at the picture's pixel `corner`, of a plane of `step`."""
-    left, top, right, bottom = ((side - first) // step for side, first in zip(box, corner * 2))
-    return band[top:bottom, left:right]
-
-
 class Clear:
     """Where a person's opacity is nothing or all, asked of many boxes at once."""
 
@@ -139,9 +117,13 @@ class Clear:
         """`opacity` uint8 [h, w], from the picture's pixel `corner` on."""
         self._corner, block = np.array(corner), BLOCK
         pad = [(0, -side % block) for side in opacity.shape]
-        blocks = np.pad(opacity, pad, mode="edge").reshape(-1, block, -(-opacity.shape[1] // block), block)
-        self._some = cv2.integral((blocks.max((1, 3)) > 0).astype(np.uint8))
-        self._lacks = cv2.integral((blocks.min((1, 3)) < 255).astype(np.uint8))
+        rows = np.pad(opacity, pad, mode="edge")
+        rows = rows.reshape(-1, block, rows.shape[1])
+        most, least = (
+            of(of(rows, 1).reshape(len(rows), -1, block), 2) for of in (np.maximum.reduce, np.minimum.reduce)
+        )
+        self._some = cv2.integral((most > 0).astype(np.uint8))
+        self._lacks = cv2.integral((least < 255).astype(np.uint8))
 
     def some(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         """How many blocks of the boxes [..., 2] to [..., 2], and a MARGIN around, have something of the person."""
@@ -169,18 +151,18 @@ class Turning:
         self.empty = clear.some(*warp.reach(warp.at)) == 0  # nothing of the person there when it is not posed
 
 
-def _rectangles(cells: np.ndarray) -> Iterator[Box]:
-    """True cells of [h, w] in few rectangles: neighbours in a row, and rows with the same."""
+def _rectangles(cells: np.ndarray, most: int) -> Iterator[Box]:
+    """True cells of [h, w] in few rectangles of at most `most`: neighbours in a row, and rows with the same."""
     begun: dict[tuple[int, int], int] = {}  # the first row of runs that have not ended
     for row, line in enumerate([*cells.tolist(), []]):
         runs, first = set(), None
         for i, cell in enumerate([*line, False]):
-            if cell and first is None:
-                first = i
-            elif first is not None and not cell:
+            if first is not None and (not cell or i - first == most):
                 runs.add((first, i))
                 first = None
-        for run in [run for run in begun if run not in runs]:
+            if cell and first is None:
+                first = i
+        for run in [run for run in begun if run not in runs or (row + 1 - begun[run]) * (run[1] - run[0]) > most]:
             yield run[0], begun.pop(run), run[1], row
         for run in runs:
             begun.setdefault(run, row)

@@ -11,9 +11,9 @@ import atexit
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from queue import SimpleQueue
-from typing import IO, Any, TypeVar
+from typing import IO, Any, Generic, TypeVar
 
 Item = TypeVar("Item")
 
@@ -53,6 +53,31 @@ def beside(make: Callable[[], Item]) -> Iterator[Callable[[], Item]]:
         yield done.result
     finally:
         thread.join()
+
+
+class Once(Generic[Item]):
+    """What `make` gives, made when it is first asked for, by any thread, or begun before in a thread of its own. What
+    it raises, it raises in all who ask."""
+
+    def __init__(self, make: Callable[[], Item]):
+        self._make, self._made, self._lock = make, Future[Item](), threading.Lock()
+
+    def __call__(self) -> Item:
+        with self._lock:
+            if not self._made.done():
+                try:
+                    self._made.set_result(self._make())
+                except BaseException as error:
+                    self._made.set_exception(error)
+        return self._made.result()
+
+    def begin(self) -> Once[Item]:
+        threading.Thread(target=self._made_quietly).start()
+        return self
+
+    def _made_quietly(self) -> None:
+        with suppress(BaseException):  # who asks is told
+            self()
 
 
 class _Made:
