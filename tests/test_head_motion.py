@@ -116,13 +116,13 @@ def test_every_seed_is_another_and_itself(demo):
 
 
 def test_it_moves_as_much_as_talkers_do(demo):
-    """Ten seconds, the bars of a finished video: standard deviations, speed, and the largest step."""
+    """Ten seconds, half of what a finished video may have: a tracker takes mouths and eyes for turns as well."""
     beats = beats_of(demo)[: 10 * FPS]
-    for seed in range(12):
+    for seed in range(40):
         turned = angles_of(beats, seed)[:, :3]
         speed = np.linalg.norm(np.diff(turned, axis=0), axis=1) * FPS
-        assert ((0.8, 0.8, 0.6) <= turned.std(0)).all() and (turned.std(0) <= (5, 4.4, 4)).all()
-        assert np.percentile(speed, 95) < 45 and np.abs(np.diff(turned, axis=0)).max() < 4
+        assert ((0.9, 0.9, 0.9) <= turned.std(0)).all() and (turned.std(0) <= (3, 3, 3)).all()
+        assert np.percentile(speed, 95) < 22 and np.abs(np.diff(turned, axis=0)).max() < 2.5
         assert np.abs(turned[0]).max() < 0.5  # it begins as the photograph
 
 
