@@ -18,6 +18,7 @@ from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -97,6 +98,7 @@ class TalkingHead:
 
     def __init__(self, generator: Any = None, speech: Any = None, device: str = "auto"):
         self._generator_source, self._speech_source, self.device = generator, speech, device
+        self._seen: WeakKeyDictionary[Puppet, np.ndarray] = WeakKeyDictionary()
 
     @cached_property
     def tracker(self) -> Tracker:
@@ -167,7 +169,18 @@ class TalkingHead:
         fps, blink, life = options.rate, options.blink is not False, None
         if options.head or not options.still:
             life = Life(speech.sample_rate, fps, options.seed, options.head, options.still, blink)
+            if options.head:
+                life.steady(puppet.rest, self._seems(puppet))
         return puppet.stream(speech, fps, gains, options.seed if blink else None, options.feeling, life, width)
+
+    def _seems(self, puppet: Puppet) -> np.ndarray:
+        """Degrees [46, 3] by which a portrait seems to turn where it only speaks, looked at once."""
+        from talkinghead.face.steady import of_speech
+
+        if puppet not in self._seen:
+            with stage("mouth looked at"):
+                self._seen[puppet] = of_speech(puppet, self.tracker)
+        return self._seen[puppet]
 
     def animate(
         self,

@@ -90,9 +90,10 @@ def test_silent_and_empty_sounds_work_with_a_warning(head, astronaut, tmp_path):
 
 def test_frames_are_made_when_asked_for(head, astronaut, voice):
     frames = iter(head.speak(astronaut, voice))
-    assert head.generator.decoded == 0
+    looked = head.generator.decoded
+    assert looked <= 4  # mouths, to know what they look like
     next(frames)
-    assert BATCH <= head.generator.decoded <= (1 + BATCHES_AHEAD) * BATCH
+    assert BATCH <= head.generator.decoded - looked <= (1 + BATCHES_AHEAD) * BATCH
 
 
 def test_memory_does_not_grow_with_the_length(head, astronaut, monkeypatch, voice):

@@ -7,11 +7,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from talkinghead.face.steady import FEWEST, steadied
+from talkinghead.face import steady
+from talkinghead.face.steady import FEWEST, of_speech, steadied
 from talkinghead.units.names import INDEX
 from talkinghead.units.pose import NEUTRAL
 from talkinghead.units.track import UnitTrack
 
+REDUCED = steady._reduced
 RANDOM = np.random.default_rng(0)
 JAW, BROW = INDEX["JawOpen"], INDEX["BrowsU_L"]
 UNITS = np.full((200, 46), 0.3, np.float32)
@@ -22,10 +24,16 @@ TIMES = np.arange(200) / 25
 class Portrait:
     """Draws a picture that holds its units."""
 
-    landmarks, shown = np.full((478, 3), 50.0), (0, 0, 100, 100)
+    landmarks, shown, width, height = np.full((478, 3), 50.0), (0, 0, 100, 100), 100, 100
+    rest = np.full(46, 0.3, np.float32)
 
-    def draw(self, units):
+    def draw(self, units, planar):
         return (vector[None] for vector in units)
+
+
+@pytest.fixture(autouse=True)
+def plain(monkeypatch):
+    monkeypatch.setattr(steady, "_reduced", lambda frame: frame)
 
 
 def looks(vector):
@@ -69,3 +77,23 @@ def test_a_portrait_on_which_no_face_is_found_is_no_measure():
     track = UnitTrack(TIMES, UNITS, turning())
     assert steadied(track, Portrait(), blind, 1) is track
     assert len(seen) <= 64
+
+
+def test_a_mouth_that_speaks_is_looked_at_beyond_its_rest_and_nothing_else():
+    degrees = of_speech(Portrait(), tracker)
+    mouth = {INDEX[name] for name in ("JawOpen", "LipsUpperOpen", "LipsLowerOpen", "LipsPucker", "LipsFunnel")}
+    assert set(np.flatnonzero(degrees.any(1))) <= mouth
+    spoken = Portrait.rest.copy()
+    for name, more in steady.SPOKEN[1].items():
+        spoken[INDEX[name]] += more
+    wanted = looks(spoken) - looks(Portrait.rest)
+    np.testing.assert_allclose((spoken - Portrait.rest) @ degrees, wanted, atol=0.4)
+    assert not of_speech(Portrait(), lambda picture: []).any()
+
+
+def test_what_is_looked_at_is_small():
+    monochrome = np.full((3000, 1600), 128, np.uint8)  # 2000 by 1600
+    monochrome[:2000] = 16 + 219 * np.linspace(0, 1, 1600)
+    small = REDUCED(monochrome)
+    assert small.shape == (720, 576, 3)
+    np.testing.assert_allclose(small[100, :, 1], np.linspace(0, 255, 576), atol=3)

@@ -18,9 +18,9 @@ REST_LIMITS = {
     "JawOpen": 0.02, "LipsUpperOpen": 0.3, "LipsLowerOpen": 0.4, "LipsUpperUp": 0.2, "LipsLowerDown": 0.07,
     "LipsFunnel": 0.02, "LipsPucker": 0.2, "MouthSmile_L": CLOSED_SMILE, "MouthSmile_R": CLOSED_SMILE,
 }  # fmt: skip
-# Lips that a smile drew apart close under a narrower one.
+# Lips that a smile drew apart close under a narrower one; no narrower than that, or the face would be less like itself.
 LAUGH_LIMITS = {
-    "MouthSmile_L": 0.35, "MouthSmile_R": 0.35, "LipsUpperUp": 0.05, "LipsUpperOpen": 0.05, "LipsLowerOpen": 0.12,
+    "MouthSmile_L": 0.45, "MouthSmile_R": 0.45, "LipsUpperUp": 0.2, "LipsUpperOpen": 0.05, "LipsLowerOpen": 0.12,
 }  # fmt: skip
 # Lips part at least so far, in inter-ocular distances: the second number for each unit beyond the first. Of 14,900
 # frames of talkers' clips 0.5 % stay under that of JawOpen by more than 0.02, and 5 % of those with a funnel under its.

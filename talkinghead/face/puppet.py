@@ -31,7 +31,7 @@ AROUND = 0.35  # of its side: how much a head that moves sees of what lies aroun
 Decode = Callable[[np.ndarray], Iterator[tuple[np.ndarray | None, ...]]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Puppet:
     """What is drawn on, and how: `units` [46] are those of the portrait's own expression.
 

@@ -1,9 +1,9 @@
-"""What an expression looks like as a turn of the head, measured on a portrait and taken from a driver's turns.
+"""What an expression looks like as a turn of the head, measured on a portrait and taken from the turns asked for.
 
 Where brows, lips and chin are tells an eye, and a tracker, how a head is turned: a portrait that stands still and opens
 its lips is seen to nod, one with uneven brows to turn, by a degree or two. So a few of the driver's expressions are
 drawn on the portrait, its head still, and looked at; what units and angles have in common is what the driver's head
-need not do as well.
+need not do as well. Of a voice only the mouth's few ways to open are looked at.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
+from talkinghead.media.yuv import planes, to_rgb
+from talkinghead.units.names import INDEX
 from talkinghead.units.pose import ANGLES
 from talkinghead.units.track import UnitTrack
 
@@ -20,10 +23,19 @@ if TYPE_CHECKING:
     from talkinghead.face.puppet import Puppet
     from talkinghead.face.tracker import TrackedFace, Tracker
 
+SIDE = 720  # pixels at most of what is looked at
 LOOKS = 64  # pictures that are drawn and looked at
 FEWEST = 12  # on which a face must be found
 RIDGE = 0.1  # how little a single unit's share is trusted, in units squared
 MOST = 5.0  # degrees
+# What a mouth that speaks does beyond its rest: centres of clusters of 2,500 frames of three voices.
+SPOKEN = (
+    {"JawOpen": 0.15, "LipsUpperOpen": 0.17, "LipsLowerOpen": 0.11, "LipsPucker": 0.05, "LipsFunnel": 0.04},
+    {"JawOpen": 0.23, "LipsUpperOpen": 0.25, "LipsLowerOpen": 0.2, "LipsPucker": 0.09, "LipsFunnel": 0.05},
+    {"JawOpen": 0.14, "LipsUpperOpen": 0.09, "LipsLowerOpen": 0.07, "LipsPucker": 0.26, "LipsFunnel": 0.09},
+)
+OPENS = [INDEX[name] for name in SPOKEN[0]]
+RIDGE_SPOKEN = 0.03
 
 
 def steadied(track: UnitTrack, puppet: Puppet, tracker: Tracker, head: float) -> UnitTrack:
@@ -35,24 +47,54 @@ def steadied(track: UnitTrack, puppet: Puppet, tracker: Tracker, head: float) ->
     units, angles = _seen(track.units[chosen], puppet, tracker)
     if len(units) < FEWEST:
         return track
-    change, turned = units - units.mean(0), angles - angles.mean(0)
-    degrees = np.linalg.solve(change.T @ change + RIDGE * np.eye(change.shape[1]), change.T @ turned)
+    degrees = _shares(units, angles, RIDGE)
     pose = track.pose.copy()
     looks = ((track.units - track.units.mean(0)) @ degrees).clip(-MOST, MOST)
     pose[:, ANGLES] -= looks / max(head, 1.0)
     return replace(track, pose=pose)
 
 
+def of_speech(puppet: Puppet, tracker: Tracker) -> np.ndarray:
+    """Degrees [46, 3] of yaw, pitch and roll that a portrait at rest seems to turn by for every unit of its mouth's
+    opening; zero for the others, and all zero where its face is not found."""
+    wanted = np.tile(puppet.rest, (len(SPOKEN) + 1, 1))
+    for vector, mouth in zip(wanted[1:], SPOKEN):
+        for name, more in mouth.items():
+            vector[INDEX[name]] = min(vector[INDEX[name]] + more, 1.0)
+    units, angles = _seen(wanted, puppet, tracker)
+    out = np.zeros((wanted.shape[1], 3))
+    if len(units) == len(wanted):
+        out[OPENS] = _shares(units[:, OPENS], angles, RIDGE_SPOKEN)
+    return out
+
+
 def _seen(units: np.ndarray, puppet: Puppet, tracker: Tracker) -> tuple[np.ndarray, np.ndarray]:
     """Units [N, 46], and the angles [N, 3] of the face as drawn under them, where one is found."""
-    place = puppet.landmarks[:, :2].mean(0) - puppet.shown[:2]
+    place = (puppet.landmarks[:, :2].mean(0) - puppet.shown[:2]) * min(1, SIDE / max(puppet.width, puppet.height))
 
     def away(face: TrackedFace) -> float:
         return float(np.linalg.norm(face.points.mean(0) - place))
 
     kept, angles = [], []
-    for vector, frame in zip(units, puppet.draw(units)):
-        if faces := tracker(frame):
+    for vector, frame in zip(units, puppet.draw(units, planar=True)):  # as films are, for which all is at hand
+        if faces := tracker(_reduced(frame)):
             kept.append(vector)
             angles.append(min(faces, key=away).pose)
     return np.array(kept).reshape(-1, units.shape[1]).astype(np.float64), np.array(angles).reshape(-1, 3)
+
+
+def _reduced(frame: np.ndarray) -> np.ndarray:
+    """RGB uint8 [h, w, 3] of a frame as media.yuv has it, no larger than SIDE."""
+    whole = planes(frame)
+    scale = min(1, SIDE / max(whole[0].shape))
+    height, width = (2 * max(1, round(scale * side / 2)) for side in whole[0].shape)
+    out = np.empty((height * 3 // 2, width), np.uint8)
+    for small, plane in zip(planes(out), whole):
+        small[:] = cv2.resize(plane, small.shape[::-1], interpolation=cv2.INTER_AREA)
+    return to_rgb(out)
+
+
+def _shares(units: np.ndarray, angles: np.ndarray, ridge: float) -> np.ndarray:
+    """Degrees [K, 3] for every one of the units [N, K] under which the angles [N, 3] were seen."""
+    change, turned = units - units.mean(0), angles - angles.mean(0)
+    return np.linalg.solve(change.T @ change + ridge * np.eye(change.shape[1]), change.T @ turned)
