@@ -20,7 +20,7 @@ REST_LIMITS = {
 }  # fmt: skip
 # Lips that a smile drew apart close under a narrower one; no narrower than that, or the face would be less like itself.
 LAUGH_LIMITS = {
-    "MouthSmile_L": 0.45, "MouthSmile_R": 0.45, "LipsUpperUp": 0.2, "LipsUpperOpen": 0.05, "LipsLowerOpen": 0.12,
+    "MouthSmile_L": 0.45, "MouthSmile_R": 0.45, "LipsUpperUp": 0.15, "LipsUpperOpen": 0.05, "LipsLowerOpen": 0.12,
 }  # fmt: skip
 # Lips part at least so far, in inter-ocular distances: the second number for each unit beyond the first. Of 14,900
 # frames of talkers' clips 0.5 % stay under that of JawOpen by more than 0.02, and 5 % of those with a funnel under its.
