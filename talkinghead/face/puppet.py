@@ -91,9 +91,10 @@ class Puppet:
         """Frames, RGB uint8 [height, width, 3] or `planar` as media.yuv has them, under units [N, 46]. The head has the
         poses `pose` [N, 6], relative to the photograph, or stays as photographed. Mouths and lids are drawn at once,
         the frames when they are asked for, which another thread may do."""
+        from talkinghead.face.crossed import uncrossed
         from talkinghead.face.lips import possible
 
-        poses, units = repeat(NEUTRAL) if pose is None else pose, possible(units)
+        poses, units = repeat(NEUTRAL) if pose is None else pose, uncrossed(possible(units), self.units)
         lids = self.renderer.lids
         closed = repeat(None) if lids is None else lids.closures(units)
         wanted = zip(self.decode(units if lids is None else lids.without(units)), poses, self.outline(units), closed)
