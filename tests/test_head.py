@@ -13,6 +13,7 @@ from talkinghead.face.align import alignment
 from talkinghead.face.head import KNEE, Head
 from talkinghead.face.matte import matte
 from talkinghead.face.mouth_view import View
+from talkinghead.face.plate import plate
 from talkinghead.face.render import Renderer
 from talkinghead.units.names import INDEX
 from talkinghead.units.pose import NEUTRAL
@@ -232,3 +233,11 @@ def test_speed(portrait, renderer, solid):
         cv2.setNumThreads(threads)
     rest, posed, moved = (min(times[name]) for name in drawn)
     assert posed < rest + 0.6 * moved
+
+
+def test_nothing_of_a_person_is_left_on_the_plate():
+    image = np.full((200, 200, 3), 90, np.uint8)
+    opacity = cv2.circle(np.zeros((200, 200), np.uint8), (100, 100), 70, 255, -1)
+    image[opacity > 0] = 250
+    found = plate(image, opacity, 40.0)
+    assert np.abs(found.astype(int) - 90).max() <= 2

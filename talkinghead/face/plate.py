@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 
 AROUND = 0.06  # inter-ocular distances outside the matte that are continued as well: single hairs are there
-DEEP = 0.5  # inter-ocular distances of the person that a motion can uncover; further inside the picture stays
+DEEP = 0.5  # inter-ocular distances of the person that lines are continued; only the widest motions uncover more
+PLAIN = 0.1  # inter-ocular distances, standard deviation: further inside is the nearest colour, blurred
 FINEST = 80  # pixels of an inter-ocular distance: finer pictures are continued in a reduced copy
 REACH = 5  # pixels from which a new one is made
 ALONG = 40.0  # how much nearer those along a line count than those across it, where there is a line
@@ -44,7 +45,7 @@ def plate(image: np.ndarray, opacity: np.ndarray, unit: float) -> np.ndarray:
 
 
 def _continued(image: np.ndarray, hidden: np.ndarray, unit: float) -> np.ndarray:
-    """float32 [h, w, 3] with what is `hidden` uint8 [h, w] made from what is not, DEEP from its outline."""
+    """float32 [h, w, 3] with what is `hidden` uint8 [h, w] made from what is not, its lines DEEP from the outline."""
     if hidden.all() or not hidden.any():
         return image
     depth = np.ceil(cv2.distanceTransform(hidden, cv2.DIST_L2, cv2.DIST_MASK_PRECISE))
@@ -66,7 +67,18 @@ def _continued(image: np.ndarray, hidden: np.ndarray, unit: float) -> np.ndarray
         made = total > 0
         colour[here[made]] = np.einsum("nk,nkc->nc", weight, colour[near])[made] / total[made, None]
         known[here[made]] = 1
-    return colour.reshape(edged[0].shape)[REACH:-REACH, REACH:-REACH]
+    made, left = (a.reshape(edged[1].shape + a.shape[1:])[REACH:-REACH, REACH:-REACH] for a in (colour, known))
+    return _plain(made, (left == 0).astype(np.uint8), PLAIN * unit)
+
+
+def _plain(image: np.ndarray, unknown: np.ndarray, blur: float) -> np.ndarray:
+    """float32 [h, w, 3] with what is `unknown` uint8 [h, w] in the nearest known colour, blurred."""
+    if not unknown.any():
+        return image
+    _, labels = cv2.distanceTransformWithLabels(unknown, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    colours = np.zeros((labels.max() + 1, 3), np.float32)
+    colours[labels[unknown == 0]] = image[unknown == 0]
+    return np.where(unknown[..., None], cv2.GaussianBlur(colours[labels], (0, 0), blur), image)
 
 
 def _lines(image: np.ndarray, known: np.ndarray, unit: float) -> tuple[np.ndarray, np.ndarray]:
