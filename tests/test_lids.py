@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from talkinghead.face.lids import LOWER, UPPER
+from talkinghead.face.lids import BROW, LOWER, UPPER, Lids
 from talkinghead.pipeline import TalkingHead
 from talkinghead.units.blink import close_lids
 from talkinghead.units.names import INDEX
@@ -77,3 +77,27 @@ def test_lids_ride_on_a_head_that_turns(head, puppet):
     pose[:3] = 5, 3, 4
     seen = [head.tracker(drawn(puppet, lid, pose))[0].units[BLINKS] for lid in (0, 1)]
     assert (seen[1] - seen[0] > 0.25).all()
+
+
+def test_an_eye_beyond_the_border_of_the_picture_is_no_trouble(puppet):
+    points = puppet.landmarks[:, :2] - (puppet.landmarks[list(UPPER["L"]), 0].mean() + 200, 0)
+    lids = Lids(puppet.renderer.image, points, puppet.units)
+    assert not any(patch.rgba.any() for patch in lids(np.ones(2), lambda at: at * 0))
+
+
+def test_the_skin_of_a_closed_lid_has_no_streaks_where_it_was_stretched():
+    across = np.random.default_rng(0).normal(150, 25, 240).clip(0, 255)
+    image = np.repeat(np.tile(across.astype(np.uint8), (160, 1))[..., None], 3, 2)  # every column a shade of its own
+    points = np.zeros((478, 2))
+    for side, left in (("R", 40), ("L", 200)):
+        x = np.linspace(0, 60, 9) * (1 if side == "R" else -1) + left
+        points[list(UPPER[side])] = np.stack([x, 80 - 10 * np.sin(np.linspace(0, np.pi, 9))], 1)
+        points[list(LOWER[side])] = np.stack([x, 80 + 10 * np.sin(np.linspace(0, np.pi, 9))], 1)
+        points[list(BROW[side])] = np.stack([x[::2], np.full(5, 50)], 1)
+    lids = Lids(image, points, np.zeros(46, np.float32))
+    roughness = [
+        np.abs(np.diff(patch.rgba[..., :3].astype(float), axis=1))[patch.rgba[:, 1:, 3] == 255].mean()
+        for closure in (0.1, 1)
+        for patch in lids(np.full(2, closure), lambda at: at * 0)
+    ]
+    assert max(roughness[2:]) < 0.75 * min(roughness[:2])

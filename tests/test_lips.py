@@ -155,3 +155,18 @@ def test_lips_purse_step_by_step_and_not_into_a_knot(outline, unit):
     assert (np.diff(wide[:6]) < 0.002).all() and wide[5] < 0.82 * wide[0] and wide.min() > 0.5 * wide[0]
     thick = points[:, RING + LOWER[5], 1] - points[:, LOWER[5], 1]
     assert thick[5] > 1.1 * thick[0]
+
+
+def test_the_lower_lip_comes_up_to_the_teeth_in_f_but_not_where_lips_press(outline):
+    middle = slice(4, 7)
+    pressed, f, wide_f = outline(
+        outline.rest
+        + np.stack([
+            vector(LipsLowerClose=0.3),
+            vector(LipsLowerClose=0.3, LipsUpperUp=0.05),
+            vector(LipsLowerClose=0.3, LipsUpperUp=0.3, LipsUpperOpen=0.5, LipsLowerOpen=0.5),
+        ])
+    )  # fmt: skip
+    assert np.abs(gaps(pressed)).max() < 1e-5
+    for tucked in (f, wide_f):
+        assert (0.02 < gaps(tucked)[middle]).all() and (gaps(tucked) < 0.035).all()

@@ -1,8 +1,8 @@
 """Lids of the photograph's own skin: how far they close in, patches to lay over the frame out.
 
 An upper lid is a sheet: the skin between brow and lashes. Its edge comes down over the eye, lashes and all, and the
-skin above is stretched; what is not yet covered stays what the frame shows of the eye. Nothing is painted, so that a
-closed eye has the skin's own colour and grain.
+skin above is stretched, its streaks smoothed; what is not yet covered stays what the frame shows of the eye. Nothing is
+painted, so that a closed eye has the skin's own colour.
 """
 
 from __future__ import annotations
@@ -25,11 +25,14 @@ BROW = {"L": (276, 283, 282, 295, 285), "R": (46, 53, 52, 65, 55)}
 SHUT = 0.65  # EyeBlink of an eye that is seen closed
 LEAST = 0.25  # of EyeBlink between an eye as photographed and a closed one, at the least
 NOTHING = 0.02  # a closure that is not worth a patch
-MEETS = 1.2  # of the way to the lower lid's edge that a closed lid goes
+MEETS = 1.15  # of the way to the lower lid's edge that a closed lid goes
 SKIN = 0.9  # of the skin between lashes and brow gives way
 # Inter-ocular distances: of skin over the edge that goes down unstretched, with the lashes; of lashes below the edge.
 RIGID, LASHES = 0.04, 0.004
 CELL = 0.016  # inter-ocular distances: as far apart lids' motion is reckoned, and enlarged from there
+# Skin that is stretched far shows streaks: so much of it gives way to the same smoothed along and across the eye by so
+# many inter-ocular distances, as much of it as the lid is closed, from so far above the lashes' strip on.
+EVEN, SMOOTH, EVENLY = 0.8, (0.05, 0.015), 0.02
 ASIDE = 0.1  # of the eye's width: there the patch fades
 FADE = 0.3  # of the skin that gives way: there it fades towards the brow
 # What a blink brings with it besides (units/blink.py); a lid that is drawn here needs none of it.
@@ -50,7 +53,7 @@ class _Eye:
         self._down, self._image = down.astype(np.float32), image
         # Halfway between the corners the face's own motion tells where the lids have gone.
         self._middles = [edge[4][None, None].astype(np.float32) for edge in (upper, lower)]
-        self._lashes, self._soft = LASHES * unit, max(1.0, 0.01 * unit)
+        self._lashes, self._soft, self._evenly = LASHES * unit, max(1.0, 0.01 * unit), EVENLY * unit
         self._cell = max(1, round(CELL * unit))
         around = np.vstack([upper, lower, brow])
         pad = ASIDE * width + 2
@@ -60,6 +63,11 @@ class _Eye:
             low,
             np.stack([x[[0, 0, -1, -1], [0, -1, 0, -1]], y[[0, 0, -1, -1], [0, -1, 0, -1]]], 1),
         )
+        first = low.clip(0, np.array(image.shape[1::-1]) - 1)
+        last = np.maximum(high, first + 1)
+        near = image[first[1] : last[1], first[0] : last[0]]
+        self._first = first.astype(np.float32)
+        self._smooth = cv2.GaussianBlur(near, (0, 0), sigmaX=SMOOTH[0] * unit, sigmaY=SMOOTH[1] * unit)
         place = np.stack([x, y], -1) - corner
         s, v = place @ along, place @ down
 
@@ -99,11 +107,19 @@ class _Eye:
         back = np.where(v > edge - rigid, edge - upper, v - stretched)
         where = seen - back[..., None] * self._down
         where, over = enlarged(where + shift(where), self._cell, size), edge + self._lashes - v
-        lid = cv2.remap(self._image, where, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        over, fade = cv2.split(enlarged(np.dstack([over, 255 * skin[..., 2]]).astype(np.float32), self._cell, size))
-        alpha = (fade * np.clip(over * np.float32(1 / self._soft) + np.float32(0.5), 0, 1)).astype(np.uint8)
+        known = np.dstack([over, skin[..., 2], over - self._lashes - rigid]).astype(np.float32)
+        over, fade, above = cv2.split(enlarged(known, self._cell, size))
+        lid = self._skin_at(where, fade * (np.float32(1 / self._evenly) * above).clip(0, np.float32(EVEN * closure)))
+        alpha = fade * np.clip(over * np.float32(1 / self._soft) + np.float32(0.5), 0, 1)
+        alpha = (255 * alpha).astype(np.uint8)
         lit = cv2.multiply(lid, cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB), scale=1 / 255)
         return Patch(cv2.merge([*cv2.split(lit), alpha]), int(left), int(top))
+
+    def _skin_at(self, where: np.ndarray, even: np.ndarray) -> np.ndarray:
+        """The photograph RGB uint8 at pixels [h, w, 2], smoothed by as much as `even` [h, w] says."""
+        sharp = cv2.remap(self._image, where, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        smooth = cv2.remap(self._smooth, where - self._first, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return cv2.blendLinear(sharp, smooth, np.float32(1) - even, even)
 
 
 class Lids:

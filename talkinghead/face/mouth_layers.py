@@ -38,7 +38,12 @@ TOOTH_LIGHT, TOOTH_PALE = 0.95, 0.8  # teeth are at least so bright and at most 
 # SPREAD far, and, where there are few of these, of all.
 COVER, COVER_SOFT, ODD, DARK, BRIGHT = 0.008, 0.8, 0.035, 0.6, 1.12
 SPREAD, PRIOR = 0.03, 0.2
+# From the first to the second number of half a mouth's width more and more of what is dark STAYS so, as corners do.
+CORNERS, STAYS = (0.65, 1.0), 0.6
+BEYOND = 0.6  # times the photograph's blur: so far beyond the lips' outline teeth may have left their light
 # How dark, wide and soft the line is between lips that were photographed apart: red is what is left of the light there.
+# However soft, it is nowhere fainter than SEAM_LEAST of that where it is darkest.
+SEAM_LEAST = 0.8
 SEAM, SEAM_WIDTH, SEAM_SOFT = np.array([0.36, 0.44, 0.44], np.float32), 0.008, 0.008
 COVERED = 0.03  # inter-ocular distances: upper teeth that end so close to the lower lip go on behind it
 SEEN = 0.15  # share of the open mouth that teeth must take to be used
@@ -192,22 +197,33 @@ def _sheets(place: Place, own: np.ndarray, lips: np.ndarray, soft: float) -> tup
     pale = (np.ptp(place.pixels, -1) / (place.pixels.max(-1) + 1.0)) < TOOTH_PALE * np.ptp(lips) / (lips.max() + 1e-3)
     odd = (light < DARK * (lips @ LUMINANCE)) | (pale & (light > BRIGHT * (lips @ LUMINANCE)))
     hidden[odd & (cv2.dilate(inner, _disc(ODD * place.iod)) > 127)] = 255
-    hidden = cv2.min(hidden, outer)
+    hidden = cv2.min(hidden, cv2.dilate(outer, _disc(BEYOND * soft)))
     sure = ((outer > 200) & (hidden < 32)).astype(np.float32)
     near = lambda x: cv2.GaussianBlur(x, (0, 0), max(SPREAD * place.iod, 1.0))  # noqa: E731
     prior = np.float32(PRIOR)
     fill = near(place.pixels * sure[..., None]) + prior * 255 * lips.astype(np.float32)
     fill /= (near(sure) + prior)[..., None]
-    weight = cv2.GaussianBlur(hidden, (0, 0), max(0.5 * soft, 0.5)).astype(np.float32)[..., None] / 255
+    weight = cv2.GaussianBlur(hidden, (0, 0), max(0.5 * soft, 0.5)).astype(np.float32) / 255
+    weight = (weight * (1 - STAYS * _corners(place, own) * (light < lips @ LUMINANCE)))[..., None]
     parted = (place.pixels + weight * (fill - place.pixels) + 0.5).clip(0, 255).astype(np.uint8)
     if float((own[LOWER, 1] - own[UPPER, 1]).max()) < PHOTOGRAPHED_OPEN * IOD:
         return parted, place.pixels
     seam = np.zeros(place.shape, np.uint8)
     cv2.polylines(
-        seam, [line[2:-2] for line in lines], False, 255, max(1, round(SEAM_WIDTH * place.iod)), cv2.LINE_AA, 4
+        seam, [line[1:-1] for line in lines], False, 255, max(1, round(SEAM_WIDTH * place.iod)), cv2.LINE_AA, 4
     )
-    seam = cv2.GaussianBlur(seam, (0, 0), max(SEAM_SOFT * place.iod, 0.7 * soft)).astype(np.float32)[..., None] / 255
+    seam = cv2.GaussianBlur(seam, (0, 0), max(SEAM_SOFT * place.iod, 0.7 * soft)).astype(np.float32)[..., None]
+    seam *= max(1 / 255, SEAM_LEAST / max(seam.max(), 1))
     return parted, (parted * (1 - seam * SEAM)).astype(np.uint8)
+
+
+def _corners(place: Place, own: np.ndarray) -> np.ndarray:
+    """How far the box's pixels lie in the mouth's corners, float32 [h, w]: not at all, or wholly."""
+    left, right = place.points(own[[0, RING // 2]])
+    along = (right - left) / max(float((right - left) @ (right - left)), 1e-6)
+    x, y = np.meshgrid(*(np.arange(side, dtype=np.float32) for side in place.shape[::-1]))
+    aside = np.abs(2 * ((x - left[0]) * along[0] + (y - left[1]) * along[1]) - 1)
+    return np.interp(aside, CORNERS, (0, 1)).astype(np.float32)
 
 
 def _disc(radius: float) -> np.ndarray:

@@ -14,7 +14,7 @@ from gath.mesh import INNER_LIP, MOUTH
 from talkinghead.face.curves import SMOOTH, curve
 from talkinghead.face.lips import PHOTOGRAPHED_OPEN, possible, rest_units
 from talkinghead.units.moods import REGIONS
-from talkinghead.units.names import UNIT_NAMES
+from talkinghead.units.names import INDEX, UNIT_NAMES
 
 IOD = 0.36  # inter-ocular distance in fractions of the aligned face's side
 # Rings of 20 points each: inner lip, outer lip, skin. A ring's lower and upper half, both from the picture's left
@@ -28,6 +28,10 @@ SURE = 0.01  # inter-ocular distances by which units must part the lips beyond t
 EARLIEST = 0.6  # of the gap in the photograph may be drawn closed at most
 LIFT = 0.4  # of the gap that closes is closed by the upper lip coming down, the rest by the lower lip
 FOLLOW = (1.0, 0.5, 0.2)  # how far inner lip, outer lip and skin go along
+# A lower lip that rolls in more than the upper one, while that is raised, as in f and v, comes up to the upper teeth:
+# from the first numbers on (over those at rest), wholly at the second. Pressed lips raise none. So many inter-ocular
+# distances of the teeth are seen above it.
+TUCKS, RAISED, TEETH_SEEN = (0.06, 0.18), (0.005, 0.025), 0.028
 SEARCH, STEPS, BEND = 0.022, 15, 0.012  # where the seam may lie around the landmarks; how dearly a step aside is bought
 
 
@@ -68,12 +72,28 @@ class Outline:
         for ring, share in enumerate(FOLLOW):
             points[:, ring * RING + LOWER, 1] -= share * (1 - LIFT) * close
             points[:, ring * RING + UPPER[1:-1], 1] += share * LIFT * close[:, 1:-1]
+        return self._tucked(points, units)
+
+    def _tucked(self, points: np.ndarray, units: np.ndarray) -> np.ndarray:
+        """The points [N, P, 2] with the lower lip at the upper teeth where units [N, 46] say so."""
+        raised = units[:, INDEX["LipsUpperUp"]] - self.rest[INDEX["LipsUpperUp"]]
+        tuck = np.interp(_rolled(units) - _rolled(self.rest), TUCKS, (0, 1)) * np.interp(raised, RAISED, (0, 1))
+        seen = TEETH_SEEN * IOD * np.sin(np.linspace(0, np.pi, len(LOWER)))
+        change = tuck[:, None] * (seen - (points[:, LOWER, 1] - points[:, UPPER, 1]))
+        for ring, share in enumerate(FOLLOW):
+            points[:, ring * RING + LOWER, 1] += share * np.minimum(change, 0)  # too wide: the lower lip comes up
+            points[:, ring * RING + UPPER, 1] -= share * np.maximum(change, 0)  # too narrow: the upper one goes
         return points
 
     def gap(self, units: np.ndarray) -> float:
         """How wide the lips part under units [46], in inter-ocular distances."""
         points = self.moved(units[None])[0]
         return float((points[LOWER, 1] - points[UPPER, 1]).max()) / IOD
+
+
+def _rolled(units: np.ndarray) -> np.ndarray:
+    """How much more the lower lip rolls in than the upper one, under units [..., 46]."""
+    return units[..., INDEX["LipsLowerClose"]] - units[..., INDEX["LipsUpperClose"]]
 
 
 def _meeting(points: np.ndarray, image: np.ndarray, to_face: np.ndarray) -> np.ndarray:

@@ -135,6 +135,7 @@ def make_puppet(
     from gath.mesh import EYES
     from talkinghead.face.align import alignment, transform
     from talkinghead.face.align import crop as cut
+    from talkinghead.face.aside import looking_aside
     from talkinghead.face.head import Head
     from talkinghead.face.lids import Lids
     from talkinghead.face.mouth import Mouth
@@ -153,6 +154,7 @@ def make_puppet(
     code = generator.encode(cut(photograph, alignment(found.points, size), size), found.units)
 
     def decode(units: np.ndarray) -> Iterator[tuple[np.ndarray | None, ...]]:
+        units = looking_aside(units, found.units) if generator.warps else units
         return zip(*(repeat(None) if part is None else part for part in generator.decode(code, units)))
 
     to_face = alignment(points, 1)
