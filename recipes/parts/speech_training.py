@@ -116,9 +116,7 @@ class Validation:
     """The objective on val sentences: as recorded, as other voices in other rooms (always the same ones), and on voices
     that do not train, if there are any."""
 
-    def __init__(
-        self, recordings: list[Recording], config: Config, objective: Objective, contrasts: Contrasts
-    ) -> None:
+    def __init__(self, recordings: list[Recording], config: Config, objective: Objective, contrasts: Contrasts) -> None:
         self._objective, self._contrasts, self._weight, device = objective, contrasts, config.contrasts, config.device
         clips = [r for r in recordings if r.source == "clips"]
         mixture = Mixture(clips, {"clips": 1.0}, config.features(), config.frames)

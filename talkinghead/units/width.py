@@ -26,6 +26,7 @@ TRUSTED = 50  # frames of parted lips after which a voice counts as much as the 
 HEARD_SECONDS = 60  # of a file, from its start
 _BINS = 200
 JAW, LIPS = INDEX["JawOpen"], [INDEX["LipsLowerOpen"], INDEX["LipsUpperOpen"]]
+PURSE = 1.3  # times what the network says: drawn lips purse less than they are asked to
 FOLLOWS = 1.15  # LipsLowerOpen for each JawOpen in open vowels
 NARROWER, WIDER = 0.6, 2.5  # times what the lips themselves are asked, at least and at most
 OPEN = 0.1  # LipsLowerOpen from which a wide jaw takes the lips fully along; at 0, where lips touch, not at all
@@ -49,7 +50,7 @@ def with_jaw(units: np.ndarray) -> np.ndarray:
 
 
 class Width:
-    """Follows the 95th percentile of JawOpen; `factors` [46] are 1 but for the openings."""
+    """Follows the 95th percentile of JawOpen; `factors` [46] are 1 but for the openings and PURSE."""
 
     def __init__(self) -> None:
         self._counts = np.zeros(_BINS)
@@ -72,7 +73,8 @@ class Width:
     @property
     def factors(self) -> np.ndarray:
         out = np.ones(len(UNIT_NAMES), np.float32)
-        out[[INDEX[name] for name in OPENING if name != "LipsFunnel"]] = self.gain
+        out[[INDEX[name] for name in OPENING]] = self.gain
+        out[[INDEX["LipsPucker"], INDEX["LipsFunnel"]]] = PURSE
         return out
 
 
