@@ -21,6 +21,7 @@ import csv
 import json
 import random
 import shutil
+import subprocess
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import astuple, dataclass
 from functools import partial
@@ -128,7 +129,8 @@ def make(job: Job, out: Path) -> str:
         return ""
     try:
         phones = synthesisers.SPEAK[job.synthesiser](job.text, job.voice, job.rate, job.pitch, target)
-    except (OSError, ValueError, RuntimeError) as error:  # some sentences cannot be aligned, some voices not loaded
+    # Some sentences cannot be aligned, some voices not loaded.
+    except (OSError, ValueError, RuntimeError, subprocess.SubprocessError) as error:
         return f"{job.file} {job.synthesiser} {job.voice}: {str(error)[:100]}"
     target.with_suffix(".json").write_text(json.dumps([list(phone) for phone in phones]))
     return ""

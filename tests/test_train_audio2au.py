@@ -20,11 +20,12 @@ from safetensors import safe_open
 import audio2au
 from audio2au.data import Mixture, Recording
 from audio2au.features import FeatureConfig
+from audio2au.phones import PHONES
 from recipes import train_audio2au
 from recipes.parts.examples import Pool
 from recipes.parts.speech_data import read_clips
 from recipes.parts.speech_pack import RATE, gather, pack
-from recipes.parts.speech_training import Objective
+from recipes.parts.speech_training import Contrasts, Objective
 from recipes.train_audio2au import Config, main, parse
 from talkinghead.units.names import INDEX, UNIT_NAMES
 
@@ -222,3 +223,25 @@ def test_objective_ignores_what_has_no_label(toy):
     assert objective(units + 0.5, units, weight) == pytest.approx(objective(units - 0.5, units, weight))
     speech = objective(units + 0.5, units, weight)
     assert objective(units + 0.5, units, 2 * weight) == pytest.approx(config.rest * speech)
+
+
+def test_contrasts_reward_open_vowels_shut_lips_and_pursed_ones_within_one_example():
+    told = Contrasts("cpu")
+    phones = torch.tensor([[PHONES.index(name) for name in "SIL AA AA IY M UW".split()], [-1] * 6])
+    right, wrong, other = torch.zeros(3, 2, 6, 46)
+    for jaw, lips, purse, shown in ((0.4, 0.4, 0.4, right), (0.0, 0.0, 0.0, wrong)):
+        shown[0, 1:3, INDEX["JawOpen"]], shown[0, 3, INDEX["JawOpen"]] = jaw, 0.4 - jaw
+        shown[0, [1, 2, 3, 5], INDEX["LipsLowerOpen"]], shown[0, 4, INDEX["LipsLowerOpen"]] = lips, 0.4 - lips
+        shown[0, 5, INDEX["LipsPucker"]], shown[0, 3, INDEX["LipsPucker"]] = purse, 0.4 - purse
+    assert told(right, phones) < 0.5 * told(torch.zeros(2, 6, 46), phones) < told(wrong, phones)
+    other[1] = torch.rand(6, 46)  # nobody knows what is said there
+    assert told(other, phones) == told(torch.zeros(2, 6, 46), phones)
+    assert told(right, torch.full((2, 6), -1)) == 0
+
+
+def test_the_output_layer_alone_learns(toy, whole_run, tmp_path):
+    start = whole_run / "audio2au.safetensors"
+    main(words(toy, tmp_path, f"start={start}", "output_only=true", "contrasts=0.1", "learning_rate=0.01"))
+    one, two = (contents(path)[1] for path in (start, tmp_path / "audio2au.safetensors"))
+    changed = {name for name in one if not torch.equal(one[name], two[name])}
+    assert changed == {"output.weight", "output.bias"}

@@ -12,7 +12,7 @@ from talkinghead.samples import VOICE
 from talkinghead.units import width as width_module
 from talkinghead.units.moods import gain_vector, is_auto
 from talkinghead.units.names import INDEX, UNIT_NAMES
-from talkinghead.units.width import LEAST, LIVELY, MOST, Begun, Width
+from talkinghead.units.width import LEAST, LIVELY, MOST, Begun, Width, with_jaw
 
 
 def spoken(frames: int, high: float) -> np.ndarray:
@@ -43,6 +43,19 @@ def test_little_is_heard_with_caution_and_nothing_changes_nothing():
     assert 1 < gains[0] < gains[1] < gains[2] <= MOST
     width.hear(spoken(10**6, 0.9))
     assert width.gain == LEAST
+
+
+def test_lips_part_as_far_as_the_jaw_falls_and_stay_shut_where_they_touch():
+    jaw, lower, upper = (INDEX[name] for name in ("JawOpen", "LipsLowerOpen", "LipsUpperOpen"))
+    units = np.zeros((4, len(UNIT_NAMES)), np.float32)
+    units[:, jaw], units[:, [lower, upper]] = (0.4, 0.2, 0.1, 0.4), np.array([[0.2, 0.2, 0.2, 0.0]]).T
+    followed = with_jaw(units)
+    assert followed[0, lower] > followed[1, lower] > followed[2, lower] > 0.1
+    assert (followed[3] == units[3]).all()
+    np.testing.assert_allclose(followed[:, lower], followed[:, upper])
+    others = np.delete(np.arange(len(UNIT_NAMES)), [lower, upper])
+    assert (followed[:, others] == units[:, others]).all()
+    assert (with_jaw(units[0]) == followed[0]).all()
 
 
 def test_auto_is_a_gain():

@@ -74,6 +74,10 @@ class Config:
     """Lip openings below it are drawn towards 0 in what is exported (audio2au.speech.firm)."""
     naming: float = 0.2
     """Weight of the cross entropy of naming the phone from what the output layer sees."""
+    contrasts: float = 0.0
+    """Weight of telling apart what a lip reader does (recipes.parts.speech_training.Contrasts)."""
+    output_only: bool = False
+    """Whether the LSTM stays as it is in `start`, and the output layer alone learns: minutes on one core."""
     clips: float = 0.45
     """Share of examples from the clips of `sets`."""
     talkers: float = 0.0

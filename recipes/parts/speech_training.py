@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch.nn.functional import softplus
 
 from audio2au.data import CLOSED, REST, Mixture, Recording
 from audio2au.features import features
 from audio2au.model import AudioToUnits
+from audio2au.phones import BILABIAL, PHONES, ROUNDED, VOWELS
 from recipes.parts.examples import batch_of
+from recipes.parts.lip_reading import OPEN, SPREAD
 from recipes.parts.speech_config import Config
-from talkinghead.units.names import INDEX, UNIT_NAMES
+from talkinghead.units.names import INDEX, LIP_OPENING_SCALE, UNIT_NAMES
 
 MOUTH = ["JawOpen", "JawChew", "LipsUpperOpen", "LipsLowerOpen", "LipsUpperUp", "LipsLowerDown"]
 MOUTH += ["LipsUpperClose", "LipsLowerClose", "LipsFunnel", "LipsPucker"]
@@ -45,6 +48,45 @@ class Objective:
         return loss + self._config.difference * (both * error.diff(dim=1) ** 2).mean()
 
 
+class Contrasts:
+    """What a lip reader tells apart, whatever the size: the jaw falls further in open vowels than in close ones, lips
+    come nearer at p, b, m than in vowels, and purse more in rounded sounds than in spread ones.
+
+    Squared error alone lets a network that is not sure answer with the mean of all vowels. Here every pair of a kind in
+    one example counts by the logistic function of its difference, of which UNSURE is one unit.
+    """
+
+    UNSURE = 0.04
+
+    def __init__(self, device: str) -> None:
+        kinds = [OPEN, set(VOWELS) - OPEN, set(VOWELS), BILABIAL, ROUNDED, SPREAD]
+        told = [[name in kind for name in PHONES] + [False] for kind in kinds]  # the last for what nobody knows
+        self._kinds = torch.tensor(told, device=device)
+
+    def __call__(self, predicted: torch.Tensor, phones: torch.Tensor) -> torch.Tensor:
+        """Units [B, T, U] and phones [B, T], -1 where nobody knows."""
+        begins = torch.ones_like(phones, dtype=torch.bool)
+        begins[:, 1:] = phones[:, 1:] != phones[:, :-1]
+        number = begins.flatten().cumsum(0) - 1  # of the phone that each frame belongs to
+        first = begins.flatten().nonzero()[:, 0]
+        example, kinds = first // phones.shape[1], self._kinds[:, phones.flatten()[first]]
+        upper, lower = (predicted[..., INDEX[name]] for name in ("LipsUpperOpen", "LipsLowerOpen"))
+        near = -(LIP_OPENING_SCALE[0] * upper + LIP_OPENING_SCALE[1] * lower) / sum(LIP_OPENING_SCALE)
+        purse = predicted[..., INDEX["LipsPucker"]] + predicted[..., INDEX["LipsFunnel"]]
+        jaw, near, purse = (
+            torch.full_like(first, -1e3, dtype=predicted.dtype).scatter_reduce(0, number, shown.flatten(), "amax")
+            for shown in (predicted[..., INDEX["JawOpen"]], near, purse)
+        )
+        open_, narrow, vowel, bilabial, rounded, spread = kinds
+        told = (jaw, open_, narrow), (near, bilabial, vowel), (purse, rounded, spread)
+        return torch.stack([self._pairs(shown, example, more, less) for shown, more, less in told]).sum()
+
+    def _pairs(self, shown: torch.Tensor, example: torch.Tensor, more: torch.Tensor, less: torch.Tensor):
+        alike = example[more][:, None] == example[less]
+        lacking = (shown[less] - shown[more][:, None])[alike] / self.UNSURE
+        return softplus(lacking).mean() if len(lacking) else shown.sum() * 0
+
+
 def shifted(model: AudioToUnits, vectors: torch.Tensor, *others: torch.Tensor) -> tuple[torch.Tensor, ...]:
     """The model's answers for frames [0, T - delay), what its output layer saw, and the same frames of the others."""
     delay = model.config.delay
@@ -54,28 +96,31 @@ def shifted(model: AudioToUnits, vectors: torch.Tensor, *others: torch.Tensor) -
 
 
 def whole(recordings: list[Recording], config: Config) -> tuple[torch.Tensor, ...]:
-    """Recordings as they are, cut to LONGEST frames or filled up with what has no label: vectors, units, weight."""
+    """Recordings as they are, cut to LONGEST frames or filled up without label: vectors, units, weight, phones."""
     frames = min(LONGEST, max(len(r.units) for r in recordings))
     sound = config.features()
     vectors = np.zeros((len(recordings), frames, sound.dimension), np.float32)
     units = np.full((len(recordings), frames, len(UNIT_NAMES)), np.nan, np.float32)
+    phones = np.full((len(recordings), frames), -1)
     for i, r in enumerate(recordings):
         heard = features(r.samples, sound)[:frames]
         vectors[i, : len(heard)] = heard
         units[i, : min(frames, len(r.units))] = r.units[:frames]
+        if r.phones is not None:
+            phones[i, : min(frames, len(r.phones))] = r.phones[:frames]
     weight = np.isfinite(units).astype(np.float32)
-    return tuple(torch.from_numpy(a) for a in (vectors, np.nan_to_num(units), weight))
+    return tuple(torch.from_numpy(a) for a in (vectors, np.nan_to_num(units), weight, phones))
 
 
 class Validation:
     """The objective on val sentences: as recorded, as other voices in other rooms (always the same ones), and on voices
     that do not train, if there are any."""
 
-    def __init__(self, recordings: list[Recording], config: Config, objective: Objective) -> None:
-        self._objective, device = objective, config.device
+    def __init__(self, recordings: list[Recording], config: Config, objective: Objective, contrasts: Contrasts) -> None:
+        self._objective, self._contrasts, self._weight, device = objective, contrasts, config.contrasts, config.device
         clips = [r for r in recordings if r.source == "clips"]
         mixture = Mixture(clips, {"clips": 1.0}, config.features(), config.frames)
-        changed = batch_of(mixture, [[config.seed, 2**32 + i] for i in range(VALIDATION_EXAMPLES)])[:3]
+        changed = batch_of(mixture, [[config.seed, 2**32 + i] for i in range(VALIDATION_EXAMPLES)])
         others = [r for r in recordings if r.source != "clips"]
         parts = [whole(clips, config), changed, *([whole(others, config)] if others else [])]
         self._parts = [tuple(tensor.to(device) for tensor in part) for part in parts]
@@ -86,7 +131,10 @@ class Validation:
         model.eval()
         losses = []
         for part in self._parts:
-            predicted, _, units, weight = shifted(model, *part)
-            losses.append(float(self._objective(predicted, units, weight)))
+            predicted, _, units, weight, phones = shifted(model, *part)
+            loss = self._objective(predicted, units, weight)
+            if self._weight:
+                loss = loss + self._weight * self._contrasts(predicted, phones)
+            losses.append(float(loss))
         model.train()
         return losses

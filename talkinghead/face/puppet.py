@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from talkinghead.face.head import Head, Posed
     from talkinghead.face.mouth import Patch
     from talkinghead.face.outline import Outline
+    from talkinghead.face.parting import Parting
     from talkinghead.face.render import Renderer
     from talkinghead.face.tracker import TrackedFace
 
@@ -61,6 +63,13 @@ class Puppet:
     def height(self) -> int:
         return self.shown[3] - self.shown[1]
 
+    @cached_property
+    def parting(self) -> Parting:
+        """How far its lips part when a voice moves them."""
+        from talkinghead.face.parting import Parting
+
+        return Parting(self.outline)
+
     @property
     def head(self) -> Head:
         """What turns; takes a tenth of a second to make."""
@@ -85,7 +94,7 @@ class Puppet:
         width: Width | None = None,
     ) -> SpeechStream:
         """What turns a voice into this portrait's motion."""
-        return SpeechStream(speech, self.rest, fps, gain, seed, mood, life, width)
+        return SpeechStream(speech, self.rest, fps, gain, seed, mood, life, width, self.parting)
 
     def draw(self, units: np.ndarray, pose: np.ndarray | None = None, planar: bool = False) -> Iterator[np.ndarray]:
         """Frames, RGB uint8 [height, width, 3] or `planar` as media.yuv has them, under units [N, 46]. The head has the

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -13,15 +14,16 @@ from talkinghead.units.blink import blinks, close_lids
 from talkinghead.units.life import Life
 from talkinghead.units.moods import Mood
 from talkinghead.units.track import Motion
-from talkinghead.units.width import Width
+from talkinghead.units.width import Width, with_jaw
 
 
 class SpeechStream:
     """Sound at `sample_rate` in, absolute units out, in constant memory; the numbers do not depend on the pieces.
 
-    `model` is an audio2au network; what it gives counts from a face at rest, is multiplied by `gain` (a number, or
-    one for each unit, [46]) and added to `rest` [46]; `width`, which follows the voice as it goes on, sets how far the
-    mouth opens; `mood` comes on top, then `life`, or without it blinks that `seed` draws, None leaving them out.
+    `model` is an audio2au network; what it gives counts from a face at rest, parts the lips as its jaw falls, is
+    multiplied by `gain` (a number, or one for each unit, [46]) and added to `rest` [46]; `width`, which follows the
+    voice as it goes on, sets how far the mouth opens, and `parting` (face.parting) sees to it that it is drawn so;
+    `mood` comes on top, then `life`, or without it blinks that `seed` draws, None leaving them out.
     Motion k belongs to frame k of a video at `fps`.
     """
 
@@ -35,13 +37,14 @@ class SpeechStream:
         mood: Mood | None = None,
         life: Life | None = None,
         width: Width | None = None,
+        parting: Callable[[np.ndarray], np.ndarray] | None = None,
     ):
         self.sample_rate, self.fps, self.samples = model.sample_rate, fps, 0
         self._rest, self._gain, self._mood = rest, gain, mood or Mood()
         self._model_fps = Fraction(model.fps)
         self._stream, self._resampler = model.stream(), Resampler(self._model_fps, fps)
         self._lids = None if seed is None or life is not None else blinks(fps, seed)
-        self._life, self._width = life, width
+        self._life, self._width, self._parting = life, width, parting or (lambda units: units)
         self._spoken: deque[np.ndarray] = deque()  # of frames whose life is not known yet, and the other way round
         self._lived: deque[np.ndarray] = deque()
 
@@ -71,7 +74,8 @@ class SpeechStream:
         return np.array(out, np.float32).reshape(units.shape)
 
     def _drive(self, excess: list[np.ndarray]) -> list[Motion]:
-        driven = [(self._rest + self._gain * vector).clip(0, 1).astype(np.float32) for vector in excess]
+        excess = [self._parting(self._gain * with_jaw(vector)) for vector in excess]
+        driven = [(self._rest + vector).clip(0, 1).astype(np.float32) for vector in excess]
         driven = [self._mood(vector, self._rest) for vector in driven]
         if self._life is None:
             return [Motion(u if self._lids is None else close_lids(u, next(self._lids))) for u in driven]

@@ -25,10 +25,32 @@ LEAST, MOST = 0.7, 1.6
 TRUSTED = 50  # frames of parted lips after which a voice counts as much as the average one
 HEARD_SECONDS = 60  # of a file, from its start
 _BINS = 200
+JAW, LIPS = INDEX["JawOpen"], [INDEX["LipsLowerOpen"], INDEX["LipsUpperOpen"]]
+PURSE = 1.3  # times what the network says: drawn lips purse less than they are asked to
+FOLLOWS = 1.15  # LipsLowerOpen for each JawOpen in open vowels
+NARROWER, WIDER = 0.6, 2.5  # times what the lips themselves are asked, at least and at most
+OPEN = 0.1  # LipsLowerOpen from which a wide jaw takes the lips fully along; at 0, where lips touch, not at all
+
+
+def parted(units: np.ndarray, ratio: np.ndarray) -> np.ndarray:
+    """Units [..., 46] above rest, the lips as far apart as before times `ratio` [...]."""
+    out = units.copy()
+    out[..., LIPS] = (units[..., LIPS] * ratio[..., None]).clip(0, 1)
+    return out
+
+
+def with_jaw(units: np.ndarray) -> np.ndarray:
+    """Units [..., 46] above rest whose lips part as the jaw falls: vowels differ in their lips as they do in the jaw.
+
+    A voice model knows the jaw of a vowel better than its lips, but the jaw of a drawn face is seen by its lower lip.
+    """
+    lower = units[..., LIPS[0]]
+    ratio = (FOLLOWS * units[..., JAW] / np.maximum(lower, 1e-3)).clip(NARROWER, WIDER)
+    return parted(units, np.where(ratio > 1, 1 + (ratio - 1) * (lower / OPEN).clip(0, 1), ratio))
 
 
 class Width:
-    """Follows the 95th percentile of JawOpen; `factors` [46] are 1 but for the openings."""
+    """Follows the 95th percentile of JawOpen; `factors` [46] are 1 but for the openings and PURSE."""
 
     def __init__(self) -> None:
         self._counts = np.zeros(_BINS)
@@ -51,7 +73,8 @@ class Width:
     @property
     def factors(self) -> np.ndarray:
         out = np.ones(len(UNIT_NAMES), np.float32)
-        out[[INDEX[name] for name in OPENING if name != "LipsFunnel"]] = self.gain
+        out[[INDEX[name] for name in OPENING]] = self.gain
+        out[[INDEX["LipsPucker"], INDEX["LipsFunnel"]]] = PURSE
         return out
 
 

@@ -1,0 +1,51 @@
+"""Lips that a voice moves are drawn as far apart as the voice has them, on mouths photographed shut and laughing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from talkinghead.face.outline import IOD, LOWER, UPPER
+from talkinghead.face.parting import Parting
+from talkinghead.pipeline import TalkingHead
+from talkinghead.samples import DEMO
+from talkinghead.units.names import INDEX, UNIT_NAMES, lip_gap
+
+
+@pytest.fixture(scope="module", params=["shut", "laughing"])
+def outline(request, astronaut):
+    return TalkingHead().prepare(DEMO if request.param == "shut" else astronaut).outline
+
+
+def spoken(openings: np.ndarray) -> np.ndarray:
+    units = np.zeros((len(openings), len(UNIT_NAMES)), np.float32)
+    for name, most in {"JawOpen": 0.3, "LipsLowerOpen": 0.3, "LipsUpperOpen": 0.3}.items():
+        units[:, INDEX[name]] = most * openings
+    return units
+
+
+def drawn(outline, units: np.ndarray) -> np.ndarray:
+    points = outline((outline.rest + units).clip(0, 1))
+    return (points[:, LOWER, 1] - points[:, UPPER, 1]).max(1) / IOD
+
+
+def test_gaps_are_drawn_as_wide_as_they_are_asked(outline):
+    units = spoken(np.array([0.25, 0.5, 0.75, 1.0]))
+    parted = drawn(outline, Parting(outline)(units))
+    assert (parted > lip_gap(units) - 0.01).all() and (parted >= drawn(outline, units) - 1e-6).all()
+    assert (
+        parted <= np.maximum(drawn(outline, units), lip_gap(units) + 0.025)
+    ).all()  # laughs open wider by themselves
+
+
+def test_a_small_gap_is_not_shut_and_none_stays_none(outline):
+    units = spoken(np.linspace(0, 1, 101))
+    parted = drawn(outline, Parting(outline)(units))
+    assert parted[0] == pytest.approx(drawn(outline, units)[0])
+    assert (np.diff(parted) > -1e-3).all() and np.diff(parted).max() < 0.02
+    assert (parted > 0.005).sum() > (drawn(outline, units) > 0.005).sum()
+
+
+def test_one_frame_is_as_among_many(outline):
+    units, parting = spoken(np.array([0.1, 0.6])), Parting(outline)
+    np.testing.assert_allclose(parting(units)[1], parting(units[1]))
