@@ -49,9 +49,12 @@ def sound(tmp_path_factory) -> Path:
 # --- finished files ---
 
 
+PROFILE = "h264 (Constrained Baseline)"
+
+
 @pytest.mark.parametrize(
     "suffix, codecs",
-    [(".mp4", ("h264 (Constrained Baseline)", "aac (LC)")), (".MOV", ("h264 (Constrained Baseline)", "aac (LC)")), (".webm", ("vp9", "opus"))],
+    [(".mp4", (PROFILE, "aac (LC)")), (".MOV", (PROFILE, "aac (LC)")), (".webm", ("vp9", "opus"))],
 )
 def test_codecs_colours_and_notice(tmp_path, sound, suffix, codecs):
     path = write(tmp_path / f"a{suffix}", pictures(26), sound=sound)
