@@ -176,6 +176,21 @@ def test_life_does_not_depend_on_pieces_or_on_the_frame_rate(demo):
     np.testing.assert_allclose(pairs, (whole[:-2] + whole[1:-1]) / 2, atol=1e-6)
 
 
+@pytest.mark.parametrize("strength, share", [(0.5, 0.5), (1, 1), (2, 1)])
+def test_what_a_mouth_looks_like_is_taken_from_the_pose(strength, share):
+    rest, seems = np.full(46, 0.1, np.float32), np.zeros((46, 3))
+    jaw = talkinghead.UNIT_NAMES.index("JawOpen")
+    seems[jaw, 1] = -5
+    plain, steady = (Life(RATE, Fraction(25), 5, head=strength) for _ in range(2))
+    steady.steady(rest, seems)
+    vector = np.array([1, 2, 3, 0, 0, 1, 0, 0, 0, 0])
+    for opened, nods in (0.0, 0), (0.2, -1), (0.8, -2):
+        units = rest.copy()
+        units[jaw] += opened
+        before, after = (life.applied(units, vector).pose for life in (plain, steady))
+        np.testing.assert_allclose(after - before, [0, -share * nods, 0, 0, 0, 0], atol=1e-5)
+
+
 @pytest.fixture
 def voice(tmp_path, demo):
     soundfile.write(tmp_path / "voice.wav", demo[: 3 * RATE], RATE, subtype="FLOAT")

@@ -28,7 +28,7 @@ _BINS = 200
 JAW, LIPS = INDEX["JawOpen"], [INDEX["LipsLowerOpen"], INDEX["LipsUpperOpen"]]
 PURSE = 1.3  # times what the network says: drawn lips purse less than they are asked to
 FOLLOWS = 1.15  # LipsLowerOpen for each JawOpen in open vowels
-NARROWER, WIDER = 0.6, 2.5  # times what the lips themselves are asked, at least and at most
+NARROWER, WIDER = 0.6, 1.5  # times what the lips themselves are asked, at least and at most
 OPEN = 0.1  # LipsLowerOpen from which a wide jaw takes the lips fully along; at 0, where lips touch, not at all
 
 
