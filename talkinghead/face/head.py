@@ -188,16 +188,18 @@ class Head:
         """The person over the plate, to draw frames from: finer, and in colours times opacity."""
         image, times = finer(self._picture)
         size = image.shape[1::-1]
-        opacity = cv2.resize(self.opacity, size, interpolation=cv2.INTER_LINEAR)
-        behind = self.plate if times == 1 else cv2.resize(self.plate, size, interpolation=cv2.INTER_LINEAR)
-        strips = []
+        opacity, behind = (
+            part if times == 1 else cv2.resize(part, size, interpolation=cv2.INTER_LINEAR)
+            for part in (self.opacity, self.plate)
+        )
+        planes = [np.empty((len(image) // step, size[0] // step), np.uint8) for step in colours.steps]
         for first in range(0, len(image), STRIP):
             rows = slice(first, first + STRIP)
             much = cv2.cvtColor(opacity[rows], cv2.COLOR_GRAY2RGB)
             shows = cv2.multiply(behind[rows], cv2.bitwise_not(much), scale=1 / 255)
             lit = cv2.min(cv2.subtract(image[rows], shows), much)
-            strips.append(colours.premultiplied(lit, opacity[rows]))
-        planes = [np.vstack(parts) for parts in zip(*strips)]
+            for plane, part, step in zip(planes, colours.premultiplied(lit, opacity[rows]), colours.steps):
+                plane[first // step : (first + STRIP) // step] = part
         return Sheet(planes, opacity, times, self.box[:2], colours.split(self.plate))
 
     def bear(self, pose: np.ndarray) -> np.ndarray:
@@ -264,24 +266,25 @@ def _explained(image: np.ndarray, plate: np.ndarray, opacity: np.ndarray, unit: 
     for first in range(0, len(image), STRIP):
         rows = slice(first, first + STRIP)
         picture, behind, given = image[rows], plate[rows], opacity[rows]
-        kept = np.where((given < 240) & near[rows], given * unlike[rows], given)
+        kept = np.where((given < 240) & near[rows], given * (unlike[rows] / np.float32(255)), given)
         change = _largest(cv2.absdiff(picture, behind))
         brighter = cv2.compare(picture, behind, cv2.CMP_GT)
         room = _largest(cv2.bitwise_xor(behind, brighter))  # 255 less it where it must become brighter
-        needed = (change - varies[rows]) / np.maximum(room, np.float32(1))
+        needed = cv2.subtract(change, varies[rows]) / np.maximum(room, np.float32(1))
         out[rows] = np.ceil(np.maximum(kept, 255 * needed.clip(0, 1)))
     return out
 
 
 def _unlike(image: np.ndarray, plate: np.ndarray, blur: float) -> np.ndarray:
-    """How surely the image [H, W, 3] is not the plate [H, W, 3] near each pixel, [H, W] in [0, 1]. A blur of many
-    pixels is made of a reduced copy."""
+    """How surely the image [H, W, 3] is not the plate [H, W, 3] near each pixel, uint8 [H, W]. A blur of many pixels
+    is made of a reduced copy."""
     times = max(1, int(blur / 2))
     size = [-(-side // times) for side in image.shape[1::-1]]
     reduced = (cv2.resize(part, size, interpolation=cv2.INTER_AREA) for part in (image, plate))
     change = cv2.GaussianBlur(cv2.subtract(*reduced, dtype=cv2.CV_16S), (0, 0), blur / times)
     much = _largest(np.abs(change)).astype(np.float32)
-    return cv2.resize(((much - SAME) / (OTHER - SAME)).clip(0, 1), image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    much = (255 * ((much - SAME) / (OTHER - SAME)).clip(0, 1)).astype(np.uint8)
+    return cv2.resize(much, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
 
 def _largest(colours: np.ndarray) -> np.ndarray:
@@ -291,12 +294,12 @@ def _largest(colours: np.ndarray) -> np.ndarray:
 
 
 def _variation(picture: np.ndarray, unit: float) -> np.ndarray:
-    """The standard deviation float32 [H, W] of the colours near each pixel, of the one that varies most."""
+    """The standard deviation uint8 [H, W] of the colours near each pixel, of the one that varies most."""
     sigma = VARIES * unit
     step = max(1, int(sigma / 4))  # a sample of the pixels tells as much
     some = picture[::step, ::step].astype(np.float32)
     around = partial(cv2.GaussianBlur, ksize=(0, 0), sigmaX=sigma / step)
-    varies = np.sqrt((around(some**2) - around(some) ** 2).max(-1).clip(0))
+    varies = np.sqrt((around(some**2) - around(some) ** 2).max(-1).clip(0)).round().astype(np.uint8)
     return cv2.resize(varies, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
 

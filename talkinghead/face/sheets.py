@@ -15,6 +15,7 @@ import numpy as np
 from talkinghead.face.frames import Box, Colours, Frame, cover
 from talkinghead.media.yuv import even
 
+STRIP, BORDER = 256, 8  # rows that are made at once, and that such a strip sees of the next
 FINER_PIXELS = 2_000_000  # beyond so many a photograph itself is fine enough, and its memory counts
 # What bilinear interpolation will take is given beforehand: the variance of a face's Laplacian comes to 0.95 of the
 # photograph's (median of 10 portraits, small random poses), without it 0.78; cubic interpolation has 0.84.
@@ -24,9 +25,18 @@ SHARPEN = 0.3
 def finer(image: np.ndarray) -> tuple[np.ndarray, int]:
     """RGB uint8 [h, w, 3] enlarged and sharpened, and how many times it is larger: twice, unless it is large."""
     times = 2 if image.shape[0] * image.shape[1] <= FINER_PIXELS else 1
-    if times > 1:
-        image = cv2.resize(image, None, fx=times, fy=times, interpolation=cv2.INTER_LANCZOS4)
-    return cv2.addWeighted(image, 1 + SHARPEN, cv2.GaussianBlur(image, (0, 0), times / 2), -SHARPEN, 0), times
+    height, width = (times * side for side in image.shape[:2])
+    out = np.empty((height, width, 3), np.uint8)
+    for first in range(0, len(image), STRIP):  # what lies between would take as much memory as the picture
+        above = min(first, BORDER)
+        strip = image[first - above : first + STRIP + BORDER]
+        if times > 1:
+            strip = cv2.resize(strip, None, fx=times, fy=times, interpolation=cv2.INTER_LANCZOS4)
+        soft = cv2.GaussianBlur(strip, (0, 0), times / 2)
+        rows = out[times * first : times * (first + STRIP)]
+        inner = slice(times * above, times * above + len(rows))
+        cv2.addWeighted(strip[inner], 1 + SHARPEN, soft[inner], -SHARPEN, 0, dst=rows)
+    return out, times
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ _TO_YUV = np.stack(
         CHROMA * ([1, 0, 0] - _BRIGHTNESS) / (2 * (1 - RED)),
     ]
 )
+STRIP = 256  # rows, even, that are converted at once
 _OFFSET = np.array([16.0, 128, 128])
 _FORWARD = np.column_stack([_TO_YUV, _OFFSET]).astype(np.float32)
 _BACK = np.linalg.inv(_TO_YUV)
@@ -50,9 +51,15 @@ def pixels(rgb: np.ndarray) -> np.ndarray:
 
 def split(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """RGB uint8 [H, W, 3] -> Y [H, W], U and V [H / 2, W / 2], uint8."""
-    y, u, v = cv2.split(pixels(rgb))
-    size = rgb.shape[1] // 2, rgb.shape[0] // 2
-    return y, cv2.resize(u, size, interpolation=cv2.INTER_AREA), cv2.resize(v, size, interpolation=cv2.INTER_AREA)
+    height, width = rgb.shape[:2]
+    out = np.empty((height, width), np.uint8), *np.empty((2, height // 2, width // 2), np.uint8)
+    for first in range(0, height, STRIP):  # what lies between would take more memory than the picture
+        y, u, v = cv2.split(pixels(rgb[first : first + STRIP]))
+        out[0][first : first + STRIP] = y
+        size, rows = (width // 2, len(y) // 2), slice(first // 2, (first + STRIP) // 2)
+        for plane, values in zip(out[1:], (u, v)):
+            cv2.resize(values, size, dst=plane[rows], interpolation=cv2.INTER_AREA)
+    return out
 
 
 def planes(yuv: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
