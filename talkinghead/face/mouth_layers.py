@@ -39,11 +39,11 @@ TOOTH_LIGHT, TOOTH_PALE = 0.95, 0.8  # teeth are at least so bright and at most 
 COVER, COVER_SOFT, ODD, DARK, BRIGHT = 0.008, 0.8, 0.035, 0.6, 1.12
 SPREAD, PRIOR = 0.03, 0.2
 # From the first to the second number of half a mouth's width more and more of what is dark STAYS so, as corners do.
-CORNERS, STAYS = (0.65, 1.0), 0.6
-BEYOND = 0.6  # times the photograph's blur: so far beyond the lips' outline teeth may have left their light
+CORNERS, STAYS = (0.65, 1.0), 0.3
+BEYOND = 0.3  # times the photograph's blur: so far beyond the lips' outline teeth may have left their light
 # How dark, wide and soft the line is between lips that were photographed apart: red is what is left of the light there.
 # However soft, it is nowhere fainter than SEAM_LEAST of that where it is darkest.
-SEAM_LEAST = 0.8
+SEAM_LEAST = 0.5
 SEAM, SEAM_WIDTH, SEAM_SOFT = np.array([0.36, 0.44, 0.44], np.float32), 0.008, 0.008
 COVERED = 0.03  # inter-ocular distances: upper teeth that end so close to the lower lip go on behind it
 SEEN = 0.15  # share of the open mouth that teeth must take to be used
