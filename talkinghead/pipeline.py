@@ -170,7 +170,7 @@ class TalkingHead:
         if options.head or not options.still:
             life = Life(speech.sample_rate, fps, options.seed, options.head, options.still, blink)
             if options.head:
-                life.steady(puppet.rest, self._seems(puppet))
+                life.steady(puppet.rest, Once(lambda: self._seems(puppet)).begin())
         return puppet.stream(speech, fps, gains, options.seed if blink else None, options.feeling, life, width)
 
     def _seems(self, puppet: Puppet) -> np.ndarray:

@@ -182,7 +182,7 @@ def test_what_a_mouth_looks_like_is_taken_from_the_pose(strength, share):
     jaw = talkinghead.UNIT_NAMES.index("JawOpen")
     seems[jaw, 1] = -5
     plain, steady = (Life(RATE, Fraction(25), 5, head=strength) for _ in range(2))
-    steady.steady(rest, seems)
+    steady.steady(rest, lambda: seems)
     vector = np.array([1, 2, 3, 0, 0, 1, 0, 0, 0, 0])
     for opened, nods in (0.0, 0), (0.2, -1), (0.8, -2):
         units = rest.copy()

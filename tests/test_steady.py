@@ -27,7 +27,7 @@ class Portrait:
     landmarks, shown, width, height = np.full((478, 3), 50.0), (0, 0, 100, 100), 100, 100
     rest = np.full(46, 0.3, np.float32)
 
-    def draw(self, units, planar):
+    def draw(self, units, pose, planar):
         return (vector[None] for vector in units)
 
 

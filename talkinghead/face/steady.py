@@ -16,7 +16,7 @@ import numpy as np
 
 from talkinghead.media.yuv import planes, to_rgb
 from talkinghead.units.names import INDEX
-from talkinghead.units.pose import ANGLES
+from talkinghead.units.pose import ANGLES, NEUTRAL
 from talkinghead.units.track import UnitTrack
 
 if TYPE_CHECKING:
@@ -36,6 +36,9 @@ SPOKEN = (
 )
 OPENS = [INDEX[name] for name in SPOKEN[0]]
 RIDGE_SPOKEN = 0.03
+# A turn too small to see, in degrees: faces that stand still are looked at as they are drawn when they turn, for which
+# all is at hand.
+UNSEEN = np.array([1e-3, 0, 0, 0, 0, 0])
 
 
 def steadied(track: UnitTrack, puppet: Puppet, tracker: Tracker, head: float) -> UnitTrack:
@@ -76,7 +79,8 @@ def _seen(units: np.ndarray, puppet: Puppet, tracker: Tracker) -> tuple[np.ndarr
         return float(np.linalg.norm(face.points.mean(0) - place))
 
     kept, angles = [], []
-    for vector, frame in zip(units, puppet.draw(units, planar=True)):  # as films are, for which all is at hand
+    still = np.tile(NEUTRAL + UNSEEN, (len(units), 1))
+    for vector, frame in zip(units, puppet.draw(units, still, planar=True)):
         if faces := tracker(_reduced(frame)):
             kept.append(vector)
             angles.append(min(faces, key=away).pose)

@@ -1,8 +1,9 @@
 """Where people meet the product: command line, web page, live, batch.
 
 Programs, that is, which may say how their process works. Threads of theirs work side by side, and small products of
-matrices that wake a thread for each core only keep those from working; numpy's library reads this when it is loaded.
-And memory of large pictures goes back to the system when they are no longer needed, which saves a tenth at 3840 pixels.
+matrices that wake a thread for each core only keep those from working; nor do small parts of pictures gain by more than
+half of the cores. numpy's library and OpenCV read this when they are loaded. Memory of whole pictures of the largest
+kind goes back to the system when they are no longer needed, that of smaller ones is wanted again with the next frame.
 """
 
 import ctypes
@@ -10,9 +11,10 @@ import os
 import sys
 from contextlib import suppress
 
-M_MMAP_THRESHOLD, LARGE = -3, 1 << 20  # of glibc's mallopt; bytes
+M_MMAP_THRESHOLD, LARGE = -3, 1 << 23  # of glibc's mallopt; bytes
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OPENCV_FOR_THREADS_NUM", str(max(1, (os.cpu_count() or 1) // 2)))
 if sys.platform == "linux":
     with suppress(OSError, AttributeError):  # other C libraries have no such setting
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE)

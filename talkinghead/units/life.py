@@ -6,7 +6,7 @@ is drawn from one seed. Inside it runs at prosody's 25 frames a second and is re
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 
 import numpy as np
@@ -39,8 +39,9 @@ class Life:
         self._lids = CuedBlinks(seed) if blink else None
         self._frame, self._rest, self._seems = 0, 0.0, None
 
-    def steady(self, rest: np.ndarray, seems: np.ndarray) -> None:
-        """From now on the pose is less by what a mouth looks like: `seems` [46, 3] degrees for units beyond `rest`."""
+    def steady(self, rest: np.ndarray, seems: Callable[[], np.ndarray]) -> None:
+        """From now on the pose is less by what a mouth looks like: `seems` gives, when it is needed, [46, 3] degrees
+        for units beyond `rest`."""
         self._rest, self._seems = rest, seems
 
     def push(self, samples: np.ndarray) -> list[np.ndarray]:
@@ -58,7 +59,7 @@ class Life:
         """The units [46] of a frame with eyes, brows and lids on top, and its pose."""
         pose = vector[_POSE].astype(np.float32)
         if self._seems is not None:
-            pose[ANGLES] -= min(self._strength, 1) * ((units - self._rest) @ self._seems).clip(-MOST, MOST)
+            pose[ANGLES] -= min(self._strength, 1) * ((units - self._rest) @ self._seems()).clip(-MOST, MOST)
         if not self._still:
             units = look(units, vector[_EYES], vector[_BROWS], gain)
         if self._lids is not None:
