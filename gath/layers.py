@@ -6,10 +6,9 @@ A network that was trained in torch is written down here once more in a few line
 from __future__ import annotations
 
 import numpy as np
-import openvino
-from openvino import Node, opset13
 
 from gath.flow_config import GROUP, LEAK
+from gath.ov import Core, InferRequest, Model, Node, opset13
 
 GROUP_EPSILON = 1e-5  # torch's
 
@@ -58,7 +57,7 @@ def transposed(x: Node, *order: int) -> Node:
     return opset13.transpose(x, np.array(order))
 
 
-def request(network: openvino.Model) -> openvino.InferRequest:
+def request(network: Model) -> InferRequest:
     """The network in single precision, ready to run in the caller's thread alone: others draw and encode meanwhile."""
     options = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
-    return openvino.Core().compile_model(network, "CPU", options).create_infer_request()
+    return Core().compile_model(network, "CPU", options).create_infer_request()

@@ -13,11 +13,10 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-import openvino
-from openvino import opset13
 
 from gath.flow_config import MARGIN, PERSONAL_FLOW, FlowConfig
 from gath.layers import Layers, request, transposed, up
+from gath.ov import InferRequest, Model, opset13
 
 
 class LeanCode(NamedTuple):
@@ -42,7 +41,7 @@ class LeanFlow:
         self._window = _fade(config.size).reshape(half, 2, half, 2).mean((1, 3))[..., None]
 
     @cached_property
-    def _looker(self) -> openvino.InferRequest:
+    def _looker(self) -> InferRequest:
         side, k = self.config.size, len(self.unit_names)
         return request(_encoder(self._encoder, [1, side, side, 3], k, self.config.blocks))
 
@@ -73,7 +72,7 @@ def _fade(side: int) -> np.ndarray:
     return np.outer(ramp, ramp).astype(np.float32)
 
 
-def _encoder(layers: Layers, shape: list[int], units: int, blocks: int) -> openvino.Model:
+def _encoder(layers: Layers, shape: list[int], units: int, blocks: int) -> Model:
     """`gath.generator.Encoder`: picture [1, S, S, 3] and units [1, K] to maps [1, S/2, S/2, 2 * K]."""
     picture = opset13.parameter(shape, np.float32)
     own = opset13.parameter([1, units], np.float32)
@@ -84,4 +83,4 @@ def _encoder(layers: Layers, shape: list[int], units: int, blocks: int) -> openv
         x = layers.residual(x, f"bottleneck.{i}")
     x = layers.conv(layers.block(opset13.concat([up(x), quarter], 1), "join"), "head")
     x = opset13.depth_to_space(x, "depth_first", 2)
-    return openvino.Model([transposed(x, 0, 2, 3, 1)], [picture, own])
+    return Model([transposed(x, 0, 2, 3, 1)], [picture, own])

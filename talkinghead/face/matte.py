@@ -7,11 +7,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import openvino
-from openvino import opset13
 
 from gath import files
 from gath.layers import Layers, request, up
+from gath.ov import InferRequest, Model, opset13
 from talkinghead.face.align import alignment, crop, transform
 
 WEIGHTS = Path(__file__).parents[1] / "assets" / "matte.safetensors"
@@ -67,11 +66,11 @@ def _predict(picture: np.ndarray) -> np.ndarray:
 
 
 @functools.cache
-def _network() -> openvino.InferRequest:
+def _network() -> InferRequest:
     return request(described(files.read(WEIGHTS)[2]))
 
 
-def described(state: dict[str, np.ndarray]) -> openvino.Model:
+def described(state: dict[str, np.ndarray]) -> Model:
     """`gath.matte.MatteNet` with these parameters: picture [1, 3, SIDE, SIDE] to logits [1, 1, SIDE, SIDE]."""
     layers, picture = Layers(state), opset13.parameter([1, 3, SIDE, SIDE], np.float32)
     half = layers.block(opset13.space_to_depth(picture, "depth_first", 2), "at_half")
@@ -81,7 +80,7 @@ def described(state: dict[str, np.ndarray]) -> openvino.Model:
     x = layers.block(opset13.concat([up(low), eighth], 1), "up_eighth")
     x = layers.block(opset13.concat([up(x), quarter], 1), "up_quarter")
     x = layers.conv(layers.block(opset13.concat([up(x), half], 1), "up_half"), "out")
-    return openvino.Model([opset13.depth_to_space(x, "depth_first", 2)], [picture])
+    return Model([opset13.depth_to_space(x, "depth_first", 2)], [picture])
 
 
 def _of_face(opacity: np.ndarray, points: np.ndarray) -> np.ndarray:

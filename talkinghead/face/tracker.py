@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gath.later import later
 from talkinghead.units.names import units_from_scores
 from talkinghead.units.pose import angles
 
@@ -72,8 +73,9 @@ class Tracker:
     """MediaPipe Face Landmarker in image mode, so that every frame stands for itself. Close it or use `with`."""
 
     def __init__(self, max_faces: int = 1):
-        import mediapipe as mp
-        from mediapipe.tasks.python import BaseOptions, vision
+        with later("matplotlib", "matplotlib.pyplot", "sounddevice"):
+            import mediapipe as mp
+            from mediapipe.tasks.python import BaseOptions, vision
 
         options = vision.FaceLandmarkerOptions(
             base_options=BaseOptions(model_asset_path=str(model_path())),
