@@ -3,7 +3,8 @@
 Programs, that is, which may say how their process works. Threads of theirs work side by side, and small products of
 matrices that wake a thread for each core only keep those from working; nor do small parts of pictures gain by more than
 half of the cores. numpy's library and OpenCV read this when they are loaded. Memory of whole pictures of the largest
-kind goes back to the system when they are no longer needed, that of smaller ones is wanted again with the next frame.
+kind goes back to the system when they are no longer needed; that of smaller ones is kept, for it is wanted again with
+the next frame.
 """
 
 import ctypes
@@ -11,10 +12,13 @@ import os
 import sys
 from contextlib import suppress
 
-M_MMAP_THRESHOLD, LARGE = -3, 1 << 23  # of glibc's mallopt; bytes
+M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -3, -1  # of glibc's mallopt, in bytes
+LARGE, KEPT = 1 << 23, 1 << 26
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OPENCV_FOR_THREADS_NUM", str(max(1, (os.cpu_count() or 1) // 2)))
 if sys.platform == "linux":
     with suppress(OSError, AttributeError):  # other C libraries have no such setting
-        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE)
+        libc = ctypes.CDLL(None)
+        libc.mallopt(M_MMAP_THRESHOLD, LARGE)
+        libc.mallopt(M_TRIM_THRESHOLD, KEPT)
