@@ -14,7 +14,9 @@ import numpy as np
 from talkinghead.face.frames import Box, Frame
 from talkinghead.face.sheets import Sheet
 
-TILE, TILES = 64, 8  # pixels of one, and across a box, about: smaller ones leave out more and cost more calls
+# Pixels of a tile, about, and how many across a box, at the least and the most: small ones leave out more and cost
+# more calls.
+TILE, FEWEST, MOST = 64, 8, 32
 LARGEST = 1 << 16  # pixels drawn at once: their maps fit a core's cache
 MIN_SHIFT = 0.02  # pixels: tiles that move less stay the photograph's own
 BLOCK = 4  # pixels, in which a person's opacity is summed up
@@ -33,7 +35,8 @@ class Warp:
         """Nodes are about `spacing` of the picture's pixels apart, an even number."""
         self._end = box[2:]
         self._cell = cell = max(2, 2 * round(spacing / 2))
-        side = min(TILE, max(box[2] - box[0], box[3] - box[1]) / TILES)
+        span = max(box[2] - box[0], box[3] - box[1])
+        side = min(max(TILE, span / MOST), span / FEWEST)
         self._per_tile = n = max(1, round(side / cell))
         self._corner = np.array(box[:2])
         self._tiles = [int(-(-(end - first) // (n * cell))) for end, first in zip(box[2:], self._corner)]
