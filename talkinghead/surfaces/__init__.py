@@ -1,10 +1,9 @@
 """Where people meet the product: command line, web page, live, batch.
 
 Programs, that is, which may say how their process works. Threads of theirs work side by side, and small products of
-matrices that wake a thread for each core only keep those from working; nor do small parts of pictures gain by more than
-half of the cores. numpy's library and OpenCV read this when they are loaded. Memory of whole pictures of the largest
-kind goes back to the system when they are no longer needed; that of smaller ones is kept, for it is wanted again with
-the next frame.
+matrices that wake a thread for each core only keep those from working; numpy's library reads this when it is loaded.
+Memory of whole pictures of the largest kind goes back to the system when they are no longer needed; that of smaller
+ones is kept, for it is wanted again with the next frame.
 """
 
 import ctypes
@@ -16,7 +15,6 @@ M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -3, -1  # of glibc's mallopt, in bytes
 LARGE, KEPT = 1 << 23, 1 << 26
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-os.environ.setdefault("OPENCV_FOR_THREADS_NUM", str(max(1, (os.cpu_count() or 1) // 2)))
 if sys.platform == "linux":
     with suppress(OSError, AttributeError):  # other C libraries have no such setting
         libc = ctypes.CDLL(None)
