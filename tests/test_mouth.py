@@ -154,7 +154,7 @@ def test_parted_lips_have_no_dark_rim(sitter):
     assert shut.sum() < 150 and np.abs(parted - (190, 110, 100)).max() < 30
 
 
-@pytest.mark.parametrize("blur", [0, 2])
+@pytest.mark.parametrize("blur", [0, 2, 4])
 def test_lips_that_close_over_a_laugh_meet_in_a_line_however_blurred_it_is(sitter, blur):
     small = cv2.resize(sitter.image, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
     image = cv2.GaussianBlur(small, (0, 0), blur) if blur else small
@@ -162,7 +162,7 @@ def test_lips_that_close_over_a_laugh_meet_in_a_line_however_blurred_it_is(sitte
     to_face[:, :2] *= 4
     sheets = Mouth(image, to_face, sitter.outline.own, sitter.rest, sitter.eyes)._layers
     left = sheets.shut.sum(-1) / sheets.parted.sum(-1).clip(1)
-    assert left.min() < 0.85 and np.median(left) > 0.99
+    assert left.min() < 0.8 and np.median(left) > 0.99
 
 
 def canvas(patch, image):
