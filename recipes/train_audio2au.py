@@ -37,7 +37,7 @@ from recipes.parts.config import parse, save
 from recipes.parts.examples import Pool, batch_of
 from recipes.parts.speech_config import Config
 from recipes.parts.speech_pack import SPLITS, gather, unpack
-from recipes.parts.speech_training import Contrasts, Objective, Validation, shifted, unit_std
+from recipes.parts.speech_training import Objective, Validation, shifted, unit_std
 from talkinghead.units.names import INDEX, UNIT_NAMES
 
 NORMALISING_EXAMPLES = 48
@@ -66,8 +66,7 @@ class Run:
         self.pool = Pool(self.mixture, config.seed, config.examples, kept, config.device, config.without)
         self.pool.start(config.workers)  # before anything touches the device
         self.objective = Objective(config, unit_std([r for r in train if r.source == "clips"]))
-        self.contrasts = Contrasts(config.device)
-        self.validate = Validation(val, config, self.objective, self.contrasts)
+        self.validate = Validation(val, config, self.objective)
         torch.manual_seed(config.seed)
         self.model = AudioToUnits(config.model(), UNIT_NAMES).to(config.device)
         self.model.lstm.requires_grad_(not config.output_only)
@@ -153,9 +152,7 @@ class Run:
         for group in self.optimiser.param_groups:
             group["lr"] = config.learning_rate * rate
         predicted, hidden, units, weight, phones = shifted(self.model, *self.batch())
-        loss = self.objective(predicted, units, weight)
-        if config.contrasts:
-            loss = loss + config.contrasts * self.contrasts(predicted, phones)
+        loss = self.objective(predicted, units, weight, phones)
         if config.naming:
             named = self.namer(hidden).flatten(0, 1)
             missed = cross_entropy(named, phones.flatten(), ignore_index=-1, reduction="sum")

@@ -4,9 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
+from talkinghead.face import sheets
 from talkinghead.face.align import alignment
 from talkinghead.face.frames import RGB, Frames
 from talkinghead.face.render import Renderer
+from talkinghead.face.sheets import FINER_PIXELS, finer
 from talkinghead.face.warp import _rectangles
 from talkinghead.media.yuv import even, planes, to_yuv
 
@@ -88,3 +90,13 @@ def test_rectangles_cover_every_tile_once():
             assert (x1 - x0) * (y1 - y0) <= most
             covered[y0:y1, x0:x1] += 1
         assert np.array_equal(covered, cells.astype(int))
+
+
+@pytest.mark.parametrize("limit, times", [(FINER_PIXELS, 2), (1, 1)])
+def test_a_finer_picture_made_in_strips_is_that_made_at_once(astronaut, monkeypatch, limit, times):
+    monkeypatch.setattr(sheets, "FINER_PIXELS", limit)
+    in_strips, found = finer(astronaut)
+    monkeypatch.setattr(sheets, "STRIP", len(astronaut))
+    at_once, _ = finer(astronaut)
+    assert found == times and len(in_strips) == times * len(astronaut)
+    assert np.abs(in_strips.astype(int) - at_once).max() <= 1

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from talkinghead.media.threads import Feed, ahead, beside
+from talkinghead.media.threads import Feed, Once, ahead, beside
 
 
 def test_the_same_items_made_in_another_thread():
@@ -19,6 +19,43 @@ def test_the_same_items_made_in_another_thread():
 
     assert list(ahead(items(), 3)) == list(range(50))
     assert threading.current_thread() not in threads
+
+
+def test_what_is_made_once_is_made_once_for_all_who_ask_and_may_be_begun_before():
+    makers, begun = [], threading.Event()
+
+    def make():
+        makers.append(threading.current_thread())
+        begun.set()
+        time.sleep(0.05)
+        return object()
+
+    once, given = Once(make).begin(), []
+    assert begun.wait(5)
+    askers = [threading.Thread(target=lambda: given.append(once())) for _ in range(8)]
+    for thread in askers:
+        thread.start()
+    for thread in askers:
+        thread.join()
+    assert len(set(map(id, given))) == 1 and len(given) == 8 and once() is given[0]
+    assert len(makers) == 1 and makers[0] not in [threading.current_thread(), *askers]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_what_fails_once_is_told_to_who_asks_and_tried_again(error):
+    tried = []
+
+    def make():
+        tried.append(1)
+        if len(tried) < 3:
+            raise error("not yet")
+        return 7
+
+    once = Once(make)
+    for _ in range(2):
+        with pytest.raises(error, match="not yet"):
+            once()
+    assert once() == 7 and once() == 7 and len(tried) == 3
 
 
 def test_no_more_than_so_many_are_made_ahead():

@@ -198,7 +198,7 @@ def test_unknown_keys_are_errors(toy, tmp_path, capsys):
 def test_broken_loss_stops_with_its_step(toy, tmp_path, monkeypatch):
     calls = []
 
-    def breaks(self, predicted, units, weight):
+    def breaks(self, predicted, units, weight, phones):
         calls.append(1)
         return predicted.sum() * (float("nan") if len(calls) == 3 else 1)
 
@@ -237,6 +237,8 @@ def test_contrasts_reward_open_vowels_shut_lips_and_pursed_ones_within_one_examp
     other[1] = torch.rand(6, 46)  # nobody knows what is said there
     assert told(other, phones) == told(torch.zeros(2, 6, 46), phones)
     assert told(right, torch.full((2, 6), -1)) == 0
+    apart = torch.tensor([[PHONES.index(name)] * 6 for name in ("AA", "IY")])
+    assert told(wrong, apart) == 0  # vowels of two voices
 
 
 def test_the_output_layer_alone_learns(toy, whole_run, tmp_path):

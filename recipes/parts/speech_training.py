@@ -29,7 +29,7 @@ def unit_std(recordings: list[Recording]) -> np.ndarray:
 
 
 class Objective:
-    """Squared error in each unit's standard deviations, plus that of frame-to-frame differences."""
+    """Squared error in each unit's standard deviations, plus that of frame-to-frame differences; and Contrasts."""
 
     def __init__(self, config: Config, std: np.ndarray) -> None:
         self._config = config
@@ -38,14 +38,21 @@ class Objective:
         self._scale = torch.from_numpy((np.sqrt(weight / weight.mean()) / std).astype(np.float32)).to(config.device)
         self._closure = torch.ones(len(UNIT_NAMES), device=config.device)
         self._closure[[INDEX[u] for u in CLOSING]] = config.closure
+        self._contrasts = Contrasts(config.device)
 
-    def __call__(self, predicted: torch.Tensor, units: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        """[B, T, U] each; `weight` 0 without label, 1 speech, REST or CLOSED. `predicted` is already shifted."""
+    def __call__(
+        self, predicted: torch.Tensor, units: torch.Tensor, weight: torch.Tensor, phones: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """[B, T, U] each; `weight` 0 without label, 1 speech, REST or CLOSED. `predicted` is already shifted. `phones`
+        [B, T], -1 where nobody knows, for contrasts."""
         weight = torch.where(weight == REST, self._config.rest, torch.where(weight == CLOSED, self._closure, weight))
         error = (predicted - units) * self._scale
         both = torch.minimum(weight[:, 1:], weight[:, :-1])
         loss = (weight * error**2).mean()
-        return loss + self._config.difference * (both * error.diff(dim=1) ** 2).mean()
+        loss = loss + self._config.difference * (both * error.diff(dim=1) ** 2).mean()
+        if self._config.contrasts and phones is not None:
+            loss = loss + self._config.contrasts * self._contrasts(predicted, phones)
+        return loss
 
 
 class Contrasts:
@@ -116,8 +123,8 @@ class Validation:
     """The objective on val sentences: as recorded, as other voices in other rooms (always the same ones), and on voices
     that do not train, if there are any."""
 
-    def __init__(self, recordings: list[Recording], config: Config, objective: Objective, contrasts: Contrasts) -> None:
-        self._objective, self._contrasts, self._weight, device = objective, contrasts, config.contrasts, config.device
+    def __init__(self, recordings: list[Recording], config: Config, objective: Objective) -> None:
+        self._objective, device = objective, config.device
         clips = [r for r in recordings if r.source == "clips"]
         mixture = Mixture(clips, {"clips": 1.0}, config.features(), config.frames)
         changed = batch_of(mixture, [[config.seed, 2**32 + i] for i in range(VALIDATION_EXAMPLES)])
@@ -132,9 +139,6 @@ class Validation:
         losses = []
         for part in self._parts:
             predicted, _, units, weight, phones = shifted(model, *part)
-            loss = self._objective(predicted, units, weight)
-            if self._weight:
-                loss = loss + self._weight * self._contrasts(predicted, phones)
-            losses.append(float(loss))
+            losses.append(float(self._objective(predicted, units, weight, phones)))
         model.train()
         return losses

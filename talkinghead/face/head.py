@@ -21,12 +21,11 @@ from talkinghead.face.matte import matte
 from talkinghead.face.plate import plate
 from talkinghead.face.sheets import Sheet, finer
 from talkinghead.face.warp import Clear
-from talkinghead.media.yuv import even
+from talkinghead.media.yuv import STRIP, even
 from talkinghead.units.pose import EYES_FROM_PIVOT, rotation
 
 DOUBT = 0.12  # inter-ocular distances inside the outline: there a matte can be wrong
 VARIES = 0.08  # inter-ocular distances, standard deviation of what is near by
-STRIP = 256  # rows that are compared at once
 SAME, OTHER = 4.0, 16.0  # grey levels from the plate: surely background, surely not
 CELLS = 12  # nodes of the motion's grid in an inter-ocular distance
 STEPS = 4  # of the fixed point that inverts the motion

@@ -85,9 +85,9 @@ class _Eye:
 
     def patch(self, closure: float, shift: Shift, posed: Posed | None) -> Patch:
         covered = self.covered if posed is None else posed.carried(self.covered.astype(np.float32))
-        size = self._image.shape[1::-1]
-        left, top = np.floor(covered.min(0)).astype(int).clip(0, size)
-        right, bottom = (np.ceil(covered.max(0)).astype(int) + 1).clip(0, size)
+        picture = self._image.shape[1::-1]
+        left, top = np.floor(covered.min(0)).astype(int).clip(0, picture)
+        right, bottom = (np.ceil(covered.max(0)).astype(int) + 1).clip(0, picture)
         if left >= right or top >= bottom:
             return Patch(np.zeros((0, 0, 4), np.uint8), 0, 0)
         size = int(right - left), int(bottom - top)

@@ -6,13 +6,9 @@ not have: every small opening would be shut, and p, b, m look like the vowels ar
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import numpy as np
 
-from talkinghead.face.outline import IOD, Outline
-from talkinghead.face.outline import LOWER as OF_LOWER
-from talkinghead.face.outline import UPPER as OF_UPPER
+from talkinghead.face.outline import IOD, LOWER, UPPER, Outline
 from talkinghead.units.names import INDEX, UNIT_NAMES, lip_gap
 from talkinghead.units.width import parted
 
@@ -25,21 +21,18 @@ class Parting:
     """Of one portrait; called with units [..., 46] above rest."""
 
     def __init__(self, outline: Outline):
-        self._outline = outline
-
-    def __call__(self, units: np.ndarray) -> np.ndarray:
-        """The units that draw the gap between the lips that `units` speak of."""
-        asked, (drawn, gaps) = lip_gap(units), self._table
-        return parted(units, (np.interp(asked, drawn, gaps) / np.maximum(asked, 1e-6)).clip(1, LIFTED))
-
-    @cached_property
-    def _table(self) -> tuple[np.ndarray, np.ndarray]:
-        """Gaps as drawn, from nothing on, and those that units must speak of for it; inter-ocular distances."""
         typical = np.zeros(len(UNIT_NAMES), np.float32)
         typical[[INDEX[name] for name in TYPICAL]] = list(TYPICAL.values())
         wishes = np.linspace(0, FURTHEST, STEPS, dtype=np.float32)[:, None] * typical
-        points = self._outline((self._outline.rest + wishes).clip(0, 1))
-        drawn = np.maximum.accumulate((points[:, OF_LOWER, 1] - points[:, OF_UPPER, 1]).max(1)) / IOD
+        points = outline((outline.rest + wishes).clip(0, 1))
+        drawn = np.maximum.accumulate((points[:, LOWER, 1] - points[:, UPPER, 1]).max(1)) / IOD
         drawn = drawn - drawn[0]
         last = np.flatnonzero(drawn <= 0)[-1]  # that is drawn closed
-        return drawn[last:], lip_gap(wishes)[last:]
+        # Gaps as drawn, from nothing on, and those that units must speak of for it; inter-ocular distances.
+        self._drawn, self._spoken = drawn[last:], lip_gap(wishes)[last:]
+
+    def __call__(self, units: np.ndarray) -> np.ndarray:
+        """The units that draw the gap between the lips that `units` speak of."""
+        asked = lip_gap(units)
+        wanted = np.interp(asked, self._drawn, self._spoken)
+        return parted(units, (wanted / np.maximum(asked, 1e-6)).clip(1, LIFTED))

@@ -9,6 +9,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from talkinghead.media.yuv import STRIP
+
 AROUND = 0.06  # inter-ocular distances outside the matte that are continued as well: single hairs are there
 DEEP = 0.5  # inter-ocular distances of the person that lines are continued; only the widest motions uncover more
 PLAIN = 0.1  # inter-ocular distances, standard deviation: further inside is the nearest colour, blurred
@@ -16,7 +18,6 @@ FINEST = 80  # pixels of an inter-ocular distance: finer pictures are continued 
 REACH = 5  # pixels from which a new one is made
 ALONG = 40.0  # how much nearer those along a line count than those across it, where there is a line
 NEAR, FAR = 0.06, 0.35  # inter-ocular distances, standard deviations: lines are looked for near by, or else farther off
-STRIP = 256  # rows that are put together at once
 FEW = 1e-3  # of a neighbourhood known, for its lines to count
 
 

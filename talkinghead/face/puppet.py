@@ -77,7 +77,9 @@ class Puppet:
 
     def expect(self, turns: bool, planar: bool) -> None:
         """Make what the first frames of that kind would wait for; another thread may do it."""
-        self.renderer.expect(self.head if turns else None, planar and self._whole)
+        head = self.head if turns else None
+        with self.renderer.busy:
+            self.renderer.expect(head, planar and self._whole)
 
     @property
     def _whole(self) -> bool:
@@ -118,7 +120,8 @@ class Puppet:
     ) -> np.ndarray:
         from talkinghead.media.yuv import even, to_yuv
 
-        frame = self.renderer(*maps, posed=posed, patches=patches, planar=planar and self._whole)
+        with self.renderer.busy:
+            frame = self.renderer(*maps, posed=posed, patches=patches, planar=planar and self._whole)
         if self._whole:
             return frame
         left, top, right, bottom = self.shown

@@ -69,7 +69,7 @@ class Renderer:
         self._weight = self._upsample(self._fade, self._region)[..., None] if enhance else None
         self._frames = Frames(self.image)
         self._stages: dict[tuple[bool, int], Stage] = {}
-        self._busy = threading.RLock()  # one frame is drawn at a time
+        self.busy = threading.Lock()  # one frame is drawn at a time: held by the thread that draws it
 
     def __call__(
         self,
@@ -87,18 +87,6 @@ class Renderer:
         [3, S, S] in [-1, 1]: out(p) = (1 - mask) * photograph(p + flow(p)) + mask * colour; the moved photograph alone
         where there is no mask.
         """
-        with self._busy:
-            return self._drawn(flow, mask, colour, posed, patches, planar)
-
-    def _drawn(
-        self,
-        flow: np.ndarray,
-        mask: np.ndarray | None,
-        colour: np.ndarray | None,
-        posed: Posed | None,
-        patches: Sequence[Patch],
-        planar: bool,
-    ) -> np.ndarray:
         colours = self._colours(planar)
         frame, stage = self._frames.new(colours), self._stage(None if posed is None else posed.head, colours)
         flow = self._faded(flow)
@@ -179,8 +167,7 @@ class Renderer:
 
     def expect(self, head: Head | None, planar: bool) -> None:
         """Make what the first frame of that kind would wait for."""
-        with self._busy:
-            self._stage(head, self._colours(planar))
+        self._stage(head, self._colours(planar))
 
     def _colours(self, planar: bool) -> Colours:
         return YUV if planar and self._weight is None else RGB

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 
 from talkinghead.face.frames import Box, Colours, Frame, cover
-from talkinghead.media.yuv import even
+from talkinghead.media.yuv import STRIP, even
 
-STRIP, BORDER = 256, 8  # rows that are made at once, and that such a strip sees of the next
+BORDER = 8  # rows that a strip sees of the next ones
 FINER_PIXELS = 2_000_000  # beyond so many a photograph itself is fine enough, and its memory counts
 # What bilinear interpolation will take is given beforehand: the variance of a face's Laplacian comes to 0.95 of the
 # photograph's (median of 10 portraits, small random poses), without it 0.78; cubic interpolation has 0.84.
@@ -27,7 +27,7 @@ def finer(image: np.ndarray) -> tuple[np.ndarray, int]:
     times = 2 if image.shape[0] * image.shape[1] <= FINER_PIXELS else 1
     height, width = (times * side for side in image.shape[:2])
     out = np.empty((height, width, 3), np.uint8)
-    for first in range(0, len(image), STRIP):  # what lies between would take as much memory as the picture
+    for first in range(0, len(image), STRIP):
         above = min(first, BORDER)
         strip = image[first - above : first + STRIP + BORDER]
         if times > 1:

@@ -64,7 +64,7 @@ class Warp:
     def _draw(self, frame: Frame, where: np.ndarray, sheet: Sheet, kinds: list[Kind]) -> None:
         steps, placed = frame.colours.steps, sheet.place(where)
         # A plane of half the size has its pixels in the middle of four.
-        maps = {step: (placed, placed * np.float32(0.5) - np.float32(0.25))[step - 1] for step in set(steps)}
+        maps = {step: placed / step - (step - 1) / (2 * step) for step in set(steps)}
         for tiles, through, moves in kinds:
             for box, part in self._boxes(tiles):
                 size = box[2] - box[0], box[3] - box[1]

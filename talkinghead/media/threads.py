@@ -56,27 +56,24 @@ def beside(make: Callable[[], Item]) -> Iterator[Callable[[], Item]]:
 
 
 class Once(Generic[Item]):
-    """What `make` gives, made when it is first asked for, by any thread, or begun before in a thread of its own. What
-    it raises, it raises in all who ask."""
+    """What `make` gives, made when it is first asked for, by any thread, or begun before in a thread of its own. Where
+    it fails, or is interrupted, who asks is told, and the next one who asks has it tried again."""
 
     def __init__(self, make: Callable[[], Item]):
-        self._make, self._made, self._lock = make, Future[Item](), threading.Lock()
+        self._make, self._made, self._lock = make, list[Item](), threading.Lock()
 
     def __call__(self) -> Item:
         with self._lock:
-            if not self._made.done():
-                try:
-                    self._made.set_result(self._make())
-                except BaseException as error:
-                    self._made.set_exception(error)
-        return self._made.result()
+            if not self._made:
+                self._made.append(self._make())
+        return self._made[0]
 
     def begin(self) -> Once[Item]:
-        threading.Thread(target=self._made_quietly).start()
+        threading.Thread(target=self._begun).start()
         return self
 
-    def _made_quietly(self) -> None:
-        with suppress(BaseException):  # who asks is told
+    def _begun(self) -> None:
+        with suppress(Exception):  # who asks is told
             self()
 
 

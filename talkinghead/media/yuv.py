@@ -20,7 +20,7 @@ _TO_YUV = np.stack(
         CHROMA * ([1, 0, 0] - _BRIGHTNESS) / (2 * (1 - RED)),
     ]
 )
-STRIP = 256  # rows, even, that are converted at once
+STRIP = 256  # rows, even, of a picture that are worked on at once: what lies between takes memory as well
 _OFFSET = np.array([16.0, 128, 128])
 _FORWARD = np.column_stack([_TO_YUV, _OFFSET]).astype(np.float32)
 _BACK = np.linalg.inv(_TO_YUV)
@@ -53,7 +53,7 @@ def split(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """RGB uint8 [H, W, 3] -> Y [H, W], U and V [H / 2, W / 2], uint8."""
     height, width = rgb.shape[:2]
     out = np.empty((height, width), np.uint8), *np.empty((2, height // 2, width // 2), np.uint8)
-    for first in range(0, height, STRIP):  # what lies between would take more memory than the picture
+    for first in range(0, height, STRIP):
         y, u, v = cv2.split(pixels(rgb[first : first + STRIP]))
         out[0][first : first + STRIP] = y
         size, rows = (width // 2, len(y) // 2), slice(first // 2, (first + STRIP) // 2)

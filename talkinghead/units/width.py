@@ -57,8 +57,7 @@ class Width:
 
     def hear(self, units: np.ndarray) -> None:
         """`units` [T, 46] above rest, as the speech model gives them."""
-        parted = units[:, INDEX["LipsUpperOpen"]] + units[:, INDEX["LipsLowerOpen"]] > PARTED
-        jaw = (units[parted, INDEX["JawOpen"]] * _BINS).astype(int).clip(0, _BINS - 1)
+        jaw = (units[units[:, LIPS].sum(1) > PARTED, JAW] * _BINS).astype(int).clip(0, _BINS - 1)
         self._counts += np.bincount(jaw, minlength=_BINS)
 
     @property
