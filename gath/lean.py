@@ -30,6 +30,7 @@ class LeanFlow:
     """G(x_src, e_tgt) of the paper's section 3.1: `encode` once per portrait, `decode` per frame."""
 
     warps = True  # frames are the portrait's own pixels, moved
+    forks = True  # numpy alone decodes, which a process that was forked may do as well
 
     def __init__(self, config: FlowConfig, state: dict[str, np.ndarray]):
         """`state` has the network's parameters by torch's names; ValueError or KeyError where they don't fit."""

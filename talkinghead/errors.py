@@ -25,6 +25,10 @@ class OutputError(TalkingHeadError):
     """The result cannot be written: it exists, the folder is missing or read-only, the disk is full, ffmpeg died."""
 
 
+class DrawingError(TalkingHeadError):
+    """A process that draws frames has died, as they do when memory runs out."""
+
+
 class SigningError(TalkingHeadError):
     """A file cannot be signed: no c2pa library, a certificate or key that does not serve, an unfit kind of file."""
 

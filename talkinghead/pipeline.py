@@ -11,8 +11,8 @@ hour of sound takes the memory of a minute.
 
 from __future__ import annotations
 
-import itertools
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from functools import cached_property
@@ -24,6 +24,7 @@ import numpy as np
 
 from talkinghead.errors import ClipError, UnitsError
 from talkinghead.face.puppet import Puppet, make_puppet
+from talkinghead.media import forks
 from talkinghead.media.stages import stage, tell
 from talkinghead.media.threads import Once, ahead, beside
 from talkinghead.media.timing import frames_in
@@ -40,8 +41,7 @@ from talkinghead.units.width import Begun, Width
 if TYPE_CHECKING:
     from talkinghead.face.tracker import Tracker
 
-BATCH = 4  # frames decoded at once: more is no faster on a CPU
-BATCHES_AHEAD = 2  # decoded while the frames before them are drawn
+AHEAD = 2  # frames drawn while the one before is used
 MAX_FACES = 5
 
 Picture = str | Path | np.ndarray | Puppet
@@ -73,17 +73,36 @@ class Clip:
 
     def pictures(self, planar: bool = False) -> Iterator[np.ndarray]:
         """The frames, `planar` in the encoder's own colours, see media.yuv, which costs half as much."""
-        drawing = Once(lambda: self._puppet.expect(self.turns, planar)).begin()
-        for batch, frames in ahead(self._begun(planar), BATCHES_AHEAD):
-            drawing()
-            for (self.units, self.pose), frame in zip(batch, frames):
-                yield frame
+        puppet, moved = self._puppet, deque[Motion]()
+        drawing = Once(lambda: puppet.expect(self.turns, planar)).begin()
 
-    def _begun(self, planar: bool) -> Iterator[tuple[list[Motion], Iterator[np.ndarray]]]:
-        """Motions and what the generator makes of them; the frames are drawn when they are asked for."""
-        while batch := list(itertools.islice(self._source, BATCH)):
-            units, poses = (np.stack(part) for part in zip(*batch))
-            yield batch, self._puppet.draw(units, poses, planar)
+        def rows() -> Iterator[np.ndarray]:
+            for motion in self._source:
+                drawing()
+                moved.append(motion)
+                yield _row(motion._replace(pose=puppet.borne(motion.pose)))
+
+        def draw(row: np.ndarray, onto: np.ndarray) -> None:
+            frame = puppet.frame(_motion(row), planar, onto)
+            if frame.ctypes.data != onto.ctypes.data:
+                onto[:] = frame
+
+        if planar and puppet.forks and forks.POSSIBLE:
+            frames = forks.spread(draw, rows(), puppet.planar_shape, puppet.renderer.busy)
+        else:
+            frames = ahead((puppet.frame(_motion(row), planar) for row in rows()), AHEAD)
+        for frame in frames:
+            self.units, self.pose = moved.popleft()
+            yield frame
+
+
+def _row(motion: Motion) -> np.ndarray:
+    """All numbers of a motion, float32, for `_motion` in another process; in one that is as large everywhere."""
+    return np.concatenate([np.ravel(part) for part in motion]).astype(np.float32)
+
+
+def _motion(row: np.ndarray) -> Motion:
+    return Motion(*np.split(row, [len(UNIT_NAMES)]))
 
 
 class TalkingHead:

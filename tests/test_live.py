@@ -40,10 +40,8 @@ def test_a_streamed_run_equals_the_offline_run_frame_by_frame(head, small, speec
     assert any((frame != streamed[0]).any() for frame in streamed)
 
 
-def test_the_same_with_the_models_that_ship(tracker, small, tmp_path, monkeypatch):
-    """Decoded one by one offline too: several at once may be rounded differently, in a few pixels. A file has a network
-    of its own, and its gain is known from the start."""
-    monkeypatch.setattr(pipeline, "BATCH", 1)
+def test_the_same_with_the_models_that_ship(tracker, small, tmp_path):
+    """A file has a network of its own, and its gain is known from the start."""
     demo, rate = soundfile.read(Path(package.__file__).parent / "assets" / "demo_voice.flac", dtype="int16", stop=26000)
     soundfile.write(tmp_path / "voice.wav", demo, RATE)  # at a wrong rate, which does not matter here
     head = package.TalkingHead(speech=WEIGHTS)

@@ -53,8 +53,10 @@ class Frame:
     """An array uint8 to draw on, which begins as the photograph `still` in these `colours`: for YUV as media.yuv has
     it, for RGB [3, H, W]; H and W are even."""
 
-    def __init__(self, still: np.ndarray, colours: Colours):
-        self.pixels, self.colours = still.copy(), colours
+    def __init__(self, still: np.ndarray, colours: Colours, pixels: np.ndarray | None = None):
+        """On `pixels` of the same shape, if they are given."""
+        self.pixels, self.colours = np.empty_like(still) if pixels is None else pixels, colours
+        self.pixels[:] = still
         planes = yuv.planes if colours is YUV else list
         self._planes, self._still = planes(self.pixels), planes(still)
         self._drawn: Box | None = None  # a box around all that was
@@ -103,6 +105,15 @@ class Frames:
         self._image = image
         self._stills: dict[int, np.ndarray] = {}
         self._made: dict[int, list[Frame]] = {id(RGB): [], id(YUV): []}
+        self._onto: dict[int, Frame] = {}  # by the memory's address
+
+    def onto(self, pixels: np.ndarray) -> Frame:
+        """A frame in the encoder's colours to draw on, on memory that is given again and again."""
+        frame = self._onto.get(pixels.ctypes.data)
+        if frame is None:
+            frame = self._onto[pixels.ctypes.data] = Frame(self._still(YUV), YUV, pixels)
+        frame.clear()
+        return frame
 
     def new(self, colours: Colours) -> Frame:
         """A frame to draw on, which shows the photograph."""

@@ -217,8 +217,8 @@ class Head:
         return np.copysign(kept, moved) + (0, 0, 0, 0, 0, 1)
 
     def __call__(self, pose: np.ndarray) -> Posed:
-        """The head under a pose [6], relative to the photograph; for the units and signs see units/pose.py."""
-        pose = self.bear(pose)
+        """The head under a pose [6] that the photograph bears, relative to it; for units and signs see
+        units/pose.py."""
         turn = rotation(self._own + pose[:3]) @ rotation(self._own).T
         linear = pose[5] * turn[:2] - np.eye(2, 3)
         linear[1] *= -1  # up is down in a picture

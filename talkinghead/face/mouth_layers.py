@@ -8,12 +8,14 @@ themselves where the photograph shows them. Others are drawn (talkinghead.face.t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
 
 from talkinghead.face import teeth
 from talkinghead.face.align import transform
+from talkinghead.face.blur import blurred
 from talkinghead.face.curves import curve
 from talkinghead.face.lips import PHOTOGRAPHED_OPEN
 from talkinghead.face.outline import IOD, LOWER, RING, UPPER
@@ -173,8 +175,10 @@ def _white(place: Place, eyes: list[np.ndarray], lips: np.ndarray) -> np.ndarray
     whites = []
     for eye in eyes:
         ring = np.round(transform(place.to_image, eye)).astype(np.int32)
-        mask = cv2.fillPoly(np.zeros(place.image.shape[:2], np.uint8), [ring], 1)
-        pixels = place.image[mask > 0] / 255
+        low, high = ring.min(0).clip(0), ring.max(0).clip(-1) + 1
+        near = place.image[low[1] : high[1], low[0] : high[0]]
+        mask = cv2.fillPoly(np.zeros(near.shape[:2], np.uint8), [ring - low], 1)
+        pixels = near[mask > 0] / 255
         if len(pixels):
             light = pixels @ LUMINANCE
             whites.append(pixels[light >= np.percentile(light, 80)].mean(0))
@@ -199,7 +203,7 @@ def _sheets(place: Place, own: np.ndarray, lips: np.ndarray, soft: float) -> tup
     hidden[odd & (cv2.dilate(inner, _disc(ODD * place.iod)) > 127)] = 255
     hidden = cv2.min(hidden, cv2.dilate(outer, _disc(BEYOND * soft)))
     sure = ((outer > 200) & (hidden < 32)).astype(np.float32)
-    near = lambda x: cv2.GaussianBlur(x, (0, 0), max(SPREAD * place.iod, 1.0))  # noqa: E731
+    near = partial(blurred, across=max(SPREAD * place.iod, 1.0))
     prior = np.float32(PRIOR)
     fill = near(place.pixels * sure[..., None]) + prior * 255 * lips.astype(np.float32)
     fill /= (near(sure) + prior)[..., None]

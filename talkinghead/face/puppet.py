@@ -19,27 +19,27 @@ from talkinghead.units.life import Life
 from talkinghead.units.moods import Mood
 from talkinghead.units.pose import NEUTRAL
 from talkinghead.units.speech import SpeechStream
+from talkinghead.units.track import Motion
 from talkinghead.units.width import Width
 
 if TYPE_CHECKING:
-    from talkinghead.face.head import Head, Posed
-    from talkinghead.face.mouth import Patch
+    from talkinghead.face.head import Head
     from talkinghead.face.outline import Outline
     from talkinghead.face.parting import Parting
     from talkinghead.face.render import Renderer
     from talkinghead.face.tracker import TrackedFace
 
 AROUND = 0.35  # of its side: how much a head that moves sees of what lies around the square that `crop` keeps
-Decode = Callable[[np.ndarray], Iterator[tuple[np.ndarray | None, ...]]]
+Decode = Callable[[np.ndarray], tuple[np.ndarray | None, ...]]
 
 
 @dataclass(frozen=True, eq=False)
 class Puppet:
     """What is drawn on, and how: `units` [46] are those of the portrait's own expression.
 
-    `decode` gives flow, mask and colour of each frame for units [N, 46], as Renderer takes them; `outline` tells where
+    `decode` gives flow, mask and colour of a frame for units [1, 46], as Renderer takes them; `outline` tells where
     the lips go; `landmarks` [478, 3] lie in the renderer's picture, of which the frames show the box `shown`;
-    `making_head` gives what turns.
+    `making_head` gives what turns; `forks` says whether a process that was forked can draw it.
     """
 
     units: np.ndarray
@@ -49,6 +49,7 @@ class Puppet:
     landmarks: np.ndarray
     making_head: Once[Head]
     shown: tuple[int, int, int, int]
+    forks: bool
 
     @property
     def width(self) -> int:
@@ -62,6 +63,11 @@ class Puppet:
     @property
     def height(self) -> int:
         return self.shown[3] - self.shown[1]
+
+    @property
+    def planar_shape(self) -> tuple[int, int]:
+        """Of a frame as media.yuv has it."""
+        return (self.height + 1) // 2 * 3, (self.width + 1) // 2 * 2
 
     @cached_property
     def parting(self) -> Parting:
@@ -99,37 +105,34 @@ class Puppet:
         return SpeechStream(speech, self.rest, fps, gain, seed, mood, life, width, self.parting)
 
     def draw(self, units: np.ndarray, pose: np.ndarray | None = None, planar: bool = False) -> Iterator[np.ndarray]:
-        """Frames, RGB uint8 [height, width, 3] or `planar` as media.yuv has them, under units [N, 46]. The head has the
-        poses `pose` [N, 6], relative to the photograph, or stays as photographed. Mouths and lids are drawn at once,
-        the frames when they are asked for, which another thread may do."""
+        """Frames, RGB uint8 [height, width, 3] or `planar` as media.yuv has them, under units [N, 46], drawn when they
+        are asked for. The head has the poses `pose` [N, 6], relative to the photograph, or stays as photographed."""
+        poses = repeat(NEUTRAL) if pose is None else pose
+        return (self.frame(Motion(one, self.borne(at)), planar) for one, at in zip(units, poses))
+
+    def borne(self, pose: np.ndarray) -> np.ndarray:
+        """A pose [6] as far as the photograph bears it."""
+        return pose if np.array_equal(pose, NEUTRAL) else self.head.bear(pose)
+
+    def frame(self, motion: Motion, planar: bool, onto: np.ndarray | None = None) -> np.ndarray:
+        """One frame, under a pose that the photograph bears; drawn `onto` memory, if it is given and that can be."""
         from talkinghead.face.crossed import uncrossed
         from talkinghead.face.lips import possible
-
-        poses, units = repeat(NEUTRAL) if pose is None else pose, uncrossed(possible(units), self.units)
-        lids = self.renderer.lids
-        closed = repeat(None) if lids is None else lids.closures(units)
-        wanted = zip(self.decode(units if lids is None else lids.without(units)), poses, self.outline(units), closed)
-        frames = []
-        for maps, at, lips, closures in wanted:
-            posed = self._posed(at)
-            frames.append((maps, posed, self.renderer.patches(maps[0], posed, lips, closures)))
-        return (self._frame(*frame, planar) for frame in frames)
-
-    def _frame(
-        self, maps: tuple[np.ndarray | None, ...], posed: Posed | None, patches: list[Patch], planar: bool
-    ) -> np.ndarray:
         from talkinghead.media.yuv import even, to_yuv
 
+        units = uncrossed(possible(motion.units[None]), self.units)
+        posed = None if np.array_equal(motion.pose, NEUTRAL) else self.head(motion.pose)
+        lids = self.renderer.lids
+        closures = None if lids is None else lids.closures(units)[0]
+        maps = self.decode(units if lids is None else lids.without(units))
         with self.renderer.busy:
-            frame = self.renderer(*maps, posed=posed, patches=patches, planar=planar and self._whole)
+            patches = self.renderer.patches(maps[0], posed, self.outline(units)[0], closures)
+            frame = self.renderer(*maps, posed=posed, patches=patches, planar=planar and self._whole, onto=onto)
         if self._whole:
             return frame
         left, top, right, bottom = self.shown
         frame = np.ascontiguousarray(frame[top:bottom, left:right])
         return to_yuv(even(frame)) if planar else frame
-
-    def _posed(self, pose: np.ndarray) -> Posed | None:
-        return None if np.array_equal(pose, NEUTRAL) else self.head(pose)
 
 
 def make_puppet(
@@ -165,9 +168,9 @@ def make_puppet(
         making_head.begin()
     code = generator.encode(cut(photograph, alignment(found.points, size), size), found.units)
 
-    def decode(units: np.ndarray) -> Iterator[tuple[np.ndarray | None, ...]]:
+    def decode(units: np.ndarray) -> tuple[np.ndarray | None, ...]:
         units = looking_aside(units, found.units) if generator.warps else units
-        return zip(*(repeat(None) if part is None else part for part in generator.decode(code, units)))
+        return tuple(None if part is None else part[0] for part in generator.decode(code, units))
 
     to_face = alignment(points, 1)
     to_face[:, 2] += 0.5  # its pixel centres lie at integers, fractions count from the border
@@ -179,4 +182,5 @@ def make_puppet(
         mouth = Mouth(image, to_face, outline.own, rest, eyes, teeth)
         lids = Lids(image, points, found.units)
     renderer = Renderer(image, alignment(points, size), size, enhance, mouth, lids)
-    return Puppet(found.units, renderer, decode, outline, landmarks, making_head, shown)
+    forks = getattr(generator, "forks", False)
+    return Puppet(found.units, renderer, decode, outline, landmarks, making_head, shown, forks)

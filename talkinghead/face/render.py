@@ -69,7 +69,7 @@ class Renderer:
         self._weight = self._upsample(self._fade, self._region)[..., None] if enhance else None
         self._frames = Frames(self.image)
         self._stages: dict[tuple[bool, int], Stage] = {}
-        self.busy = threading.Lock()  # one frame is drawn at a time: held by the thread that draws it
+        self.busy = threading.RLock()  # one frame is drawn at a time: held by the thread that draws it
 
     def __call__(
         self,
@@ -79,16 +79,18 @@ class Renderer:
         posed: Posed | None = None,
         patches: Sequence[Patch] = (),
         planar: bool = False,
+        onto: np.ndarray | None = None,
     ) -> np.ndarray:
         """One frame, RGB uint8 [H, W, 3], or `planar` as media.yuv has it, from maps of the crop's size S, its head
-        `posed` or as photographed, with `patches` over it.
+        `posed` or as photographed, with `patches` over it; a planar one may be drawn `onto` memory.
 
         `flow` [2, S, S] backward (x, y) in fractions of the crop's side, `mask` [1, S, S] in [0, 1], `colour`
         [3, S, S] in [-1, 1]: out(p) = (1 - mask) * photograph(p + flow(p)) + mask * colour; the moved photograph alone
         where there is no mask.
         """
         colours = self._colours(planar)
-        frame, stage = self._frames.new(colours), self._stage(None if posed is None else posed.head, colours)
+        frame = self._frames.new(colours) if onto is None or colours is RGB else self._frames.onto(onto)
+        stage = self._stage(None if posed is None else posed.head, colours)
         flow = self._faded(flow)
         if stage.sheet is not None:
             self._move(frame, stage, flow, posed)

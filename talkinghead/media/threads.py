@@ -63,9 +63,10 @@ class Once(Generic[Item]):
         self._make, self._made, self._lock = make, list[Item](), threading.Lock()
 
     def __call__(self) -> Item:
-        with self._lock:
-            if not self._made:
-                self._made.append(self._make())
+        if not self._made:
+            with self._lock:
+                if not self._made:
+                    self._made.append(self._make())
         return self._made[0]
 
     def begin(self) -> Once[Item]:

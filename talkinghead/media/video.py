@@ -40,7 +40,7 @@ _PALETTE = (
 # of taking one each: a quarter less memory.
 _LIGHT = "subme=1:me=dia:ref=1:weightp=0:bframes=0:cabac=0:aq-mode=0:scenecut=0:no-deblock=1:8x8dct=0:partitions=none"
 _X264 = ["-x264-params", f"chroma-qp-offset=-4:{_LIGHT}:rc-lookahead=0:sync-lookahead=0:sliced-threads=1"]
-_H264 = ["-c:v", "libx264", "-preset", "superfast", "-crf", "15", *_X264]
+_H264 = ["-c:v", "libx264", "-preset", "superfast", "-crf", "17", *_X264]
 _VP9 = ["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "7", "-row-mt", "1", "-crf", "20", "-b:v", "0"]
 _FASTSTART = ["-movflags", "+faststart"]  # the index first, so that a browser can start before it has all
 

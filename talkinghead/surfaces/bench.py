@@ -43,10 +43,10 @@ class Figures:
     factor: float  # median of seconds of work by seconds of video, models loaded, portrait and sound included
     worst: float  # the most of them
     encoding: float  # the same, of writing the finished frames alone
-    ahead: float  # milliseconds: portrait, voice, units, mouth and lids, mostly in a thread of their own
-    drawing: float  # milliseconds: putting face and head into the photograph, in the encoder's colours
+    own: float  # milliseconds of this process: portrait, voice and units, handing on; all, where none are forked
+    drawing: float  # milliseconds of the processes that draw
     encoder: float  # milliseconds: ffmpeg, pictures and sound
-    mebibytes: float  # peak memory
+    mebibytes: float  # peak memory of this process
     encoder_mebibytes: float  # and ffmpeg's on top
 
 
@@ -59,12 +59,12 @@ def figures(portrait: Path, voice: Path, side: int, seconds: float, repeats: int
         clip = head.speak(image, sound)
         _film(clip, itertools.islice(clip.pictures(planar=True), 1), sound, video)
         first = time.time() - _born()
-        times, drawing, own, encoder = _spoken(head, image, sound, video, repeats)
+        times, own, others = _spoken(head, image, sound, video, repeats)
         mebibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        encoding, children = _encoding(head.speak(image, sound), sound, video, repeats)
+        encoding, encoder, peak = _encoding(head.speak(image, sound), sound, video, repeats)
     factors = [took / seconds for took in times]
-    costs = own - drawing, drawing, encoder
-    return Figures(side, first, median(factors), max(factors), encoding / seconds, *costs, mebibytes, children)
+    costs = own, max(others - encoder, 0), encoder
+    return Figures(side, first, median(factors), max(factors), encoding / seconds, *costs, mebibytes, peak)
 
 
 def _square(portrait: Path, side: int) -> np.ndarray:
@@ -108,16 +108,16 @@ def _film(clip: Clip, frames: Iterable[np.ndarray], sound: Path, video: Path) ->
 
 def _spoken(
     head: TalkingHead, image: np.ndarray, sound: Path, video: Path, repeats: int
-) -> tuple[list[float], float, float, float]:
-    """Seconds of each time; milliseconds a frame of this thread, of this process and of ffmpeg."""
+) -> tuple[list[float], float, float]:
+    """Seconds of each time; milliseconds a frame of this process and of others that it started."""
     times, frames = [], 0
-    before = time.thread_time(), _used(resource.RUSAGE_SELF), _used(resource.RUSAGE_CHILDREN)
+    before = _used(resource.RUSAGE_SELF), _used(resource.RUSAGE_CHILDREN)
     for _ in range(repeats):
         start = time.perf_counter()
         clip = head.speak(image, sound)
         frames += _film(clip, clip.pictures(planar=True), sound, video)[0]
         times.append(time.perf_counter() - start)
-    after = time.thread_time(), _used(resource.RUSAGE_SELF), _used(resource.RUSAGE_CHILDREN)
+    after = _used(resource.RUSAGE_SELF), _used(resource.RUSAGE_CHILDREN)
     return times, *(1000 * (b - a) / frames for a, b in zip(before, after))
 
 
@@ -126,18 +126,19 @@ def _used(who: int) -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _encoding(clip: Clip, sound: Path, video: Path, repeats: int) -> tuple[float, float]:
-    """Seconds of writing as many frames as the clip has, finished before in the encoder's own colours, and ffmpeg's
-    peak memory in MiB."""
+def _encoding(clip: Clip, sound: Path, video: Path, repeats: int) -> tuple[float, float, float]:
+    """Seconds of writing as many frames as the clip has, finished before in the encoder's own colours, ffmpeg's
+    milliseconds a frame, and its peak memory in MiB."""
     most = max(8, KEPT_BYTES // (clip.height * clip.width * 3 // 2))
     kept = list(itertools.islice(clip.pictures(planar=True), most))
-    times = []
+    times, before, written = [], _used(resource.RUSAGE_CHILDREN), 0
     for _ in range(repeats):
         frames = itertools.islice(itertools.cycle(kept + kept[-2:0:-1]), clip.frames)
         start = time.perf_counter()
-        _, peak = _film(clip, frames, sound, video)
+        count, peak = _film(clip, frames, sound, video)
         times.append(time.perf_counter() - start)
-    return median(times), peak
+        written += count
+    return median(times), 1000 * (_used(resource.RUSAGE_CHILDREN) - before) / written, peak
 
 
 if __name__ == "__main__":

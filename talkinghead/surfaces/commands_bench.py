@@ -12,7 +12,7 @@ import typer
 
 COLUMNS = (
     "| pixels | first frame, s | real-time factor (worst) | encoding alone | ratio"
-    " | units and mouth, ms | drawing, ms | encoder, ms | memory, MiB |"
+    " | units, ms | drawing, ms | encoder, ms | memory, MiB |"
 )
 
 
@@ -49,7 +49,7 @@ def bench(
         ratio = f["factor"] / f["encoding"]
         print(
             f"| {side} | {f['first']:.2f} | {f['factor']:.3f} ({f['worst']:.3f}) | {f['encoding']:.3f} | {ratio:.2f}"
-            f" | {f['ahead']:.1f} | {f['drawing']:.1f} | {f['encoder']:.1f}"
+            f" | {f['own']:.1f} | {f['drawing']:.1f} | {f['encoder']:.1f}"
             f" | {f['mebibytes']:.0f} + {f['encoder_mebibytes']:.0f} |",
             flush=True,
         )
