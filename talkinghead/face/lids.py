@@ -71,7 +71,7 @@ class _Eye:
         last = np.maximum(high + reach, first + 1)
         near = image[first[1] : last[1], first[0] : last[0]]
         self._first = first.astype(np.float32)
-        sharp, self._finer = finer(near)
+        sharp, self._finer = finer(near, image.shape)
         smooth = blurred(near, *(share * unit for share in SMOOTH))
         # Four channels are read in half the time of three.
         self._skin_sharp, self._skin_smooth = (cv2.cvtColor(skin, cv2.COLOR_RGB2RGBA) for skin in (sharp, smooth))

@@ -82,7 +82,7 @@ class Mouth:
         self._place = place = Place(image, to_face, self._low, self._high)
         self._own, self._rest = own.astype(np.float32), rest.astype(np.float32)
         self._layers = layers(place, own, rest, eyes, teeth)
-        (parted, self._finer), (shut, _) = finer(self._layers.parted), finer(self._layers.shut)
+        (parted, self._finer), (shut, _) = (finer(x, image.shape) for x in (self._layers.parted, self._layers.shut))
         self._lips_parted, self._lips_shut = (cv2.cvtColor(lips, cv2.COLOR_RGB2RGBA) for lips in (parted, shut))
         self._cell = (self._high - self._low) / (np.array(GRID) - 1)
         x, y = (np.linspace(self._low[k], self._high[k], GRID[k], dtype=np.float32) for k in (0, 1))

@@ -6,7 +6,7 @@ The generator and the lip mover look at the face once, and every frame is drawn 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import repeat
@@ -39,7 +39,8 @@ class Puppet:
 
     `decode` gives flow, mask and colour of a frame for units [1, 46], as Renderer takes them; `outline` tells where
     the lips go; `landmarks` [478, 3] lie in the renderer's picture, of which the frames show the box `shown`;
-    `making_head` gives what turns; `forks` says whether a process that was forked can draw it.
+    `making_head` gives what turns; `forks` says whether a process that was forked can draw it; `smaller` gives the same
+    in a picture of so many pixels a side at most.
     """
 
     units: np.ndarray
@@ -50,6 +51,7 @@ class Puppet:
     making_head: Once[Head]
     shown: tuple[int, int, int, int]
     forks: bool
+    smaller: Callable[[int], Puppet]
 
     @property
     def width(self) -> int:
@@ -147,6 +149,8 @@ def make_puppet(
 ) -> Puppet:
     """The face `found` in RGB uint8 [H, W, 3], made ready; `mover` is a gath.lean_lips.LeanLips. For `crop`, `enhance`
     and `teeth` see TalkingHead.prepare. What turns is begun beside the rest if it `turns`."""
+    import cv2
+
     from gath.mesh import EYES
     from talkinghead.face.align import alignment, transform
     from talkinghead.face.align import crop as cut
@@ -183,4 +187,10 @@ def make_puppet(
         lids = Lids(image, points, found.units)
     renderer = Renderer(image, alignment(points, size), size, enhance, mouth, lids)
     forks = getattr(generator, "forks", False)
-    return Puppet(found.units, renderer, decode, outline, landmarks, making_head, shown, forks)
+
+    def smaller(side: int) -> Puppet:
+        scale = side / max(image.shape[:2])
+        picture = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        return make_puppet(picture, replace(found, landmarks=landmarks * scale), generator, mover, teeth=teeth)
+
+    return Puppet(found.units, renderer, decode, outline, landmarks, making_head, shown, forks, smaller)

@@ -22,9 +22,11 @@ FINER_PIXELS = 2_000_000  # beyond so many a photograph itself is fine enough, a
 SHARPEN = 0.3
 
 
-def finer(image: np.ndarray) -> tuple[np.ndarray, int]:
-    """RGB uint8 [h, w, 3] enlarged and sharpened, and how many times it is larger: twice, unless it is large."""
-    times = 2 if image.shape[0] * image.shape[1] <= FINER_PIXELS else 1
+def finer(image: np.ndarray, whole: tuple[int, ...] | None = None) -> tuple[np.ndarray, int]:
+    """RGB uint8 [h, w, 3] enlarged and sharpened, and how many times it is larger: twice, unless the picture that it is
+    part of, with sides `whole`, is large."""
+    sides = image.shape if whole is None else whole
+    times = 2 if sides[0] * sides[1] <= FINER_PIXELS else 1
     height, width = (times * side for side in image.shape[:2])
     out = np.empty((height, width, 3), np.uint8)
     for first in range(0, len(image), STRIP):

@@ -73,13 +73,15 @@ def of_speech(puppet: Puppet, tracker: Tracker) -> np.ndarray:
 
 def _seen(units: np.ndarray, puppet: Puppet, tracker: Tracker) -> tuple[np.ndarray, np.ndarray]:
     """Units [N, 46], and the angles [N, 3] of the face as drawn under them, where one is found."""
+    still = np.tile(NEUTRAL + UNSEEN, (len(units), 1))
+    if max(puppet.width, puppet.height) > 2 * SIDE:  # to make another takes less time than to draw on this one
+        puppet, still = puppet.smaller(SIDE), np.tile(NEUTRAL, (len(units), 1))
     place = (puppet.landmarks[:, :2].mean(0) - puppet.shown[:2]) * min(1, SIDE / max(puppet.width, puppet.height))
 
     def away(face: TrackedFace) -> float:
         return float(np.linalg.norm(face.points.mean(0) - place))
 
     kept, angles = [], []
-    still = np.tile(NEUTRAL + UNSEEN, (len(units), 1))
     for vector, frame in zip(units, puppet.draw(units, still, planar=True)):
         if faces := tracker(_reduced(frame)):
             kept.append(vector)
