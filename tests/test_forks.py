@@ -1,5 +1,6 @@
 """Pictures drawn by other processes: the same, in order, kept as long as wanted, and nobody left behind."""
 
+import errno
 import itertools
 import os
 import threading
@@ -77,6 +78,28 @@ def test_a_process_that_fails_is_told_of_and_none_is_left(capfd):
     for maker in set(made):
         with pytest.raises(ProcessLookupError):
             os.kill(maker, 0)
+
+
+@pytest.mark.parametrize("most", [0, 1, 2])
+def test_as_many_processes_as_the_system_grants(monkeypatch, most):
+    fork, granted = os.fork, []
+
+    def grudging():
+        if len(granted) == most:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        granted.append(0)
+        return fork()
+
+    monkeypatch.setattr(forks, "cores", lambda: 3)
+    monkeypatch.setattr(os, "fork", grudging)
+    pictures = spread(tell, rows(9), SHAPE, threading.RLock())
+    if most == 0:
+        with pytest.raises(DrawingError, match="can be started: Resource temporarily unavailable"):
+            next(pictures)
+        return
+    seen = list(pictures)
+    assert [picture[0, 0] for picture in seen] == [3 * k for k in range(9)]
+    assert len({process(picture) for picture in seen}) == most
 
 
 def test_a_caller_who_stops_leaves_none_behind():

@@ -44,14 +44,14 @@ def spread(
     `lock` is an RLock, the only one that `draw` may want: no other thread must hold it at the moment of forking, for
     none is there afterwards to let go of it. Raises DrawingError when a process dies, having said why on stderr.
     """
-    count = min(cores(), MOST)
     forks: list[_Fork] = []
-    asked = taken = 0
+    count = asked = taken = 0
     try:
         for row in rows:
             if not forks:
                 with lock:
-                    forks = _begun(draw, row.size, shape, count)
+                    forks = _begun(draw, row.size, shape)
+                count = len(forks)
             if asked - taken == count * ASKED:
                 yield forks[taken % count].take()
                 taken += 1
@@ -64,15 +64,21 @@ def spread(
             fork.end()
 
 
-def _begun(draw: Draw, length: int, shape: tuple[int, ...], count: int) -> list[_Fork]:
+def _begun(draw: Draw, length: int, shape: tuple[int, ...]) -> list[_Fork]:
+    """As many as make sense, or as the system lets us have."""
     import cv2
 
-    threads = cv2.getNumThreads()
+    threads, forks = cv2.getNumThreads(), list[_Fork]()
     cv2.setNumThreads(1)  # a fork has none of its parent's other threads, and is told so by this
     try:
-        return [_Fork(draw, length, shape) for _ in range(count)]
+        while len(forks) < min(cores(), MOST):
+            forks.append(_Fork(draw, length, shape))
+    except OSError as error:
+        if not forks:
+            raise DrawingError(f"no process to draw frames can be started: {error.strerror}") from None
     finally:
         cv2.setNumThreads(threads)
+    return forks
 
 
 class _Fork:
