@@ -111,7 +111,7 @@ class Frames:
         """A frame in the encoder's colours to draw on, on memory that is given again and again."""
         frame = self._onto.get(pixels.ctypes.data)
         if frame is None:
-            frame = self._onto[pixels.ctypes.data] = Frame(self._still(YUV), YUV, pixels)
+            frame = self._onto[pixels.ctypes.data] = Frame(self.still(YUV), YUV, pixels)
         frame.clear()
         return frame
 
@@ -122,7 +122,7 @@ class Frames:
             if frame.holders() == frame.idle:
                 frame.clear()
                 return frame
-        made.append(Frame(self._still(colours), colours))
+        made.append(Frame(self.still(colours), colours))
         return made[-1]
 
     def given(self, frame: Frame) -> np.ndarray:
@@ -134,7 +134,8 @@ class Frames:
         given.flags.writeable = False
         return given
 
-    def _still(self, colours: Colours) -> np.ndarray:
+    def still(self, colours: Colours) -> np.ndarray:
+        """The photograph in these colours."""
         if id(colours) not in self._stills:
             picture = yuv.even(self._image)
             self._stills[id(colours)] = yuv.to_yuv(picture) if colours is YUV else np.stack(cv2.split(picture))

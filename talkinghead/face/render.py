@@ -169,7 +169,9 @@ class Renderer:
 
     def expect(self, head: Head | None, planar: bool) -> None:
         """Make what the first frame of that kind would wait for."""
-        self._stage(head, self._colours(planar))
+        colours = self._colours(planar)
+        self._stage(head, colours)
+        self._frames.still(colours)
 
     def _colours(self, planar: bool) -> Colours:
         return YUV if planar and self._weight is None else RGB
