@@ -26,8 +26,10 @@ VOWELS = tuple("AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW UE OE UX".split())
 CONSONANTS = tuple("B CH D DH F G HH JH K L M N NG P R S SH T TH V W Y Z ZH".split())
 PHONES = ("SIL", *VOWELS, *CONSONANTS)
 """UE and OE are the rounded front vowels of French and German, UX the unrounded back one of Japanese."""
-BILABIAL = frozenset("P B M".split())
+BILABIAL, LABIAL = frozenset("P B M".split()), frozenset("F V".split())
 ROUNDED = frozenset("UW OW W UH AO OY UE OE".split())
+TONGUE = {"L": 0.8, "N": 0.8, "T": 0.8, "D": 0.8, "TH": 1.0, "DH": 1.0}
+"""How far the tip of the tongue is raised: to the ridge behind the upper teeth, or between the teeth."""
 
 _IPA = {
     "aɪ": "AY", "aʊ": "AW", "ɔɪ": "OY", "ɔʏ": "OY", "ɔø": "OY", "eɪ": "EY", "oʊ": "OW", "əʊ": "OW", "ou": "OW",
@@ -103,6 +105,16 @@ def closures(phones: list[Phone], frames: int, fps: float) -> np.ndarray:
         if name in BILABIAL and 0 <= (frame := int((start + end) / 2 * fps)) < frames:
             out[frame] = True
     return out
+
+
+def tongue(phones: list[Phone], frames: int, fps: float) -> np.ndarray:
+    """How far the tip of the tongue is raised in the middle of each frame, [frames] float32; it takes RISES seconds."""
+    time, up = (np.arange(frames) + 0.5) / fps, np.zeros(frames, np.float32)
+    for name, start, end in phones:
+        if name in TONGUE:
+            away = np.maximum(np.maximum(start - time, time - end), 0)
+            up = np.maximum(up, TONGUE[name] * (1 - away / RISES).clip(0, 1)).astype(np.float32)
+    return up
 
 
 def loudness(phones: list[Phone], samples: np.ndarray, sample_rate: int) -> np.ndarray:
@@ -194,6 +206,7 @@ class Articulation:
         return cls(names, groups, targets, strengths, np.array(about["reach"]), about["louder"], about["longer"])
 
 
+RISES = 0.07
 CORE = 0.35  # share of a phone, on both sides, in which its strength has begun to fade
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from audio2au.phones import Articulation, Phone, loudness, with_pauses
+from audio2au.phones import Articulation, Phone, loudness, tongue, with_pauses
 
 
 class Reciter:
@@ -18,10 +18,11 @@ class Reciter:
     ) -> None:
         """`samples` float32 [N] are the whole sound, which tells how loud each vowel is."""
         table = table or Articulation.load()
-        self.sample_rate, self.unit_names = sample_rate, table.unit_names
+        self.sample_rate, self.unit_names = sample_rate, (*table.unit_names, "TongueUp")
         frames = -(-len(samples) * int(self.fps) // sample_rate)
         phones = with_pauses(phones, frames / self.fps)
-        self._units = table(phones, frames, self.fps, loudness(phones, samples, sample_rate))
+        units = table(phones, frames, self.fps, loudness(phones, samples, sample_rate))
+        self._units = np.column_stack([units, tongue(phones, frames, self.fps)])
 
     def stream(self) -> RecitedStream:
         return RecitedStream(self._units, self.sample_rate / self.fps)

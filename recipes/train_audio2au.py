@@ -37,7 +37,7 @@ from recipes.parts.config import parse, save
 from recipes.parts.examples import Pool, batch_of
 from recipes.parts.speech_config import Config
 from recipes.parts.speech_pack import SPLITS, gather, unpack
-from recipes.parts.speech_training import Objective, Validation, shifted, unit_std
+from recipes.parts.speech_training import Levels, Objective, Validation, shifted, unit_std
 from talkinghead.units.names import INDEX, UNIT_NAMES
 
 NORMALISING_EXAMPLES = 48
@@ -65,7 +65,9 @@ class Run:
         kept = Path(config.kept or self.out / "examples")
         self.pool = Pool(self.mixture, config.seed, config.examples, kept, config.device, config.without)
         self.pool.start(config.workers)  # before anything touches the device
-        self.objective = Objective(config, unit_std([r for r in train if r.source == "clips"]))
+        std = unit_std([r for r in train if r.source == "clips"])
+        self.objective = Objective(config, std)
+        self.levels = Levels(train, config, std) if config.levels else None
         self.validate = Validation(val, config, self.objective)
         torch.manual_seed(config.seed)
         self.model = AudioToUnits(config.model(), UNIT_NAMES).to(config.device)
@@ -78,7 +80,7 @@ class Run:
         if (self.out / "latest.pt").exists():
             self.resume()
         elif config.start:
-            self.model.load_state_dict(load(config.start).state_dict())
+            self.model.load_state_dict(trained(load(config.start)))
         else:
             self.normalise()
 
@@ -157,6 +159,9 @@ class Run:
             named = self.namer(hidden).flatten(0, 1)
             missed = cross_entropy(named, phones.flatten(), ignore_index=-1, reduction="sum")
             loss = loss + config.naming * missed / (phones >= 0).sum().clamp_min(1)
+        if self.levels:
+            rng = np.random.default_rng([config.seed, self.step, 1])
+            loss = loss + config.levels * self.levels(self.model, rng, max(1, config.batch // 4))
         self.optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
@@ -188,6 +193,12 @@ class Run:
         path = self.out / "audio2au.safetensors"
         best.save(path, steps=str(self.step))
         return path
+
+
+def trained(model: AudioToUnits) -> dict[str, torch.Tensor]:
+    """A network's state without what recipes.fit_tongue has added to it."""
+    state = model.state_dict()
+    return state | {name: state[name][: len(UNIT_NAMES)] for name in ("output.weight", "output.bias", "knee")}
 
 
 def main(words: list[str], max_minutes: float = math.inf) -> None:

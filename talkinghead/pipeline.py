@@ -66,6 +66,7 @@ class Clip:
         self.width, self.height, self.fps, self.frames, self.turns = puppet.width, puppet.height, fps, frames, turns
         self.units: np.ndarray | None = None
         self.pose: np.ndarray = NEUTRAL
+        self.tongue = 0.0
         self._puppet, self._source = puppet, motions
 
     def __iter__(self) -> Iterator[np.ndarray]:
@@ -92,7 +93,7 @@ class Clip:
         else:
             frames = ahead((puppet.frame(_motion(row), planar) for row in rows()), AHEAD)
         for frame in frames:
-            self.units, self.pose = moved.popleft()
+            self.units, self.pose, self.tongue = moved.popleft()
             yield frame
 
 
@@ -102,7 +103,7 @@ def _row(motion: Motion) -> np.ndarray:
 
 
 def _motion(row: np.ndarray) -> Motion:
-    return Motion(*np.split(row, [len(UNIT_NAMES)]))
+    return Motion(*np.split(row[:-1], [len(UNIT_NAMES)]), tongue=float(row[-1]))
 
 
 class TalkingHead:
@@ -232,7 +233,7 @@ class TalkingHead:
                 with stage("expressions looked at"):
                     units = steadied(units, puppet, self.tracker, options.head)
             units = sampled(units, fps, frames or 0, options.head)
-        driven = (Motion(feeling((gains * u).clip(0, 1).astype(np.float32)), pose) for u, pose in checked(units))
+        driven = (m._replace(units=feeling((gains * m.units).clip(0, 1).astype(np.float32))) for m in checked(units))
         moved = blinking(driven, fps, options.seed) if options.blink else driven
         return Clip(puppet, moved, fps, frames, turns=turns)
 

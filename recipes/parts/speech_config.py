@@ -76,6 +76,8 @@ class Config:
     """Weight of the cross entropy of naming the phone from what the output layer sees."""
     contrasts: float = 0.0
     """Weight of telling apart what a lip reader does (recipes.parts.speech_training.Contrasts)."""
+    levels: float = 0.0
+    """Weight of sounding the same at any level (recipes.parts.speech_training.Levels)."""
     output_only: bool = False
     """Whether the LSTM stays as it is in `start`, and the output layer alone learns: minutes on one core."""
     clips: float = 0.45

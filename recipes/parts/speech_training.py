@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch.nn.functional import softplus
+from torch.nn.functional import max_pool1d, softplus
 
-from audio2au.data import CLOSED, REST, Mixture, Recording
-from audio2au.features import features
+from audio2au.data import CLOSED, REST, Mixture, Recording, level_to
+from audio2au.features import FeatureConfig, features
 from audio2au.model import AudioToUnits
-from audio2au.phones import BILABIAL, PHONES, ROUNDED, VOWELS
+from audio2au.phones import BILABIAL, LABIAL, PHONES, ROUNDED, VOWELS
 from recipes.parts.examples import batch_of
 from recipes.parts.lip_reading import OPEN, SPREAD
 from recipes.parts.speech_config import Config
@@ -57,7 +57,8 @@ class Objective:
 
 class Contrasts:
     """What a lip reader tells apart, whatever the size: the jaw falls further in open vowels than in close ones, lips
-    come nearer at p, b, m than in vowels, and purse more in rounded sounds than in spread ones.
+    come nearer at p, b, m than in vowels, and purse more in rounded sounds than in spread ones; at f, v the lower lip
+    rolls in beyond the upper one, as in no other sound.
 
     Squared error alone lets a network that is not sure answer with the mean of all vowels. Here every pair of a kind in
     one example counts by the logistic function of its difference, of which UNSURE is one unit.
@@ -66,7 +67,8 @@ class Contrasts:
     UNSURE = 0.04
 
     def __init__(self, device: str) -> None:
-        kinds = [OPEN, set(VOWELS) - OPEN, set(VOWELS), BILABIAL, ROUNDED, SPREAD]
+        others = set(PHONES) - LABIAL - {"SIL"}
+        kinds = [OPEN, set(VOWELS) - OPEN, set(VOWELS), BILABIAL, ROUNDED, SPREAD, LABIAL, others]
         told = [[name in kind for name in PHONES] + [False] for kind in kinds]  # the last for what nobody knows
         self._kinds = torch.tensor(told, device=device)
 
@@ -80,12 +82,13 @@ class Contrasts:
         upper, lower = (predicted[..., INDEX[name]] for name in ("LipsUpperOpen", "LipsLowerOpen"))
         near = -(LIP_OPENING_SCALE[0] * upper + LIP_OPENING_SCALE[1] * lower) / sum(LIP_OPENING_SCALE)
         purse = predicted[..., INDEX["LipsPucker"]] + predicted[..., INDEX["LipsFunnel"]]
-        jaw, near, purse = (
-            torch.full_like(first, -1e3, dtype=predicted.dtype).scatter_reduce(0, number, shown.flatten(), "amax")
-            for shown in (predicted[..., INDEX["JawOpen"]], near, purse)
+        tuck = predicted[..., INDEX["LipsLowerClose"]] - predicted[..., INDEX["LipsUpperClose"]]
+        jaw, near, purse, tuck = (
+            torch.full_like(first, -1e3, dtype=shown.dtype).scatter_reduce(0, number, _around(shown).flatten(), "amax")
+            for shown in (predicted[..., INDEX["JawOpen"]], near, purse, tuck)
         )
-        open_, narrow, vowel, bilabial, rounded, spread = kinds
-        told = (jaw, open_, narrow), (near, bilabial, vowel), (purse, rounded, spread)
+        open_, narrow, vowel, bilabial, rounded, spread, labial, others = kinds
+        told = (jaw, open_, narrow), (near, bilabial, vowel), (purse, rounded, spread), (tuck, labial, others)
         return torch.stack([self._pairs(shown, example, more, less) for shown, more, less in told]).sum()
 
     def _pairs(self, shown: torch.Tensor, example: torch.Tensor, more: torch.Tensor, less: torch.Tensor):
@@ -102,10 +105,9 @@ def shifted(model: AudioToUnits, vectors: torch.Tensor, *others: torch.Tensor) -
     return torch.sigmoid(model.output(hidden)), hidden, *(other[:, : other.shape[1] - delay] for other in others)
 
 
-def whole(recordings: list[Recording], config: Config) -> tuple[torch.Tensor, ...]:
+def whole(recordings: list[Recording], sound: FeatureConfig) -> tuple[torch.Tensor, ...]:
     """Recordings as they are, cut to LONGEST frames or filled up without label: vectors, units, weight, phones."""
     frames = min(LONGEST, max(len(r.units) for r in recordings))
-    sound = config.features()
     vectors = np.zeros((len(recordings), frames, sound.dimension), np.float32)
     units = np.full((len(recordings), frames, len(UNIT_NAMES)), np.nan, np.float32)
     phones = np.full((len(recordings), frames), -1)
@@ -119,6 +121,39 @@ def whole(recordings: list[Recording], config: Config) -> tuple[torch.Tensor, ..
     return tuple(torch.from_numpy(a) for a in (vectors, np.nan_to_num(units), weight, phones))
 
 
+def _around(shown: torch.Tensor) -> torch.Tensor:
+    """Values [B, T], half of each being the greatest of it and its two neighbours: a lip reader looks beyond a phone's
+    edges."""
+    return (shown + max_pool1d(shown[:, None], 3, 1, 1)[:, 0]) / 2
+
+
+class Levels:
+    """What a recording's level changes in the units: nothing, wherever the microphone stood.
+
+    A network may take quiet sound at a beginning, whose level it has nothing to compare with, for noise. Here the same
+    few seconds, with a little hiss, are heard loud and up to QUIETER decibels quieter, and the squared difference counts.
+    """
+
+    PAIRS, FRAMES, QUIETER, HISS = 320, 60, 30, (-80, -45)
+
+    def __init__(self, recordings: list[Recording], config: Config, std: np.ndarray) -> None:
+        rng, sound = np.random.default_rng([config.seed, 2**34]), config.features()
+        length, pairs = self.FRAMES * sound.sample_rate // sound.fps, []
+        for i in rng.choice(len(recordings), self.PAIRS):
+            hiss = rng.standard_normal(length) * 10 ** (rng.uniform(*self.HISS) / 20)
+            samples = (level_to(np.resize(recordings[i].samples, length), -15) + hiss).astype(np.float32)
+            quieter = samples * np.float32(10 ** (-rng.uniform(0, self.QUIETER) / 20))
+            pairs.append(np.stack([features(samples, sound), features(quieter, sound)]))
+        self._pairs = torch.from_numpy(np.stack(pairs)).to(config.device)
+        self._scale = torch.from_numpy((1 / std).astype(np.float32)).to(config.device)
+
+    def __call__(self, model: AudioToUnits, rng: np.random.Generator, size: int) -> torch.Tensor:
+        chosen = self._pairs[torch.as_tensor(rng.choice(self.PAIRS, size), device=self._pairs.device)]
+        hidden, _ = model.hidden(chosen.flatten(0, 1))
+        loud, quiet = torch.sigmoid(model.output(hidden)).unflatten(0, (-1, 2)).unbind(1)
+        return (((loud - quiet) * self._scale) ** 2).mean()
+
+
 class Validation:
     """The objective on val sentences: as recorded, as other voices in other rooms (always the same ones), and on voices
     that do not train, if there are any."""
@@ -129,7 +164,7 @@ class Validation:
         mixture = Mixture(clips, {"clips": 1.0}, config.features(), config.frames)
         changed = batch_of(mixture, [[config.seed, 2**32 + i] for i in range(VALIDATION_EXAMPLES)])
         others = [r for r in recordings if r.source != "clips"]
-        parts = [whole(clips, config), changed, *([whole(others, config)] if others else [])]
+        parts = [whole(clips, config.features()), changed, *([whole(others, config.features())] if others else [])]
         self._parts = [tuple(tensor.to(device) for tensor in part) for part in parts]
 
     @torch.inference_mode()

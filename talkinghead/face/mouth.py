@@ -29,6 +29,9 @@ BLEND = 1.0  # cells over which the lips' motion becomes the face's
 WITH_FACE, STEPS = 0.5, 3
 BESIDE = 0.25  # of half a mouth's width: as far beside the corners the two sheets have become one
 TONGUE_LAG = 0.65  # of the jaw's way
+# A tongue begins to rise at the first and has risen at the second number, to so many millimetres below where it lies
+# with the jaw up, behind the upper teeth; beyond TIP its tip is seen between the teeth, and goes so far along with the jaw.
+RAISED, LIFTED, TIP, TIP_LAG = (0.25, 0.75), -4.0, 0.88, 0.35
 UPPER_LIP_SHADOW, SHADE = 0.012, 0.026  # inter-ocular distances: how far it falls and how soft it is
 EDGE_SOFT = 0.6  # of the photograph's blur: that of the opening's edge
 LIP_SHADE = 0.3  # how dark lips turn where they roll inward
@@ -96,9 +99,10 @@ class Mouth:
         fades = [np.clip((1 - np.abs(np.linspace(-1, 1, n))) / EDGE, 0, 1) for n in GRID]
         self._edge = np.outer(fades[1], fades[0]).astype(np.float32)
 
-    def __call__(self, points: np.ndarray, flow: np.ndarray, posed: Posed | None = None) -> Patch:
+    def __call__(self, points: np.ndarray, flow: np.ndarray, posed: Posed | None = None, tongue: float = 0.0) -> Patch:
         """The mouth with its `points` [P, 2] there, over a face moved by the backward `flow` [2, S, S], both in
-        fractions of the aligned face, where it is seen on a head that is posed, or as photographed."""
+        fractions of the aligned face, where it is seen on a head that is posed, or as photographed; `tongue`
+        as in Motion."""
         points = self._with_face(points, flow)
         moved = float(np.abs(points - self._own).max()) / IOD
         strength = np.clip((moved - STILL[0]) / STILL[1], 0, 1)
@@ -113,7 +117,7 @@ class Mouth:
             return Patch(np.zeros((0, 0, 4), np.uint8), 0, 0)
         large = view.grid(self._to_grid, self._spacing)
         face = self._lips(points, weight[..., None], self._base(flow), view, large)
-        self._inside(face, points, view)
+        self._inside(face, points, view, tongue)
         alpha = large(alpha.astype(np.uint8))
         rgb = cv2.multiply(face, cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB), scale=1 / 255)
         return Patch(cv2.merge([*cv2.split(rgb), alpha]), *view.box[:2])
@@ -193,7 +197,7 @@ class Mouth:
         """Fractions of the aligned face [..., 2] in pixels of the photograph."""
         return transform(self._place.to_image, points)
 
-    def _inside(self, face: np.ndarray, points: np.ndarray, view: View) -> None:
+    def _inside(self, face: np.ndarray, points: np.ndarray, view: View, tongue: float) -> None:
         """Draw what is seen between the lips into the face's pixels uint8 [h, w, 3] of a view, in place."""
         lower, upper = curve(points[LOWER]), curve(points[UPPER])
         gaps = (lower - upper)[:, 1].clip(0)
@@ -220,7 +224,7 @@ class Mouth:
         tight = max(pad - 4 - int(2 * self._layers.soft), 0)
         inner = np.s_[tight : y1 - y0 - tight, tight : x1 - x0 - tight]
         light = self._light(shadow)[inner]
-        inside = self._behind(points, view, (x0 + tight, y0 + tight), light)
+        inside = self._behind(points, view, (x0 + tight, y0 + tight), light, tongue)
         weight = mask[inner].astype(np.float32) * np.float32(1 / 255)
         around[inner] = cv2.blendLinear(np.ascontiguousarray(around[inner]), inside, 1 - weight, weight)
 
@@ -230,7 +234,9 @@ class Mouth:
         above = np.vstack([shadow[:1].repeat(drop, 0), shadow[: len(shadow) - drop]])
         return cv2.multiply(above, shadow, scale=1 / 255**2, dtype=cv2.CV_32F)
 
-    def _behind(self, points: np.ndarray, view: View, at: tuple[int, int], light: np.ndarray) -> np.ndarray:
+    def _behind(
+        self, points: np.ndarray, view: View, at: tuple[int, int], light: np.ndarray, tongue: float
+    ) -> np.ndarray:
         """What lies behind the lips from pixel `at` of the view on, RGB uint8 like `light` [h, w]."""
         jaw = (points[CHIN] - self._rest[CHIN]).mean(0)
         lip = points[LOWER][3:8, 1].mean() - self._rest[LOWER][3:8, 1].mean()
@@ -240,12 +246,15 @@ class Mouth:
         jaw = jaw @ self._turn
         behind, part = self._layers, (*at, at[0] + light.shape[1], at[1] + light.shape[0])
         out = _shaded(np.full((*light.shape, 3), behind.cavity, np.uint8), light, *DEEP)
-        for layer, share, lit in (
-            (behind.tongue, TONGUE_LAG, DEEP),
-            (behind.lower, 1.0, LOW),
-            (behind.upper, 0.0, HIGH),
+        raised, tip = np.interp(tongue, RAISED, (0, 1)), tongue > TIP
+        lies = TONGUE_LAG * jaw
+        for layer, way, lit in (
+            (behind.tongue, lies + raised * (LIFTED * MILLIMETRE * self._turn[1] - lies), DEEP),
+            (behind.lower, jaw, LOW),
+            *(((behind.tip, TIP_LAG * jaw, LOW),) if tip else ()),
+            (behind.upper, 0 * jaw, HIGH),
         ):
-            seen = view.layer(layer, self._place.box[:2] + share * jaw, part)
+            seen = view.layer(layer, self._place.box[:2] + way, part)
             keep = cv2.cvtColor(255 - seen[..., 3], cv2.COLOR_GRAY2RGB)
             top = _shaded(cv2.cvtColor(seen, cv2.COLOR_RGBA2RGB), light, *lit)
             out = cv2.add(cv2.multiply(out, keep, scale=1 / 255), top)

@@ -91,6 +91,7 @@ class Layers:
     shut: np.ndarray
     cavity: np.ndarray
     tongue: np.ndarray
+    tip: np.ndarray
     lower: np.ndarray
     upper: np.ndarray
     soft: float
@@ -125,9 +126,10 @@ def layers(place: Place, own: np.ndarray, rest: np.ndarray, eyes: list[np.ndarra
     if which != "none":
         upper = over(drawer(teeth.upper(seed, flesh * GUM), upper_edge), above)
         lower = over(drawer(teeth.lower(seed, flesh * GUM), LOWER_EDGE), below)
-    tongue = drawer(teeth.tongue((flesh + PALER) / (1 + PALER) * TONGUE), TONGUE_TOP)
+    hue = (flesh + PALER) / (1 + PALER) * TONGUE
+    tongue, tip = drawer(teeth.tongue(hue), TONGUE_TOP), drawer(teeth.tip(hue), upper_edge)
     cavity = 255 * CAVITY * float(white @ LUMINANCE) * flesh
-    return Layers(*_sheets(place, own, lips, soft), cavity, tongue, lower, upper, soft)
+    return Layers(*_sheets(place, own, lips, soft), cavity, tongue, tip, lower, upper, soft)
 
 
 def over(under: np.ndarray, top: np.ndarray) -> np.ndarray:

@@ -106,11 +106,19 @@ class Puppet:
         """What turns a voice into this portrait's motion."""
         return SpeechStream(speech, self.rest, fps, gain, seed, mood, life, width, self.parting)
 
-    def draw(self, units: np.ndarray, pose: np.ndarray | None = None, planar: bool = False) -> Iterator[np.ndarray]:
+    def draw(
+        self,
+        units: np.ndarray,
+        pose: np.ndarray | None = None,
+        planar: bool = False,
+        tongue: np.ndarray | None = None,
+    ) -> Iterator[np.ndarray]:
         """Frames, RGB uint8 [height, width, 3] or `planar` as media.yuv has them, under units [N, 46], drawn when they
-        are asked for. The head has the poses `pose` [N, 6], relative to the photograph, or stays as photographed."""
-        poses = repeat(NEUTRAL) if pose is None else pose
-        return (self.frame(Motion(one, self.borne(at)), planar) for one, at in zip(units, poses))
+        are asked for. The head has the poses `pose` [N, 6], relative to the photograph, or stays as photographed; the
+        tongue is raised by `tongue` [N], or lies."""
+        poses, tongues = repeat(NEUTRAL) if pose is None else pose, repeat(0.0) if tongue is None else tongue
+        moved = zip(units, poses, tongues)
+        return (self.frame(Motion(one, self.borne(at), float(up)), planar) for one, at, up in moved)
 
     def borne(self, pose: np.ndarray) -> np.ndarray:
         """A pose [6] as far as the photograph bears it."""
@@ -128,7 +136,7 @@ class Puppet:
         closures = None if lids is None else lids.closures(units)[0]
         maps = self.decode(units if lids is None else lids.without(units))
         with self.renderer.busy:
-            patches = self.renderer.patches(maps[0], posed, self.outline(units)[0], closures)
+            patches = self.renderer.patches(maps[0], posed, self.outline(units)[0], closures, motion.tongue)
             frame = self.renderer(*maps, posed=posed, patches=patches, planar=planar and self._whole, onto=onto)
         if self._whole:
             return frame

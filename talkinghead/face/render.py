@@ -107,13 +107,18 @@ class Renderer:
         return to_yuv(even(given)) if planar and colours is RGB else given
 
     def patches(
-        self, flow: np.ndarray, posed: Posed | None, lips: np.ndarray, closures: np.ndarray | None
+        self,
+        flow: np.ndarray,
+        posed: Posed | None,
+        lips: np.ndarray,
+        closures: np.ndarray | None,
+        tongue: float = 0.0,
     ) -> list[Patch]:
-        """What is drawn over the frame moved by `flow`: the mouth with its points `lips` [P, 2], see Mouth, and lids
-        closed by `closures` [2], see Lids. It may be made while the frames before are drawn."""
+        """What is drawn over the frame moved by `flow`: the mouth with its points `lips` [P, 2] and its
+        `tongue`, see Mouth, and lids closed by `closures` [2], see Lids. It may be made while others are drawn."""
         flow, patches = self._faded(flow), []
         if self.mouth is not None:
-            patches.append(self.mouth(lips, flow.transpose(2, 0, 1), posed))
+            patches.append(self.mouth(lips, flow.transpose(2, 0, 1), posed, tongue))
         if self.lids is not None and closures is not None:
             patches += self.lids(closures, lambda at: self._shift(flow, at), posed)
         return patches

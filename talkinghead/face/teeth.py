@@ -56,6 +56,18 @@ def tongue(colour: np.ndarray) -> Layer:
     return Layer(np.dstack([colour * light[..., None], inside]).astype(np.float32), -22, -1)
 
 
+def tip(colour: np.ndarray) -> Layer:
+    """The tip of a tongue that lies between the teeth, whose upper ones end at y = 0: what reaches forward over the
+    lower ones."""
+    x, y = _grid(-13, 13, -2, 8)
+    low = 5.2 - 3.4 * np.abs(x / 12.0) ** 2.4  # where it ends
+    inside = _step((low - y) / 0.7) * _step((12.5 - np.abs(x)) / 2.5)
+    light = 0.72 + 0.28 * np.exp(-(((y - 1.2) / 2.2) ** 2)) - 0.45 * _step((y - low + 1.8) / 2.2)
+    light *= 1 - 0.3 * (np.abs(x) / 13) ** 2
+    light *= 1 + 0.08 * _noise(np.random.default_rng(1), x.shape, 0.22 * DENSITY)
+    return Layer(np.dstack([colour * light[..., None], inside]).astype(np.float32), -13, -2)
+
+
 def _noise(rng: np.random.Generator, shape: tuple[int, ...], size: float) -> np.ndarray:
     """Smooth noise of standard deviation one, with grains of `size` pixels."""
     noise = cv2.GaussianBlur(rng.normal(0, 1, shape).astype(np.float32), (0, 0), size)

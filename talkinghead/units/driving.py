@@ -61,7 +61,7 @@ def checked(given: Iterable[np.ndarray | Motion]) -> Iterator[Motion]:
     """Units [46], or those with a pose, as float32. Raises UnitsError for units that are not [46] in [0, 1], or a pose
     that is not [6] finite numbers."""
     for motion in given:
-        vector, pose = motion if isinstance(motion, Motion) else Motion(motion)
+        vector, pose, tongue = motion if isinstance(motion, Motion) else Motion(motion)
         vector, pose = np.asarray(vector, np.float32), np.asarray(pose, np.float32)
         if vector.shape != (len(UNIT_NAMES),):
             raise UnitsError(f"a vector of units has {len(UNIT_NAMES)} numbers, not the shape {vector.shape}")
@@ -69,9 +69,9 @@ def checked(given: Iterable[np.ndarray | Motion]) -> Iterator[Motion]:
             raise UnitsError("units must lie in 0 to 1")
         if pose.shape != NEUTRAL.shape or not np.isfinite(pose).all():
             raise UnitsError("a pose has 6 numbers")
-        yield Motion(vector, pose)
+        yield Motion(vector, pose, float(np.clip(tongue, 0, 1)))
 
 
 def blinking(motions: Iterator[Motion], fps: Fraction, seed: int) -> Iterator[Motion]:
     """The same with blinks drawn from `seed`."""
-    return (Motion(close_lids(units, lid), pose) for (units, pose), lid in zip(motions, blinks(fps, seed)))
+    return (m._replace(units=close_lids(m.units, lid)) for m, lid in zip(motions, blinks(fps, seed)))

@@ -13,8 +13,9 @@ from talkinghead.media.timing import Resampler, frames_in
 from talkinghead.units.blink import blinks, close_lids
 from talkinghead.units.life import Life
 from talkinghead.units.moods import Mood
+from talkinghead.units.names import UNIT_NAMES
 from talkinghead.units.track import Motion
-from talkinghead.units.width import Width, with_jaw
+from talkinghead.units.width import Width, with_jaw, with_tuck
 
 
 class SpeechStream:
@@ -45,7 +46,7 @@ class SpeechStream:
         self._stream, self._resampler = model.stream(), Resampler(self._model_fps, fps)
         self._lids = None if seed is None or life is not None else blinks(fps, seed)
         self._life, self._width, self._parting = life, width, parting or (lambda units: units)
-        self._spoken: deque[np.ndarray] = deque()  # of frames whose life is not known yet, and the other way round
+        self._spoken: deque[Motion] = deque()  # of frames whose life is not known yet, and the other way round
         self._lived: deque[np.ndarray] = deque()
 
     def push(self, samples: np.ndarray) -> list[Motion]:
@@ -64,23 +65,27 @@ class SpeechStream:
         return self._drive(owed + self._resampler.finish(frames_in(seconds, self.fps)))
 
     def _widened(self, units: np.ndarray) -> np.ndarray:
-        """The model's units [T, 46] as wide as the voice up to each of them wants it."""
+        """The model's outputs [T, 46 or 47] as wide as the voice up to each of them wants it."""
         if self._width is None:
             return units
-        out = []
-        for vector in units:
+        for vector in (units := units.copy()):
             self._width.hear(vector[None])
-            out.append(vector * self._width.factors)
-        return np.array(out, np.float32).reshape(units.shape)
+            vector[: len(UNIT_NAMES)] *= self._width.factors
+        return units
 
-    def _drive(self, excess: list[np.ndarray]) -> list[Motion]:
-        excess = [self._parting(self._gain * with_jaw(vector)) for vector in excess]
-        driven = [(self._rest + vector).clip(0, 1).astype(np.float32) for vector in excess]
-        driven = [self._mood(vector, self._rest) for vector in driven]
+    def _said(self, heard: np.ndarray) -> Motion:
+        """The face that the model gives for one frame, [46], or [47] where it knows the tongue."""
+        units, tongue = heard[: len(UNIT_NAMES)], heard[len(UNIT_NAMES) :]
+        excess = self._parting(self._gain * with_tuck(with_jaw(units)))
+        units = self._mood((self._rest + excess).clip(0, 1).astype(np.float32), self._rest)
+        return Motion(units, tongue=float(tongue[0]) if len(tongue) else 0.0)
+
+    def _drive(self, heard: list[np.ndarray]) -> list[Motion]:
+        said = [self._said(vector) for vector in heard]
         if self._life is None:
-            return [Motion(u if self._lids is None else close_lids(u, next(self._lids))) for u in driven]
-        self._spoken.extend(driven)
+            return [m if self._lids is None else m._replace(units=close_lids(m.units, next(self._lids))) for m in said]
+        self._spoken.extend(said)
         pairs = [
             (self._spoken.popleft(), self._lived.popleft()) for _ in range(min(len(self._spoken), len(self._lived)))
         ]
-        return [self._life.applied(units, vector, self._gain) for units, vector in pairs]
+        return [self._life.applied(m.units, vector, self._gain)._replace(tongue=m.tongue) for m, vector in pairs]

@@ -29,6 +29,9 @@ JAW, LIPS = INDEX["JawOpen"], [INDEX["LipsLowerOpen"], INDEX["LipsUpperOpen"]]
 PURSE = 1.3  # times what the network says: drawn lips purse less than they are asked to
 FOLLOWS = 1.15  # LipsLowerOpen for each JawOpen in open vowels
 NARROWER, WIDER = 0.6, 1.5  # times what the lips themselves are asked, at least and at most
+ROLLED, RAISED = (INDEX["LipsLowerClose"], INDEX["LipsUpperClose"]), INDEX["LipsUpperUp"]
+TUCKS = (0.05, 0.09)  # by which the lower lip rolls in more than the upper one: f or v from, and for sure at
+TUCKED = (0.2, 0.03)  # LipsLowerClose beyond LipsUpperClose, and LipsUpperUp, of a lip at the teeth
 OPEN = 0.1  # LipsLowerOpen from which a wide jaw takes the lips fully along; at 0, where lips touch, not at all
 
 
@@ -47,6 +50,16 @@ def with_jaw(units: np.ndarray) -> np.ndarray:
     lower = units[..., LIPS[0]]
     ratio = (FOLLOWS * units[..., JAW] / np.maximum(lower, 1e-3)).clip(NARROWER, WIDER)
     return parted(units, np.where(ratio > 1, 1 + (ratio - 1) * (lower / OPEN).clip(0, 1), ratio))
+
+
+def with_tuck(units: np.ndarray) -> np.ndarray:
+    """Units [..., 46] above rest whose lower lip lies at the upper teeth where it rolls in more than the upper one, as
+    in f and v: a network that is not sure rolls it in by half, which would look like a mouth that is nearly closed."""
+    lower, upper = (units[..., column] for column in ROLLED)
+    tuck, out = np.interp(lower - upper, TUCKS, (0, 1)), units.copy()
+    out[..., ROLLED[0]] = np.maximum(lower, tuck * (TUCKED[0] + upper)).clip(0, 1)
+    out[..., RAISED] = np.maximum(units[..., RAISED], tuck * TUCKED[1])
+    return out
 
 
 class Width:
@@ -85,7 +98,7 @@ class Begun:
         """Raises SoundError."""
         self.sample_rate, self.fps, self.width = speech.sample_rate, speech.fps, Width()
         self._stream, self._heard, self._pushed, self._given = speech.stream(), 0, 0, 0
-        known = [np.zeros((0, len(UNIT_NAMES)), np.float32)]
+        known = [self._stream.push(np.zeros(0, np.float32))]
         blocks = audio.decode(sound, speech.sample_rate)
         for block in itertools.takewhile(lambda _: self._heard < HEARD_SECONDS * speech.sample_rate, blocks):
             self._heard += len(block)
