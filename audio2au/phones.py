@@ -28,7 +28,7 @@ PHONES = ("SIL", *VOWELS, *CONSONANTS)
 """UE and OE are the rounded front vowels of French and German, UX the unrounded back one of Japanese."""
 BILABIAL, LABIAL = frozenset("P B M".split()), frozenset("F V".split())
 ROUNDED = frozenset("UW OW W UH AO OY UE OE".split())
-TONGUE = {"L": 0.8, "N": 0.8, "T": 0.8, "D": 0.8, "TH": 1.0, "DH": 1.0}
+TONGUE = {"L": 0.6, "N": 0.6, "T": 0.6, "D": 0.6, "TH": 1.0, "DH": 1.0}
 """How far the tip of the tongue is raised: to the ridge behind the upper teeth, or between the teeth."""
 
 _IPA = {

@@ -90,7 +90,7 @@ def print_no_speech(model: AudioToUnits, seconds: int = 20) -> None:
         sounds[f"white noise {level} dB"] = level_to(rng.standard_normal(length).astype(np.float32), level)
         sounds[f"room noise {level} dB"] = level_to(coloured_noise(rng, length, model.sample_rate), level)
     for name, sound in sounds.items():
-        units = model.predict(sound)
+        units = model.predict(sound)[:, : len(UNIT_NAMES)]
         jaw = units[:, INDEX["JawOpen"]]
         print(f"{name:28s} {jaw.mean():12.3f} {jaw.max():12.3f} {units.max():16.3f}")
 

@@ -100,6 +100,20 @@ def test_upper_teeth_stand_still_while_the_jaw_falls(sitter):
     assert np.median(change) < 12
 
 
+def test_a_tongue_that_rises_fills_the_dark_behind_the_teeth_and_its_tip_covers_the_lower_ones(sitter):
+    points, mouth = sitter.opened(), sitter.mouth(0)
+    inside, light = sitter.inside(points), []
+    for raised in (0.0, 0.1, 0.6, 1.0):
+        frame = sitter.image.copy()
+        mouth(points, STILL, tongue=raised).lay(frame)
+        light.append((frame @ np.array([0.299, 0.587, 0.114]))[inside])
+    lies, lower, ridge, between = light
+    assert np.array_equal(lies, lower)
+    assert (ridge < 60).mean() < 0.8 * (lies < 60).mean()
+    assert np.median(np.abs(ridge - lies)[lies > 130]) < 8  # teeth stay in front
+    assert (between != ridge).mean() > 0.05
+
+
 def test_whose_teeth(sitter):
     points = sitter.opened()
     inside = sitter.inside(points)

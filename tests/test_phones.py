@@ -8,6 +8,7 @@ import pytest
 from audio2au.phones import (
     BILABIAL,
     PHONES,
+    TONGUE,
     VOWELS,
     Articulation,
     Phone,
@@ -16,6 +17,7 @@ from audio2au.phones import (
     from_ipa,
     from_symbols,
     loudness,
+    tongue,
 )
 from audio2au.reciting import Reciter
 
@@ -119,4 +121,11 @@ def test_recited_phones_come_with_their_sound(size):
     pieces = [stream.push(sound[i : i + size]) for i in range(0, len(sound), size)]
     assert len(np.concatenate(pieces)) == 25  # of 25.2 frames
     np.testing.assert_array_equal(np.concatenate([*pieces, stream.finish(30)]), expected)
-    assert expected.shape == (30, len(TABLE.unit_names)) and (expected[26:] == 0).all()
+    assert expected.shape == (30, len(TABLE.unit_names) + 1) and (expected[26:] == 0).all()
+
+
+def test_the_tongue_rises_before_an_l_and_lies_between_the_teeth_in_th():
+    up = tongue(said("AA", "L", "AA", "TH", "M", "K"), 120, 100.0)
+    at = [up[int((0.4 + (i + 0.5) * 0.1) * 100)] for i in range(6)]
+    assert at[1] == np.float32(TONGUE["L"]) < at[3] == TONGUE["TH"] and max(at[0], at[2], at[4]) < 0.4 and at[5] == 0
+    assert 0 < up[48] < up[49] < at[1] and (up[:40] == 0).all()

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,13 +21,15 @@ from safetensors import safe_open
 import audio2au
 from audio2au.data import Mixture, Recording
 from audio2au.features import FeatureConfig
+from audio2au.model import AudioToUnits
 from audio2au.phones import PHONES
-from recipes import train_audio2au
+from recipes import fit_tongue, train_audio2au
 from recipes.parts.examples import Pool
 from recipes.parts.speech_data import read_clips
 from recipes.parts.speech_pack import RATE, gather, pack
-from recipes.parts.speech_training import Contrasts, Objective
+from recipes.parts.speech_training import Contrasts, Levels, Objective
 from recipes.train_audio2au import Config, main, parse
+from talkinghead.models import load_speech
 from talkinghead.units.names import INDEX, UNIT_NAMES
 
 ROOT = Path(__file__).parents[1]
@@ -239,6 +242,53 @@ def test_contrasts_reward_open_vowels_shut_lips_and_pursed_ones_within_one_examp
     assert told(right, torch.full((2, 6), -1)) == 0
     apart = torch.tensor([[PHONES.index(name)] * 6 for name in ("AA", "IY")])
     assert told(wrong, apart) == 0  # vowels of two voices
+
+
+def test_contrasts_reward_a_lower_lip_that_rolls_in_at_f_alone():
+    told = Contrasts("cpu")
+    phones = torch.tensor([[PHONES.index(name) for name in "AA AA F F M M".split()]])
+    right, wrong = torch.zeros(2, 1, 6, 46)
+    right[0, 2:4, INDEX["LipsLowerClose"]] = right[0, 4:, [INDEX["LipsLowerClose"], INDEX["LipsUpperClose"]]] = 0.2
+    wrong[0, 4:, INDEX["LipsLowerClose"]] = 0.2
+    assert told(right, phones) < told(torch.zeros(1, 6, 46), phones) < told(wrong, phones)
+
+
+def test_a_network_that_hears_the_level_is_told_so(toy):
+    config = replace(parse(Config, words(toy, toy / "none")), levels=1.0)
+    recordings = [Recording(syllables(3.0), np.zeros((75, 46), np.float32), np.ones(46, bool), "clips")]
+    levels, rng = Levels(recordings, config, np.ones(46, np.float32)), np.random.default_rng(0)
+    model = AudioToUnits(config.model(), UNIT_NAMES)
+    heard = levels(model, rng, 4)
+    torch.nn.init.zeros_(model.output.weight)
+    assert levels(model, rng, 4) == 0 < heard
+
+
+def test_the_tongue_is_one_output_more_and_changes_no_unit(whole_run, toy, tmp_path):
+    pack(tmp_path / "p.npz", (recordings := [spoken_recording(i) for i in range(3)], recordings))
+    weights = tmp_path / "w.safetensors"
+    weights.write_bytes((whole_run / "audio2au.safetensors").read_bytes())
+    before = audio2au.ready(weights).predict(syllables(1.0))
+    fit_tongue.main(tmp_path / "p.npz", weights, examples=4)
+    speech = load_speech(weights)
+    after = speech.predict(syllables(1.0))
+    assert speech.unit_names == (*UNIT_NAMES, "TongueUp") and after.shape == (25, 47)
+    np.testing.assert_allclose(after[:, :46], before, atol=1e-6)
+    main(words(toy, tmp_path / "more", f"start={weights}"))  # goes on from such weights
+
+
+def spoken_recording(seed: int) -> Recording:
+    """A voice that says l, or a, for half a second each."""
+    phones = np.repeat([PHONES.index(name) for name in ("L", "AA") * 3], 13)[:75]
+    units = np.random.default_rng(seed).random((75, 46), np.float32)
+    return Recording(
+        np.repeat(syllables(3.0), 2)[: 3 * RATE],
+        units,
+        np.ones(46, bool),
+        "synthetic",
+        phones,
+        np.zeros(75, bool),
+        True,
+    )
 
 
 def test_the_output_layer_alone_learns(toy, whole_run, tmp_path):

@@ -12,7 +12,7 @@ from talkinghead.samples import VOICE
 from talkinghead.units import width as width_module
 from talkinghead.units.moods import gain_vector, is_auto
 from talkinghead.units.names import INDEX, UNIT_NAMES
-from talkinghead.units.width import LEAST, LIVELY, MOST, Begun, Width, with_jaw
+from talkinghead.units.width import LEAST, LIVELY, MOST, Begun, Width, with_jaw, with_tuck
 
 
 def spoken(frames: int, high: float) -> np.ndarray:
@@ -50,12 +50,30 @@ def test_lips_part_as_far_as_the_jaw_falls_and_stay_shut_where_they_touch():
     units = np.zeros((4, len(UNIT_NAMES)), np.float32)
     units[:, jaw], units[:, [lower, upper]] = (0.4, 0.2, 0.1, 0.4), np.array([[0.2, 0.2, 0.2, 0.0]]).T
     followed = with_jaw(units)
-    assert followed[0, lower] > followed[1, lower] > followed[2, lower] > 0.1
-    assert (followed[3] == units[3]).all()
+    assert followed[0, lower] > followed[1, lower] > followed[2, lower] > 0.05
+    assert (followed[3, [lower, upper]] == units[3, [lower, upper]]).all()
     np.testing.assert_allclose(followed[:, lower], followed[:, upper])
-    others = np.delete(np.arange(len(UNIT_NAMES)), [lower, upper])
+    others = np.delete(np.arange(len(UNIT_NAMES)), [lower, upper, jaw])
     assert (followed[:, others] == units[:, others]).all()
     assert (with_jaw(units[0]) == followed[0]).all()
+
+
+def test_vowels_lie_further_apart_than_heard_and_lively_ones_stay():
+    jaw, units = INDEX["JawOpen"], np.zeros((4, len(UNIT_NAMES)), np.float32)
+    units[:, jaw] = 0.0, 0.1, LIVELY, 0.9
+    drawn = with_jaw(units)[:, jaw]
+    assert drawn[0] == 0 and drawn[1] < 0.08 and drawn[2] == pytest.approx(LIVELY) and drawn[3] == 1
+
+
+def test_a_lower_lip_that_rolls_in_alone_lies_at_the_teeth():
+    lower, upper, raised = (INDEX[name] for name in ("LipsLowerClose", "LipsUpperClose", "LipsUpperUp"))
+    units = np.zeros((4, len(UNIT_NAMES)), np.float32)
+    units[:, lower], units[:, upper] = (0.12, 0.16, 0.03, 0.3), (0.02, 0.16, 0.0, 0.0)  # f, m, a vowel, f for sure
+    tucked = with_tuck(units)
+    assert tucked[0, lower] - tucked[0, upper] >= 0.2 and tucked[0, raised] >= 0.03
+    assert (tucked[1:3] == units[1:3]).all() and tucked[3, lower] == units[3, lower]
+    others = np.delete(np.arange(len(UNIT_NAMES)), [lower, raised])
+    assert (tucked[:, others] == units[:, others]).all()
 
 
 def test_auto_is_a_gain():

@@ -106,5 +106,5 @@ def opening(units: np.ndarray) -> np.ndarray:
 
 def predictions(model: AudioToUnits, clips: list[Recording]) -> tuple[np.ndarray, np.ndarray]:
     """Predicted and tracked units of all clips end to end, [T, U] each."""
-    predicted = [model.predict(c.samples, len(c.units)) for c in clips]
+    predicted = [model.predict(c.samples, len(c.units))[:, : len(UNIT_NAMES)] for c in clips]
     return np.concatenate(predicted), np.concatenate([c.units for c in clips])

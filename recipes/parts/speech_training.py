@@ -131,7 +131,7 @@ class Levels:
     """What a recording's level changes in the units: nothing, wherever the microphone stood.
 
     A network may take quiet sound at a beginning, whose level it has nothing to compare with, for noise. Here the same
-    few seconds, with a little hiss, are heard loud and up to QUIETER decibels quieter, and the squared difference counts.
+    few seconds, with a little hiss, are heard loud and up to QUIETER decibels quieter; the squared difference counts.
     """
 
     PAIRS, FRAMES, QUIETER, HISS = 320, 60, 30, (-80, -45)

@@ -30,8 +30,8 @@ WITH_FACE, STEPS = 0.5, 3
 BESIDE = 0.25  # of half a mouth's width: as far beside the corners the two sheets have become one
 TONGUE_LAG = 0.65  # of the jaw's way
 # A tongue begins to rise at the first and has risen at the second number, to so many millimetres below where it lies
-# with the jaw up, behind the upper teeth; beyond TIP its tip is seen between the teeth, and goes so far along with the jaw.
-RAISED, LIFTED, TIP, TIP_LAG = (0.25, 0.75), -4.0, 0.88, 0.35
+# with the jaw up, behind the upper teeth; beyond TIP its tip is seen between the teeth, going TIP_LAG of the jaw's way.
+RAISED, LIFTED, TIP, TIP_LAG = (0.15, 0.45), -4.0, 0.75, 0.35
 UPPER_LIP_SHADOW, SHADE = 0.012, 0.026  # inter-ocular distances: how far it falls and how soft it is
 EDGE_SOFT = 0.6  # of the photograph's blur: that of the opening's edge
 LIP_SHADE = 0.3  # how dark lips turn where they roll inward

@@ -21,7 +21,7 @@ CLOCKS = ("time", "frame")
 
 class Motion(NamedTuple):
     """What moves one frame: `units` [46] float32, the `pose` [6] of the head relative to the portrait, and how far the
-    tip of the `tongue` is raised: 0 where it lies, 0.8 behind the upper teeth (l, n, d, t), 1 between them (th)."""
+    tip of the `tongue` is raised: 0 where it lies, 0.6 behind the upper teeth (l, n, d, t), 1 between them (th)."""
 
     units: np.ndarray
     pose: np.ndarray = NEUTRAL

@@ -27,8 +27,9 @@ HEARD_SECONDS = 60  # of a file, from its start
 _BINS = 200
 JAW, LIPS = INDEX["JawOpen"], [INDEX["LipsLowerOpen"], INDEX["LipsUpperOpen"]]
 PURSE = 1.3  # times what the network says: drawn lips purse less than they are asked to
+APART = 1.4  # the exponent that drives vowels apart: LIVELY stays, smaller jaws are smaller still
 FOLLOWS = 1.15  # LipsLowerOpen for each JawOpen in open vowels
-NARROWER, WIDER = 0.6, 1.5  # times what the lips themselves are asked, at least and at most
+NARROWER, WIDER = 0.5, 1.8  # times what the lips themselves are asked, at least and at most
 ROLLED, RAISED = (INDEX["LipsLowerClose"], INDEX["LipsUpperClose"]), INDEX["LipsUpperUp"]
 TUCKS = (0.05, 0.09)  # by which the lower lip rolls in more than the upper one: f or v from, and for sure at
 TUCKED = (0.2, 0.03)  # LipsLowerClose beyond LipsUpperClose, and LipsUpperUp, of a lip at the teeth
@@ -45,11 +46,14 @@ def parted(units: np.ndarray, ratio: np.ndarray) -> np.ndarray:
 def with_jaw(units: np.ndarray) -> np.ndarray:
     """Units [..., 46] above rest whose lips part as the jaw falls: vowels differ in their lips as they do in the jaw.
 
-    A voice model knows the jaw of a vowel better than its lips, but the jaw of a drawn face is seen by its lower lip.
+    A voice model knows the jaw of a vowel better than its lips, but the jaw of a drawn face is seen by its lower lip,
+    and less of it than is asked for.
     """
-    lower = units[..., LIPS[0]]
-    ratio = (FOLLOWS * units[..., JAW] / np.maximum(lower, 1e-3)).clip(NARROWER, WIDER)
-    return parted(units, np.where(ratio > 1, 1 + (ratio - 1) * (lower / OPEN).clip(0, 1), ratio))
+    lower, jaw = units[..., LIPS[0]], LIVELY * (units[..., JAW] / LIVELY) ** APART
+    ratio = (FOLLOWS * jaw / np.maximum(lower, 1e-3)).clip(NARROWER, WIDER)
+    out = parted(units, np.where(ratio > 1, 1 + (ratio - 1) * (lower / OPEN).clip(0, 1), ratio))
+    out[..., JAW] = jaw.clip(0, 1)
+    return out
 
 
 def with_tuck(units: np.ndarray) -> np.ndarray:
