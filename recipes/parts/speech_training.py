@@ -20,6 +20,7 @@ MOUTH += ["LipsUpperClose", "LipsLowerClose", "LipsFunnel", "LipsPucker"]
 CLOSING = ["JawOpen", "LipsUpperOpen", "LipsLowerOpen", "LipsUpperClose", "LipsLowerClose"]
 STD_FLOOR = 0.03  # a unit that hardly moves must not outweigh the mouth
 VALIDATION_EXAMPLES = 24
+BEGUN = 0.08  # of a recording's peak: where its first word begins
 LONGEST = 125  # frames of a validation sentence
 
 
@@ -131,17 +132,21 @@ class Levels:
     """What a recording's level changes in the units: nothing, wherever the microphone stood.
 
     A network may take quiet sound at a beginning, whose level it has nothing to compare with, for noise. Here the same
-    few seconds, with a little hiss, are heard loud and up to QUIETER decibels quieter; the squared difference counts.
+    first words, after a little hiss, are heard loud and up to QUIETER decibels quieter; the squared difference counts.
     """
 
-    PAIRS, FRAMES, QUIETER, HISS = 320, 60, 30, (-80, -45)
+    PAIRS, FRAMES, BEFORE, QUIETER, HISS = 480, 40, (5, 25), 30, (-85, -45)
 
     def __init__(self, recordings: list[Recording], config: Config, std: np.ndarray) -> None:
         rng, sound = np.random.default_rng([config.seed, 2**34]), config.features()
         length, pairs = self.FRAMES * sound.sample_rate // sound.fps, []
         for i in rng.choice(len(recordings), self.PAIRS):
             hiss = rng.standard_normal(length) * 10 ** (rng.uniform(*self.HISS) / 20)
-            samples = (level_to(np.resize(recordings[i].samples, length), -15) + hiss).astype(np.float32)
+            said = recordings[i].samples
+            begins = int(np.argmax(np.abs(said) > BEGUN * np.abs(said).max()))
+            silent = int(rng.integers(*self.BEFORE)) * sound.sample_rate // sound.fps
+            samples = np.pad(np.resize(level_to(said, -15)[begins:], length - silent), (silent, 0))
+            samples = (samples + hiss).astype(np.float32)
             quieter = samples * np.float32(10 ** (-rng.uniform(0, self.QUIETER) / 20))
             pairs.append(np.stack([features(samples, sound), features(quieter, sound)]))
         self._pairs = torch.from_numpy(np.stack(pairs)).to(config.device)
