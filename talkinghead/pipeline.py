@@ -103,7 +103,8 @@ def _row(motion: Motion) -> np.ndarray:
 
 
 def _motion(row: np.ndarray) -> Motion:
-    return Motion(*np.split(row[:-1], [len(UNIT_NAMES)]), tongue=float(row[-1]))
+    units, pose, tongue = np.split(row, np.cumsum([len(UNIT_NAMES), len(NEUTRAL)]))
+    return Motion(units, pose, float(tongue[0]))
 
 
 class TalkingHead:

@@ -60,7 +60,7 @@ def test_units_are_the_resting_face_plus_what_the_voice_adds(head, astronaut, vo
     expected[:, JAW] += 0.5 * apart(np.repeat(np.arange(10) / 10, 5)).clip(0, 1)
     np.testing.assert_allclose(units, expected.clip(0, 1), atol=1e-6)
     faster = units_of(head.speak(puppet, voice, blink=False, gain=0.5, fps=50, **STILL))
-    np.testing.assert_allclose(faster[1:-1].reshape(-1, 2, 46).mean(1), (units[:-1] + units[1:]) / 2, atol=2e-3)
+    np.testing.assert_allclose(faster[1:-1].reshape(-1, 2, 46).mean(1), (units[:-1] + units[1:]) / 2, atol=0.02)
     assert units_of(head.speak(puppet, voice, blink=False, gain=9, **STILL)).max() == 1
 
 
