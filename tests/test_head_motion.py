@@ -154,7 +154,7 @@ def test_at_rest_in_silence_but_never_frozen():
 
 def test_a_gesture_comes_back():
     path = response(4 * FPS)
-    assert 2 <= np.diff(path).argmax() + 1 <= 3 or np.diff(path).argmax() <= 2
+    assert 2 <= np.diff(path).argmax() <= 3  # where the nucleus is, or a frame later
     assert 0.7 < path.max() <= 1 and path[-1] < 0.02
 
 
@@ -178,13 +178,11 @@ def test_life_does_not_depend_on_pieces_or_on_the_frame_rate(demo):
 
 @pytest.mark.parametrize("strength, share", [(0.5, 0.5), (1, 1), (2, 1)])
 def test_what_a_mouth_looks_like_is_taken_from_the_pose(strength, share):
-    rest, seems = np.full(46, 0.1, np.float32), np.zeros((46, 3))
-    jaw = talkinghead.UNIT_NAMES.index("JawOpen")
-    seems[jaw, 1] = -5
+    rest, jaw = np.full(46, 0.1, np.float32), talkinghead.UNIT_NAMES.index("JawOpen")
     plain, steady = (Life(RATE, Fraction(25), 5, head=strength) for _ in range(2))
-    steady.steady(rest, lambda: seems)
+    steady.steady(lambda: lambda units: np.array([0, -5, 0]) * (units - rest)[jaw])
     vector = np.array([1, 2, 3, 0, 0, 1, 0, 0, 0, 0])
-    for opened, nods in (0.0, 0), (0.2, -1), (0.8, -2):
+    for opened, nods in (0.0, 0), (0.2, -1), (0.8, -3):
         units = rest.copy()
         units[jaw] += opened
         before, after = (life.applied(units, vector).pose for life in (plain, steady))
