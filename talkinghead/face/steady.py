@@ -3,7 +3,7 @@
 Where brows, lips and chin are tells an eye, and a tracker, how a head is turned: a portrait that stands still and opens
 its lips is seen to nod, one with uneven brows to turn, by a degree or two. So a few of the driver's expressions are
 drawn on the portrait, its head still, and looked at; what units and angles have in common is what the driver's head
-need not do as well. Of a voice only the mouth's few ways to open are looked at.
+need not do as well. Of a voice a few mouths are looked at, which tell what sort of face it is (looks.py).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from talkinghead.face.looks import COLUMNS, Looks, common, own_map
 from talkinghead.media.yuv import planes, to_rgb
-from talkinghead.units.names import INDEX
 from talkinghead.units.pose import ANGLES, NEUTRAL
 from talkinghead.units.track import UnitTrack
 
@@ -28,14 +28,6 @@ LOOKS = 64  # pictures that are drawn and looked at
 FEWEST = 12  # on which a face must be found
 RIDGE = 0.1  # how little a single unit's share is trusted, in units squared
 MOST = 5.0  # degrees
-# What a mouth that speaks does beyond its rest: centres of clusters of 2,500 frames of three voices.
-SPOKEN = (
-    {"JawOpen": 0.15, "LipsUpperOpen": 0.17, "LipsLowerOpen": 0.11, "LipsPucker": 0.05, "LipsFunnel": 0.04},
-    {"JawOpen": 0.23, "LipsUpperOpen": 0.25, "LipsLowerOpen": 0.2, "LipsPucker": 0.09, "LipsFunnel": 0.05},
-    {"JawOpen": 0.14, "LipsUpperOpen": 0.09, "LipsLowerOpen": 0.07, "LipsPucker": 0.26, "LipsFunnel": 0.09},
-)
-OPENS = [INDEX[name] for name in SPOKEN[0]]
-RIDGE_SPOKEN = 0.03
 # A turn too small to see, in degrees: faces that stand still are looked at as they are drawn when they turn, for which
 # all is at hand.
 UNSEEN = np.array([1e-3, 0, 0, 0, 0, 0])
@@ -47,7 +39,7 @@ def steadied(track: UnitTrack, puppet: Puppet, tracker: Tracker, head: float) ->
     if track.pose is None or track.relative or not np.ptp(track.pose[:, ANGLES], axis=0).any():
         return track
     chosen = np.unique(np.linspace(0, len(track.units) - 1, LOOKS).astype(int))
-    units, angles = _seen(track.units[chosen], puppet, tracker)
+    units, angles = seen(track.units[chosen], puppet, tracker)
     if len(units) < FEWEST:
         return track
     degrees = _shares(units, angles, RIDGE)
@@ -57,21 +49,18 @@ def steadied(track: UnitTrack, puppet: Puppet, tracker: Tracker, head: float) ->
     return replace(track, pose=pose)
 
 
-def of_speech(puppet: Puppet, tracker: Tracker) -> np.ndarray:
-    """Degrees [46, 3] of yaw, pitch and roll that a portrait at rest seems to turn by for every unit of its mouth's
-    opening; zero for the others, and all zero where its face is not found."""
-    wanted = np.tile(puppet.rest, (len(SPOKEN) + 1, 1))
-    for vector, mouth in zip(wanted[1:], SPOKEN):
-        for name, more in mouth.items():
-            vector[INDEX[name]] = min(vector[INDEX[name]] + more, 1.0)
-    units, angles = _seen(wanted, puppet, tracker)
-    out = np.zeros((wanted.shape[1], 3))
-    if len(units) == len(wanted):
-        out[OPENS] = _shares(units[:, OPENS], angles, RIDGE_SPOKEN)
-    return out
+def of_speech(puppet: Puppet, tracker: Tracker) -> Looks:
+    """What a portrait's mouth looks like while it speaks; nothing, where its face is not found."""
+    faces = common()
+    wanted = np.tile(puppet.rest, (len(faces.mouths) + 1, 1))
+    wanted[1:, COLUMNS] = (wanted[1:, COLUMNS] + faces.mouths).clip(0, 1)
+    units, angles = seen(wanted, puppet, tracker)
+    if len(units) < len(wanted):
+        return Looks(puppet.rest, np.zeros_like(faces.mean))
+    return Looks(puppet.rest, own_map((units[1:] - units[0])[:, COLUMNS], angles[1:] - angles[0], faces))
 
 
-def _seen(units: np.ndarray, puppet: Puppet, tracker: Tracker) -> tuple[np.ndarray, np.ndarray]:
+def seen(units: np.ndarray, puppet: Puppet, tracker: Tracker) -> tuple[np.ndarray, np.ndarray]:
     """Units [N, 46], and the angles [N, 3] of the face as drawn under them, where one is found."""
     still = np.tile(NEUTRAL + UNSEEN, (len(units), 1))
     if max(puppet.width, puppet.height) > 2 * SIDE:  # to make another takes less time than to draw on this one
