@@ -177,16 +177,18 @@ def test_life_does_not_depend_on_pieces_or_on_the_frame_rate(demo):
 
 
 @pytest.mark.parametrize("strength, share", [(0.5, 0.5), (1, 1), (2, 1)])
-def test_what_a_mouth_looks_like_is_taken_from_the_pose(strength, share):
+def test_what_mouth_and_lids_look_like_is_taken_from_the_pose(strength, share):
     rest, jaw = np.full(46, 0.1, np.float32), talkinghead.UNIT_NAMES.index("JawOpen")
     plain, steady = (Life(RATE, Fraction(25), 5, head=strength) for _ in range(2))
-    steady.steady(lambda: lambda units: np.array([0, -5, 0]) * (units - rest)[jaw])
-    vector = np.array([1, 2, 3, 0, 0, 1, 0, 0, 0, 0])
+    steady.steady(
+        lambda: lambda units, closed: np.array([0, -5, 0]) * (units - rest)[jaw] + closed * np.array([1, 0, 0])
+    )
+    vector = np.array([1, 2, 3, 0, 0, 1, 0, 0, 0, 0.5])
     for opened, nods in (0.0, 0), (0.2, -1), (0.8, -3):
         units = rest.copy()
         units[jaw] += opened
         before, after = (life.applied(units, vector).pose for life in (plain, steady))
-        np.testing.assert_allclose(after - before, [0, -share * nods, 0, 0, 0, 0], atol=1e-5)
+        np.testing.assert_allclose(after - before, [-share * 0.5, -share * nods, 0, 0, 0, 0], atol=1e-5)
 
 
 @pytest.fixture

@@ -37,7 +37,9 @@ def test_few_looks_tell_a_faces_own_map(faces):
     learned = in_common(faces, ways=2, looks=4)
     assert learned.mouths.shape == (4, len(UNITS))
     beyond, turned = face()
-    found = Looks(np.zeros(46), own_map(learned.mouths, turned_by(learned.mouths, beyond, turned), learned))
+    found = Looks(
+        np.zeros(46), own_map(learned.mouths, turned_by(learned.mouths, beyond, turned), learned), np.zeros(3)
+    )
     units = np.zeros((len(beyond), 46))
     units[:, COLUMNS] = beyond
     assert (turned - found(units)).std() < 0.35 * (turned - features(beyond) @ learned.mean).std()

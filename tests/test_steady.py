@@ -94,9 +94,19 @@ def test_a_mouth_that_speaks_is_looked_at_beyond_its_rest_and_nothing_else():
         assert -2.5 < sign * found(spoken)[1] < -0.7
 
 
+def test_closed_lids_are_looked_at():
+    def lids(picture):
+        turned = np.array([0, -2.0, 0]) * (picture[0][INDEX["EyeBlink_L"]] - 0.3)
+        return [SimpleNamespace(points=OWN, pose=turned)]
+
+    found = of_speech(Portrait(), lids)
+    assert found(Portrait.rest, 1.0)[1] == pytest.approx(-1.4, abs=0.2)
+    assert abs(found(Portrait.rest, 1.0)[0]) < 1e-6 and (found(Portrait.rest, 0.0) == 0).all()
+
+
 def test_a_portrait_that_speaks_and_whose_face_is_lost_seems_to_stand_still():
     found = of_speech(Portrait(), lambda picture: [])
-    assert not found(RANDOM.random((5, 46))).any()
+    assert not found(RANDOM.random(46), 1.0).any()
 
 
 def test_what_is_looked_at_is_small():

@@ -1,9 +1,9 @@
 """How a mouth that speaks looks like turns of the head: what faces have in common, and a portrait's own share of it.
 
 A mouth that opens or purses moves lips and chin, and a tracker that fits a head to them, as an eye does, sees it nod
-by a degree or two, differently on every face. `assets/looks.json` (recipes/fit_looks.py) knows how it differs: the mean
-of many faces' maps from what a mouth does to degrees, and the main ways in which those maps vary. So a few pictures of
-a portrait tell its own.
+by a degree or two, differently on every face; lids that close do the same on some. `assets/looks.json`
+(recipes/fit_looks.py) knows how that differs: the mean of many faces' maps from what a mouth does to degrees, and the
+main ways in which those maps vary. So a few pictures of a portrait tell its own.
 """
 
 from __future__ import annotations
@@ -40,14 +40,15 @@ class Common:
 
 @dataclass(frozen=True)
 class Looks:
-    """Units [..., 46] in, the degrees [..., 3] of yaw, pitch and roll out that a face with this rest [46] seems to
-    turn by beyond those at rest."""
+    """Units [46] and how far lids are closed in, the degrees [3] of yaw, pitch and roll out that a face with this rest
+    [46] seems to turn by beyond those at rest; `shut` [3] are those of lids alone."""
 
     rest: np.ndarray
     map: np.ndarray
+    shut: np.ndarray
 
-    def __call__(self, units: np.ndarray) -> np.ndarray:
-        return features((units - self.rest)[..., COLUMNS]) @ self.map
+    def __call__(self, units: np.ndarray, closed: float = 0.0) -> np.ndarray:
+        return features((units - self.rest)[..., COLUMNS]) @ self.map + closed * self.shut
 
 
 @cache

@@ -3,7 +3,8 @@
 Where brows, lips and chin are tells an eye, and a tracker, how a head is turned: a portrait that stands still and opens
 its lips is seen to nod, one with uneven brows to turn, by a degree or two. So a few of the driver's expressions are
 drawn on the portrait, its head still, and looked at; what units and angles have in common is what the driver's head
-need not do as well. Of a voice a few mouths are looked at, which tell what sort of face it is (looks.py).
+need not do as well. Of a voice closed lids are looked at, and a few mouths, which tell what sort of face it is
+(looks.py).
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from talkinghead.face.looks import COLUMNS, Looks, common, own_map
+from talkinghead.face.looks import COLUMNS, NOISE, Looks, common, own_map
 from talkinghead.media.yuv import planes, to_rgb
+from talkinghead.units.blink import close_lids
 from talkinghead.units.pose import ANGLES, NEUTRAL
 from talkinghead.units.track import UnitTrack
 
@@ -50,14 +52,17 @@ def steadied(track: UnitTrack, puppet: Puppet, tracker: Tracker, head: float) ->
 
 
 def of_speech(puppet: Puppet, tracker: Tracker) -> Looks:
-    """What a portrait's mouth looks like while it speaks; nothing, where its face is not found."""
+    """What a portrait's mouth and lids look like while it speaks; nothing, where its face is not found."""
     faces = common()
-    wanted = np.tile(puppet.rest, (len(faces.mouths) + 1, 1))
-    wanted[1:, COLUMNS] = (wanted[1:, COLUMNS] + faces.mouths).clip(0, 1)
+    wanted = np.tile(puppet.rest, (len(faces.mouths) + 2, 1))
+    wanted[2:, COLUMNS] = (wanted[2:, COLUMNS] + faces.mouths).clip(0, 1)
+    wanted[1] = close_lids(wanted[1], 1.0)
     units, angles = seen(wanted, puppet, tracker)
     if len(units) < len(wanted):
-        return Looks(puppet.rest, np.zeros_like(faces.mean))
-    return Looks(puppet.rest, own_map((units[1:] - units[0])[:, COLUMNS], angles[1:] - angles[0], faces))
+        return Looks(puppet.rest, np.zeros_like(faces.mean), np.zeros(3))
+    shut, *turned = angles[1:] - angles[0]
+    shut = shut**3 / (shut**2 + 2 * NOISE**2)  # as far as one look tells
+    return Looks(puppet.rest, own_map((units[2:] - units[0])[:, COLUMNS], np.array(turned), faces), shut)
 
 
 def seen(units: np.ndarray, puppet: Puppet, tracker: Tracker) -> tuple[np.ndarray, np.ndarray]:

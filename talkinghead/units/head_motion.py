@@ -38,16 +38,16 @@ UNCUED = 0.5  # moves a second that nothing in the voice tells of, no sooner aft
 SOONEST = 0.3  # seconds
 # The learned wander trembles like the tracker that it was learned from. Where it leads is taken from it smoothed, and
 # what a head that holds still does is a share of it.
-CALMER, LARGER, ALIVE = 0.6, 1.3, 0.12
+CALMER, LARGER, ALIVE = 0.6, 1.4, 0.12
 AT_REST_SECONDS = (0.5, 2.5)  # of silence: from here on the head calms down, and is calm
 CALM = 0.12  # share of the innovations that is left then
 STIRS, CALMS = 0.2, 0.6  # seconds in which a head becomes active, and less so
 # Where a head has been of late is its middle: what leads away from the portrait for longer is taken back. That costs
 # some of the movement, and the learned spread is of movement faster than a second or two, so it is stretched.
 SETTLES = 2.5  # seconds
-STRETCH = np.array([1.5, 1.7, 1.5])
+STRETCH = np.array([1.65, 1.7, 1.5])
 USUAL, OF_LATE = 0.7, 2.5  # variance in spreads squared that a head keeps to, judged by so many seconds of speech
-LEAST, LARGEST = 0.5, 1.6  # times that the movement is made as large
+LEAST, LARGEST = 0.5, 2.2  # times that the movement is made as large
 FAR = 3.5  # spreads from the middle that a head does not go beyond
 PERSONAL = 0.1  # standard deviation of the logarithm of each axis's share
 BREATH = np.array([0.05, 0.3, 0.08])  # degrees of yaw, pitch and roll

@@ -19,7 +19,7 @@ from talkinghead.units.pose import ANGLES, NEUTRAL, relative
 from talkinghead.units.prosody import FPS, Beat, Prosody
 from talkinghead.units.track import Motion
 
-MOST = 3.0  # degrees taken from a turn because a mouth seems to turn the head
+MOST = 3.0  # degrees taken from a turn because mouth and lids seem to turn the head
 
 # Columns of what is resampled.
 _POSE, _EYES, _BROWS, _LIDS = slice(0, 6), slice(6, 8), 8, 9
@@ -39,9 +39,9 @@ class Life:
         self._lids = CuedBlinks(seed) if blink else None
         self._frame, self._looks = 0, None
 
-    def steady(self, looks: Callable[[], Callable[[np.ndarray], np.ndarray]]) -> None:
-        """From now on the pose is less by what a mouth looks like: `looks` gives, when it is needed, what takes units
-        [46] to degrees [3]."""
+    def steady(self, looks: Callable[[], Callable[[np.ndarray, float], np.ndarray]]) -> None:
+        """From now on the pose is less by what mouth and lids look like: `looks` gives, when it is needed, what takes
+        units [46] and how far lids are closed to degrees [3]."""
         self._looks = looks
 
     def push(self, samples: np.ndarray) -> list[np.ndarray]:
@@ -59,7 +59,8 @@ class Life:
         """The units [46] of a frame with eyes, brows and lids on top, and its pose."""
         pose = vector[_POSE].astype(np.float32)
         if self._looks is not None:
-            pose[ANGLES] -= min(self._strength, 1) * self._looks()(units).clip(-MOST, MOST)
+            closed = 0.0 if self._lids is None else float(vector[_LIDS])
+            pose[ANGLES] -= min(self._strength, 1) * self._looks()(units, closed).clip(-MOST, MOST)
         if not self._still:
             units = look(units, vector[_EYES], vector[_BROWS], gain)
         if self._lids is not None:
