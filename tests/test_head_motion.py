@@ -116,13 +116,13 @@ def test_every_seed_is_another_and_itself(demo):
 
 
 def test_it_moves_as_much_as_talkers_do(demo):
-    """Ten seconds, half of what a finished video may have: a tracker takes mouths and eyes for turns as well."""
+    """Ten seconds, six tenths of what a finished video may have: a tracker takes mouths and eyes for turns as well."""
     beats = beats_of(demo)[: 10 * FPS]
     for seed in range(40):
         turned = angles_of(beats, seed)[:, :3]
         speed = np.linalg.norm(np.diff(turned, axis=0), axis=1) * FPS
         assert ((0.9, 0.9, 0.9) <= turned.std(0)).all() and (turned.std(0) <= (3, 3, 3)).all()
-        assert np.percentile(speed, 95) < 25 and np.abs(np.diff(turned, axis=0)).max() < 2.5
+        assert np.percentile(speed, 95) < 27 and np.abs(np.diff(turned, axis=0)).max() < 2.5
         assert np.abs(turned[0]).max() < 0.5  # it begins as the photograph
 
 
@@ -148,13 +148,13 @@ def test_peaks_of_speed_lie_on_stressed_syllables():
 
 def test_at_rest_in_silence_but_never_frozen():
     turned = angles_of([SILENCE] * 60 * FPS, 3)[20 * FPS :, :3]
-    assert 0.1 < turned[:, 1].std() < 0.6 and turned.std(0).max() < 0.6 and np.abs(turned).max() < 1.5
+    assert 0.1 < turned[:, 1].std() < 0.6 and turned.std(0).max() < 0.6 and np.abs(turned).max() < 2.5
     assert (np.abs(np.diff(turned, axis=0)).max(1) > 1e-4).all()
 
 
 def test_a_gesture_comes_back():
     path = response(4 * FPS)
-    assert 2 <= np.diff(path).argmax() <= 3  # where the nucleus is, or a frame later
+    assert 1 <= np.diff(path).argmax() <= 2  # where the nucleus is, or a frame later
     assert 0.7 < path.max() <= 1 and path[-1] < 0.02
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from talkinghead.face import steady
+from talkinghead.face.looks import Looks, common
 from talkinghead.face.steady import FEWEST, of_speech, steadied
 from talkinghead.units.names import INDEX
 from talkinghead.units.pose import NEUTRAL
@@ -82,16 +83,18 @@ def test_a_portrait_on_which_no_face_is_found_is_no_measure():
     assert len(seen) <= 64
 
 
-def test_a_mouth_that_speaks_is_looked_at_beyond_its_rest_and_nothing_else():
-    """Every face is its own: one that looks down with an open jaw, and one that looks up."""
-    for sign in 1, -1:
-        found = of_speech(Portrait(), lambda picture: [SimpleNamespace(points=OWN, pose=sign * looks(picture[0]))])
-        assert (found(Portrait.rest) == 0).all()
-        spoken, other = Portrait.rest.copy(), Portrait.rest.copy()
-        spoken[JAW] += 0.25
-        other[[BROW, INDEX["EyeBlink_L"]]] = 1
-        assert (found(other) == 0).all()
-        assert -2.5 < sign * found(spoken)[1] < -0.7
+@pytest.mark.parametrize("share", [1.5, -1.5])
+def test_a_mouth_that_speaks_is_looked_at_beyond_its_rest_and_nothing_else(share):
+    """Faces that are not like the mean of those that the maps were learned from."""
+    faces = common()
+    face = Looks(Portrait.rest, faces.mean + share * faces.ways[0], np.zeros(3))
+    found = of_speech(Portrait(), lambda picture: [SimpleNamespace(points=OWN, pose=face(picture[0]))])
+    assert (found(Portrait.rest) == 0).all()
+    spoken, other = Portrait.rest.copy(), Portrait.rest.copy()
+    spoken[[INDEX[name] for name in ("JawOpen", "LipsUpperOpen", "LipsLowerOpen")]] += 0.25
+    np.testing.assert_allclose(found(spoken), face(spoken), atol=0.4)
+    other[[BROW, INDEX["EyeBlink_L"]]] = 1
+    assert (found(other) == 0).all()
 
 
 def test_closed_lids_are_looked_at():
@@ -100,7 +103,7 @@ def test_closed_lids_are_looked_at():
         return [SimpleNamespace(points=OWN, pose=turned)]
 
     found = of_speech(Portrait(), lids)
-    assert found(Portrait.rest, 1.0)[1] == pytest.approx(-1.4, abs=0.2)
+    assert found(Portrait.rest, 1.0)[1] == pytest.approx(-1.4, abs=0.3)
     assert abs(found(Portrait.rest, 1.0)[0]) < 1e-6 and (found(Portrait.rest, 0.0) == 0).all()
 
 

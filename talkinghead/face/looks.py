@@ -25,7 +25,7 @@ UNITS = (
 BENT = 5
 COLUMNS = [INDEX[name] for name in UNITS]
 PAIRS = np.triu_indices(BENT)
-NOISE = 0.2  # degrees by which a tracker errs in one picture
+NOISE = 0.3  # degrees by which a tracker errs in one picture
 
 
 @dataclass(frozen=True)

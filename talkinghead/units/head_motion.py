@@ -30,9 +30,9 @@ STRESSED = 1.0  # of the voice's usual; the stress from which a syllable is a ge
 MOST = 2.0  # a shout is no larger gesture than this
 WIDEST = 2.0  # spreads that one gesture goes
 EVENTS = ("stress", "begins", "ends")
-# The head follows where it is to go through three equal one-pole filters: its speed is highest two or three frames
-# later, at the nucleus that `Beat.stress` announces, and two thirds of the way are done within a quarter of a second.
-POLE = 0.66
+# The head follows where it is to go through two equal one-pole filters: its speed is highest two frames later, about at
+# the nucleus that `Beat.stress` announces, and two thirds of the way are done within a quarter of a second.
+POLE = 0.74
 BACK_SECONDS = (0.25, 0.7)  # after which a gesture is taken back
 UNCUED = 0.5  # moves a second that nothing in the voice tells of, no sooner after another than
 SOONEST = 0.3  # seconds
@@ -44,11 +44,11 @@ CALM = 0.12  # share of the innovations that is left then
 STIRS, CALMS = 0.2, 0.6  # seconds in which a head becomes active, and less so
 # Where a head has been of late is its middle: what leads away from the portrait for longer is taken back. That costs
 # some of the movement, and the learned spread is of movement faster than a second or two, so it is stretched.
-SETTLES = 2.5  # seconds
-STRETCH = np.array([1.65, 1.7, 1.5])
+SETTLES = 1.5  # seconds
+STRETCH = np.array([1.6, 1.6, 1.5])
 USUAL, OF_LATE = 0.7, 2.5  # variance in spreads squared that a head keeps to, judged by so many seconds of speech
-LEAST, LARGEST = 0.5, 2.2  # times that the movement is made as large
-FAR = 3.5  # spreads from the middle that a head does not go beyond
+LEAST, LARGEST = 0.5, 2.0  # times that the movement is made as large
+FAR = 2.8  # spreads from the middle that a head does not go beyond
 PERSONAL = 0.1  # standard deviation of the logarithm of each axis's share
 BREATH = np.array([0.05, 0.3, 0.08])  # degrees of yaw, pitch and roll
 BREATHS = 0.25  # a second
@@ -73,7 +73,7 @@ class HeadMotion:
         self._mix = np.linalg.cholesky(self._model["innovation"])
         self._past = np.zeros((self._model["coefficients"].shape[1], 3))
         self._slow, self._variance, self._middle = np.zeros((1, 3)), np.full(3, USUAL), np.zeros(3)
-        self._goal, self._gesture, self._follows = np.zeros(3), np.zeros(3), np.zeros((3, 3))
+        self._goal, self._gesture, self._follows = np.zeros(3), np.zeros(3), np.zeros((2, 3))
         self._held, self._back = 0, 0  # frames since the head was told to move, and until a gesture is taken back
         self._active, self._phase, self._pace = 0.0, self._random.uniform(0, 2 * np.pi), 0.0
 
@@ -136,7 +136,7 @@ class HeadMotion:
 
 def response(frames: int, pole: float = POLE) -> np.ndarray:
     """Where a head stands 0, 1, 2 ... frames after a gesture of 1 was asked for, taken back in the usual time."""
-    follows, back = np.zeros((3, 1)), round(FPS * sum(BACK_SECONDS) / 2)
+    follows, back = np.zeros((2, 1)), round(FPS * sum(BACK_SECONDS) / 2)
     return np.array([_followed(follows, np.array([float(frame < back)]), pole)[0] for frame in range(frames)])
 
 
