@@ -15,11 +15,13 @@ from typer.testing import CliRunner
 import talkinghead
 from talkinghead.media.audio import decode, has_sound
 from talkinghead.media.video import VideoReader, VideoWriter
+from talkinghead.models import load_speech
 from talkinghead.surfaces import cli
 from talkinghead.surfaces.cli_options import Models
 from talkinghead.surfaces.live import Live
+from talkinghead.units.driving import spoken
 from talkinghead.units.head_motion import HeadMotion, response
-from talkinghead.units.life import Life
+from talkinghead.units.life import EASES, Life
 from talkinghead.units.pose import NEUTRAL, POSE_NAMES
 from talkinghead.units.prosody import FPS, LOOK_AHEAD, PAUSE, Beat, Prosody
 from talkinghead.units.speech import SpeechStream
@@ -184,11 +186,30 @@ def test_what_mouth_and_lids_look_like_is_taken_from_the_pose(strength, share):
         lambda: lambda units, closed: np.array([0, -5, 0]) * (units - rest)[jaw] + closed * np.array([1, 0, 0])
     )
     vector = np.array([1, 2, 3, 0, 0, 1, 0, 0, 0, 0.5])
+    for _ in range(round(EASES[1] * 25)):  # nobody waits for a portrait to be looked at
+        first, last = (life.applied(rest, vector).pose for life in (plain, steady))
+    np.testing.assert_allclose(last - first, [-share * 0.5, 0, 0, 0, 0, 0], atol=0.1 * share)
     for opened, nods in (0.0, 0), (0.2, -1), (0.8, -3):
         units = rest.copy()
         units[jaw] += opened
         before, after = (life.applied(units, vector).pose for life in (plain, steady))
         np.testing.assert_allclose(after - before, [-share * 0.5, -share * nods, 0, 0, 0, 0], atol=1e-5)
+
+
+def test_the_first_frames_do_not_wait_for_a_look_at_the_portrait(tmp_path, demo):
+    soundfile.write(tmp_path / "voice.wav", demo[: 3 * RATE], RATE)
+    waited, frames = [], []
+
+    def looks():
+        waited.append(len(frames))
+        return lambda units, closed: np.zeros(3)
+
+    life = Life(RATE, Fraction(25), 5)
+    life.steady(looks)
+    stream = SpeechStream(load_speech(None, whole=True), np.zeros(46, np.float32), Fraction(25), life=life)
+    for motion in spoken(stream, tmp_path / "voice.wav"):
+        frames.append(motion)
+    assert len(frames) == 75 and min(waited) >= 0.4 * 25
 
 
 @pytest.fixture

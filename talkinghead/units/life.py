@@ -20,6 +20,8 @@ from talkinghead.units.prosody import FPS, Beat, Prosody
 from talkinghead.units.track import Motion
 
 MOST = 3.0  # degrees taken from a turn because mouth and lids seem to turn the head
+# Seconds from which that is done, and wholly done: until then nobody waits for a portrait to be looked at.
+EASES = (0.4, 0.8)
 
 # Columns of what is resampled.
 _POSE, _EYES, _BROWS, _LIDS = slice(0, 6), slice(6, 8), 8, 9
@@ -37,7 +39,7 @@ class Life:
         self._strength, self._still = head, still
         self._head, self._gaze, self._brows = HeadMotion(seed), Gaze(seed), Brows(seed)
         self._lids = CuedBlinks(seed) if blink else None
-        self._frame, self._looks = 0, None
+        self._frame, self._drawn, self._looks = 0, 0, None
 
     def steady(self, looks: Callable[[], Callable[[np.ndarray, float], np.ndarray]]) -> None:
         """From now on the pose is less by what mouth and lids look like: `looks` gives, when it is needed, what takes
@@ -58,9 +60,11 @@ class Life:
     def applied(self, units: np.ndarray, vector: np.ndarray, gain: float | np.ndarray = 1.0) -> Motion:
         """The units [46] of a frame with eyes, brows and lids on top, and its pose."""
         pose = vector[_POSE].astype(np.float32)
-        if self._looks is not None:
+        share = min(self._strength, 1) * float(np.interp(float(self._drawn / self._fps), EASES, (0, 1)))
+        if self._looks is not None and share:
             closed = 0.0 if self._lids is None else float(vector[_LIDS])
-            pose[ANGLES] -= min(self._strength, 1) * self._looks()(units, closed).clip(-MOST, MOST)
+            pose[ANGLES] -= share * self._looks()(units, closed).clip(-MOST, MOST)
+        self._drawn += 1
         if not self._still:
             units = look(units, vector[_EYES], vector[_BROWS], gain)
         if self._lids is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -50,6 +50,10 @@ class SpeechStream:
 
     def push(self, samples: np.ndarray) -> list[Motion]:
         """`samples` float32 [N], one channel in [-1, 1] -> what moves the frames now certain."""
+        return list(self.pushed(samples))
+
+    def pushed(self, samples: np.ndarray) -> Iterator[Motion]:
+        """The same, each when it is asked for: the first few can be told sooner."""
         self.samples += len(samples)
         if self._life is not None:
             self._lived.extend(self._life.push(samples))
@@ -57,6 +61,10 @@ class SpeechStream:
 
     def finish(self) -> list[Motion]:
         """What is still owed, so that the frames cover the sound: ceil(seconds * fps) in all, at least one."""
+        return list(self.finished())
+
+    def finished(self) -> Iterator[Motion]:
+        """The same, each when it is asked for."""
         if self._life is not None:
             self._lived.extend(self._life.finish())
         seconds = Fraction(self.samples, self.sample_rate)
@@ -73,14 +81,14 @@ class SpeechStream:
             out.append(vector * self._width.factors)
         return np.array(out, np.float32).reshape(units.shape)
 
-    def _drive(self, excess: list[np.ndarray]) -> list[Motion]:
+    def _drive(self, excess: list[np.ndarray]) -> Iterator[Motion]:
         excess = [self._parting(self._gain * with_jaw(vector)) for vector in excess]
         driven = [(self._rest + vector).clip(0, 1).astype(np.float32) for vector in excess]
         driven = [self._mood(vector, self._rest) for vector in driven]
         if self._life is None:
-            return [Motion(u if self._lids is None else close_lids(u, next(self._lids))) for u in driven]
+            return (Motion(u if self._lids is None else close_lids(u, next(self._lids))) for u in driven)
         self._spoken.extend(driven)
         pairs = [
             (self._spoken.popleft(), self._lived.popleft()) for _ in range(min(len(self._spoken), len(self._lived)))
         ]
-        return [self._life.applied(units, vector, self._gain) for units, vector in pairs]
+        return (self._life.applied(units, vector, self._gain) for units, vector in pairs)
