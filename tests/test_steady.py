@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import RLock
 from types import SimpleNamespace
 
 import numpy as np
@@ -27,6 +28,7 @@ class Portrait:
 
     landmarks, shown, width, height = np.full((478, 3), 50.0), (0, 0, 100, 100), 100, 100
     rest = np.full(46, 0.3, np.float32)
+    renderer = SimpleNamespace(busy=RLock())
 
     def draw(self, units, pose, planar):
         return (vector[None] for vector in units)
