@@ -38,6 +38,7 @@ SOUND_RATE = 16000
 SMOOTH, SLOW = 1.0, 1.5  # frames; seconds (standard deviation of the Gaussian that is taken away)
 ORDER = 5
 RIDGE = 1e-6
+QUICK = 0.5  # pole of real heads' gestures; they are drawn a little slower
 # Frames before and after an event between which the head is displaced by it, and the distance from any that is far.
 BEFORE, AFTER, FAR = 1, 4, 5
 
@@ -97,7 +98,7 @@ def times_of(beats: list[Beat]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 def gestures(poses: list[np.ndarray], events: list[dict], spoken: list[np.ndarray]) -> dict[str, np.ndarray]:
     """Mean and covariance of the gesture of each kind of event, in spreads."""
-    whole = response(AFTER + 1)[AFTER]  # of a gesture is done when it is measured
+    whole = response(AFTER + 1, QUICK)[AFTER]  # of a gesture is done when it is measured
 
     def displaced(pose: np.ndarray, frames: np.ndarray) -> np.ndarray:
         frames = frames[(frames >= BEFORE) & (frames + AFTER < len(pose))]
@@ -125,7 +126,7 @@ def gestures(poses: list[np.ndarray], events: list[dict], spoken: list[np.ndarra
 
 def left_for_wander(model: dict[str, np.ndarray], events: list[dict], frames: int) -> np.ndarray:
     """The shares [3] of the innovation's standard deviation at which wander and gestures have spread 1 together."""
-    energy = (response(5 * FPS) ** 2).sum()
+    energy = (response(5 * FPS, QUICK) ** 2).sum()
     moved = np.zeros(3)
     for name in EVENTS:
         rate = sum((event[name][1] ** 2).sum() for event in events) / frames

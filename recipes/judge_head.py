@@ -2,6 +2,7 @@
 
     python -m recipes.judge_head drive CORPUS OUT --scorer score.py [--split test|val] [--portraits 10] [--clips 6]
     python -m recipes.judge_head speak CORPUS OUT --scorer score.py [--split test|val] [--portraits 20]
+    python -m recipes.judge_head stripes CORPUS OUT [--split test|val] [--portraits 10]
 
 Portraits: half of LFW, half of the sharp sets, evenly spaced through the split, reduced to 384 pixels.
 
@@ -13,6 +14,10 @@ with and without head motion.
 
 `speak`: ten seconds of two RAVDESS recordings, every portrait with a seed of its own: standard deviation of the angles,
 the 95th percentile of speed, the largest step between two frames, identity. OUT receives the videos and a CSV.
+
+`stripes`: slanted ones are put behind each person. Of what is background both as photographed and as turned, the share
+that differs by more than 30 levels from all of the stripes within a pixel: `near`, from 0.03 inter-ocular distances
+beside the person on, and `far`, from 0.15 on, in TURNS. OUT receives the pictures.
 """
 
 from __future__ import annotations
@@ -32,6 +37,7 @@ import typer
 
 from recipes.parts.manifest import SHARP, Row, rows_of, spread
 from recipes.parts.pose_judge import PoseJudge, read_frames
+from talkinghead.face.matte import matte
 from talkinghead.face.puppet import Puppet
 from talkinghead.media.audio import decode
 from talkinghead.media.pictures import at_most, read_portrait
@@ -48,6 +54,8 @@ SECONDS, EVERY = 4.5, 3  # of a driver's window; frames
 VAL_DRIVERS = ("train", ("styletalk_talk", "liveportrait"))
 SOUND_SECONDS, SOUND_RATE = 10, 16000
 AXES = ("yaw", "pitch", "roll")
+TURNS = ((7, 4, -8, 0.1, 0.05, 1.03), (11, 0, 0, 0, 0, 1), (0, -8, -9, 0, 0, 1))
+NEAR, BEYOND = 0.03, 0.15  # inter-ocular distances beside the person
 
 app = typer.Typer(help=__doc__)
 Scorer = Annotated[Path, typer.Option()]
@@ -199,6 +207,47 @@ def speak(corpus: Path, out: Path, scorer: Scorer, split: str = "test", portrait
             keep(rows, out / "speak.csv")
     judge.close()
     show(rows)
+
+
+@app.command()
+def stripes(corpus: Path, out: Path, split: str = "test", portraits: int = 10) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    head, rows = TalkingHead(), []
+    for name, picture in portraits_of(corpus, split, portraits):
+        striped, covers = before_stripes(picture, head.prepare(picture).landmarks[:, :2])
+        puppet = head.prepare(striped)
+        poses = np.array(TURNS, np.float32)
+        for k, frame in enumerate(puppet.draw(np.tile(puppet.units, (len(poses), 1)), poses)):
+            near, far = (off_stripes(frame, striped, covers, puppet, poses[k], reach) for reach in (NEAR, BEYOND))
+            rows.append({"portrait": name, "turn": str(k), "near": near, "far": far})
+            cv2.imwrite(str(out / f"{name}_{k}.png"), cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+        keep(rows, out / "stripes.csv")
+    show(rows)
+
+
+def before_stripes(picture: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The person in front of stripes, and where any of the person is, uint8 [H, W]."""
+    y, x = np.mgrid[: picture.shape[0], : picture.shape[1]]
+    behind = np.where(((x + 0.3 * y) // 24 % 2)[..., None] > 0, (225.0, 215, 190), (60, 90, 120))
+    opacity = matte(picture, points)
+    share = opacity[..., None] / 255
+    striped = share * picture + (1 - share) * cv2.GaussianBlur(behind, (0, 0), 1)
+    return striped.astype(np.uint8), (opacity > 0).astype(np.uint8)
+
+
+def off_stripes(
+    frame: np.ndarray, striped: np.ndarray, covers: np.ndarray, puppet: Puppet, pose: np.ndarray, reach: float
+) -> float:
+    """The share of what is `reach` beside the person, in both pictures, and looks like no stripe within a pixel."""
+    y, x = np.mgrid[: frame.shape[0], : frame.shape[1]].astype(np.float32)
+    covers = cv2.dilate(covers, np.ones(2 * [2 * round(reach * puppet.head.unit) + 1], np.uint8))
+    seen = puppet.head(pose).seen(np.stack([x, y], -1)).astype(np.float32)
+    free = (covers == 0) & (cv2.remap(covers, seen, None, cv2.INTER_NEAREST) == 0)
+    edged = cv2.copyMakeBorder(striped, 1, 1, 1, 1, cv2.BORDER_REPLICATE).astype(int)
+    height, width = free.shape
+    around = [edged[a : a + height, b : b + width] for a in range(3) for b in range(3)]
+    off = np.min([np.abs(frame - other).max(-1) for other in around], axis=0) > 30
+    return float(off[free].mean())
 
 
 def repeated(voice: Path, out: Path) -> Path:

@@ -39,6 +39,7 @@ from talkinghead.units.track import Motion, UnitTrack, check_unit
 from talkinghead.units.width import Begun, Width
 
 if TYPE_CHECKING:
+    from talkinghead.face.looks import Looks
     from talkinghead.face.tracker import Tracker
 
 AHEAD = 2  # frames drawn while the one before is used
@@ -119,7 +120,7 @@ class TalkingHead:
 
     def __init__(self, generator: Any = None, speech: Any = None, device: str = "auto"):
         self._generator_source, self._speech_source, self.device = generator, speech, device
-        self._seen: WeakKeyDictionary[Puppet, np.ndarray] = WeakKeyDictionary()
+        self._seen: WeakKeyDictionary[Puppet, Looks] = WeakKeyDictionary()
 
     @cached_property
     def tracker(self) -> Tracker:
@@ -191,11 +192,11 @@ class TalkingHead:
         if options.head or not options.still:
             life = Life(speech.sample_rate, fps, options.seed, options.head, options.still, blink)
             if options.head:
-                life.steady(puppet.rest, Once(lambda: self._seems(puppet)).begin())
+                life.steady(Once(lambda: self._looks(puppet)).begin())
         return puppet.stream(speech, fps, gains, options.seed if blink else None, options.feeling, life, width)
 
-    def _seems(self, puppet: Puppet) -> np.ndarray:
-        """Degrees [46, 3] by which a portrait seems to turn where it only speaks, looked at once."""
+    def _looks(self, puppet: Puppet) -> Looks:
+        """What a portrait that only speaks seems to turn by, looked at once."""
         from talkinghead.face.steady import of_speech
 
         if puppet not in self._seen:

@@ -15,11 +15,13 @@ from typer.testing import CliRunner
 import talkinghead
 from talkinghead.media.audio import decode, has_sound
 from talkinghead.media.video import VideoReader, VideoWriter
+from talkinghead.models import load_speech
 from talkinghead.surfaces import cli
 from talkinghead.surfaces.cli_options import Models
 from talkinghead.surfaces.live import Live
+from talkinghead.units.driving import spoken
 from talkinghead.units.head_motion import HeadMotion, response
-from talkinghead.units.life import Life
+from talkinghead.units.life import EASES, Life
 from talkinghead.units.pose import NEUTRAL, POSE_NAMES
 from talkinghead.units.prosody import FPS, LOOK_AHEAD, PAUSE, Beat, Prosody
 from talkinghead.units.speech import SpeechStream
@@ -116,13 +118,13 @@ def test_every_seed_is_another_and_itself(demo):
 
 
 def test_it_moves_as_much_as_talkers_do(demo):
-    """Ten seconds, half of what a finished video may have: a tracker takes mouths and eyes for turns as well."""
+    """Ten seconds, six tenths of what a finished video may have: a tracker takes mouths and eyes for turns as well."""
     beats = beats_of(demo)[: 10 * FPS]
     for seed in range(40):
         turned = angles_of(beats, seed)[:, :3]
         speed = np.linalg.norm(np.diff(turned, axis=0), axis=1) * FPS
         assert ((0.9, 0.9, 0.9) <= turned.std(0)).all() and (turned.std(0) <= (3, 3, 3)).all()
-        assert np.percentile(speed, 95) < 25 and np.abs(np.diff(turned, axis=0)).max() < 2.5
+        assert np.percentile(speed, 95) < 27 and np.abs(np.diff(turned, axis=0)).max() < 2.5
         assert np.abs(turned[0]).max() < 0.5  # it begins as the photograph
 
 
@@ -148,13 +150,13 @@ def test_peaks_of_speed_lie_on_stressed_syllables():
 
 def test_at_rest_in_silence_but_never_frozen():
     turned = angles_of([SILENCE] * 60 * FPS, 3)[20 * FPS :, :3]
-    assert 0.1 < turned[:, 1].std() < 0.6 and turned.std(0).max() < 0.6 and np.abs(turned).max() < 1.5
+    assert 0.1 < turned[:, 1].std() < 0.6 and turned.std(0).max() < 0.6 and np.abs(turned).max() < 2.5
     assert (np.abs(np.diff(turned, axis=0)).max(1) > 1e-4).all()
 
 
 def test_a_gesture_comes_back():
     path = response(4 * FPS)
-    assert 2 <= np.diff(path).argmax() + 1 <= 3 or np.diff(path).argmax() <= 2
+    assert 1 <= np.diff(path).argmax() <= 2  # where the nucleus is, or a frame later
     assert 0.7 < path.max() <= 1 and path[-1] < 0.02
 
 
@@ -177,18 +179,37 @@ def test_life_does_not_depend_on_pieces_or_on_the_frame_rate(demo):
 
 
 @pytest.mark.parametrize("strength, share", [(0.5, 0.5), (1, 1), (2, 1)])
-def test_what_a_mouth_looks_like_is_taken_from_the_pose(strength, share):
-    rest, seems = np.full(46, 0.1, np.float32), np.zeros((46, 3))
-    jaw = talkinghead.UNIT_NAMES.index("JawOpen")
-    seems[jaw, 1] = -5
+def test_what_mouth_and_lids_look_like_is_taken_from_the_pose(strength, share):
+    rest, jaw = np.full(46, 0.1, np.float32), talkinghead.UNIT_NAMES.index("JawOpen")
     plain, steady = (Life(RATE, Fraction(25), 5, head=strength) for _ in range(2))
-    steady.steady(rest, lambda: seems)
-    vector = np.array([1, 2, 3, 0, 0, 1, 0, 0, 0, 0])
-    for opened, nods in (0.0, 0), (0.2, -1), (0.8, -2):
+    steady.steady(
+        lambda: lambda units, closed: np.array([0, -5, 0]) * (units - rest)[jaw] + closed * np.array([1, 0, 0])
+    )
+    vector = np.array([1, 2, 3, 0, 0, 1, 0, 0, 0, 0.5])
+    for _ in range(round(EASES[1] * 25)):  # nobody waits for a portrait to be looked at
+        first, last = (life.applied(rest, vector).pose for life in (plain, steady))
+    np.testing.assert_allclose(last - first, [-share * 0.5, 0, 0, 0, 0, 0], atol=0.1 * share)
+    for opened, nods in (0.0, 0), (0.2, -1), (0.8, -3):
         units = rest.copy()
         units[jaw] += opened
         before, after = (life.applied(units, vector).pose for life in (plain, steady))
-        np.testing.assert_allclose(after - before, [0, -share * nods, 0, 0, 0, 0], atol=1e-5)
+        np.testing.assert_allclose(after - before, [-share * 0.5, -share * nods, 0, 0, 0, 0], atol=1e-5)
+
+
+def test_the_first_frames_do_not_wait_for_a_look_at_the_portrait(tmp_path, demo):
+    soundfile.write(tmp_path / "voice.wav", demo[: 3 * RATE], RATE)
+    waited, frames = [], []
+
+    def looks():
+        waited.append(len(frames))
+        return lambda units, closed: np.zeros(3)
+
+    life = Life(RATE, Fraction(25), 5)
+    life.steady(looks)
+    stream = SpeechStream(load_speech(None, whole=True), np.zeros(46, np.float32), Fraction(25), life=life)
+    for motion in spoken(stream, tmp_path / "voice.wav"):
+        frames.append(motion)
+    assert len(frames) == 75 and min(waited) >= 0.4 * 25
 
 
 @pytest.fixture

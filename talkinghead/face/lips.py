@@ -18,10 +18,12 @@ REST_LIMITS = {
     "JawOpen": 0.02, "LipsUpperOpen": 0.3, "LipsLowerOpen": 0.4, "LipsUpperUp": 0.2, "LipsLowerDown": 0.07,
     "LipsFunnel": 0.02, "LipsPucker": 0.2, "MouthSmile_L": CLOSED_SMILE, "MouthSmile_R": CLOSED_SMILE,
 }  # fmt: skip
-# Lips that a smile drew apart close under a narrower one; no narrower than that, or the face would be less like itself.
+# Lips that a smile drew apart close under a narrower one; no narrower than that, or the face would be less like itself,
+# and where they still close, nearly as broad and the upper lip as high, up to BROADEST.
 LAUGH_LIMITS = {
     "MouthSmile_L": 0.45, "MouthSmile_R": 0.45, "LipsUpperUp": 0.15, "LipsUpperOpen": 0.05, "LipsLowerOpen": 0.12,
 }  # fmt: skip
+BROADEST = {"MouthSmile_L": 0.8, "MouthSmile_R": 0.8, "LipsUpperUp": 0.7}
 # Lips part at least so far, in inter-ocular distances: the second number for each unit beyond the first. Of 14,900
 # frames of talkers' clips 0.5 % stay under that of JawOpen by more than 0.02, and 5 % of those with a funnel under its.
 JAW_PARTS, FUNNEL_PARTS = (0.1, 0.5), (0.1, 0.22)
@@ -32,11 +34,13 @@ SPREADING = [INDEX[f"{name}_{side}"] for name in ("MouthSmile", "LipsStretch", "
 SPREADING += [INDEX["LipsUpperUp"], INDEX["LipsLowerDown"]]
 
 
-def rest_units(units: np.ndarray, photographed: float) -> np.ndarray:
-    """The units [46] of a portrait at rest whose own are given, `photographed` with this gap between its lips."""
-    rest = units.copy()
-    laughing = photographed > PHOTOGRAPHED_OPEN
-    for name, limit in (REST_LIMITS | LAUGH_LIMITS if laughing else REST_LIMITS).items():
+def rest_units(units: np.ndarray, photographed: float, broad: float = 1.0) -> np.ndarray:
+    """The units [46] of a portrait at rest whose own are given, `photographed` with this gap between its lips; one that
+    laughs keeps as much of it as `broad` in [0, 1] says."""
+    rest, limits = units.copy(), dict(REST_LIMITS)
+    if photographed > PHOTOGRAPHED_OPEN:
+        limits |= LAUGH_LIMITS | {name: broad * b + (1 - broad) * LAUGH_LIMITS[name] for name, b in BROADEST.items()}
+    for name, limit in limits.items():
         rest[INDEX[name]] = min(rest[INDEX[name]], limit)
     return rest
 

@@ -26,6 +26,7 @@ LOWER, UPPER = np.arange(RING // 2 + 1), np.r_[0, np.arange(RING - 1, RING // 2 
 TOUCH, CLEAR = 0.012, 0.045
 SURE = 0.01  # inter-ocular distances by which units must part the lips beyond their rest before it shows
 EARLIEST = 0.6  # of the gap in the photograph may be drawn closed at most
+BROAD = np.linspace(1, 0.1, 10)  # of a laugh, what may be left of it at rest; the first under which lips close
 LIFT = 0.4  # of the gap that closes is closed by the upper lip coming down, the rest by the lower lip
 FOLLOW = (1.0, 0.5, 0.2)  # how far inner lip, outer lip and skin go along
 # A lower lip that rolls in more than the upper one, while that is raised, as in f and v, comes up to the upper teeth:
@@ -49,12 +50,17 @@ class Outline:
         self.photographed = float((raw[LOWER, 1] - raw[UPPER, 1]).max()) / IOD  # the gap between the lips
         self.own = raw if self.photographed > PHOTOGRAPHED_OPEN else _meeting(raw, image, to_face)
         self._mended = self.own - raw
-        self.rest = rest_units(units, self.photographed)
+        resting = (rest_units(units, self.photographed, broad) for broad in BROAD)
+        self.rest = next((rest for rest in resting if self._closes(rest)), rest_units(units, self.photographed, 0))
         shut = max(self.gap(self.rest), self.gap(np.zeros_like(units)), 0.0) + SURE
         self._first, self._last = shut + TOUCH, shut + CLEAR
         if self.photographed > PHOTOGRAPHED_OPEN:  # and stays as it is under its own units
             self._first = min(self._first, EARLIEST * self.photographed)
             self._last = min(self._last, self.photographed)
+
+    def _closes(self, rest: np.ndarray) -> bool:
+        """Whether lips under the units [46] can be drawn closed."""
+        return self.gap(rest) + SURE <= EARLIEST * self.photographed
 
     def moved(self, units: np.ndarray) -> np.ndarray:
         """Points [N, P, 2] under units [N, 46], as the landmarks of talkers move."""

@@ -3,19 +3,22 @@
 Where brows, lips and chin are tells an eye, and a tracker, how a head is turned: a portrait that stands still and opens
 its lips is seen to nod, one with uneven brows to turn, by a degree or two. So a few of the driver's expressions are
 drawn on the portrait, its head still, and looked at; what units and angles have in common is what the driver's head
-need not do as well. Of a voice only the mouth's few ways to open are looked at.
+need not do as well. Of a voice closed lids are looked at, and a few mouths, which tell what sort of face it is
+(looks.py).
 """
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
+from talkinghead.face.looks import COLUMNS, NOISE, Looks, common, own_map
 from talkinghead.media.yuv import planes, to_rgb
-from talkinghead.units.names import INDEX
+from talkinghead.units.blink import close_lids
 from talkinghead.units.pose import ANGLES, NEUTRAL
 from talkinghead.units.track import UnitTrack
 
@@ -28,14 +31,7 @@ LOOKS = 64  # pictures that are drawn and looked at
 FEWEST = 12  # on which a face must be found
 RIDGE = 0.1  # how little a single unit's share is trusted, in units squared
 MOST = 5.0  # degrees
-# What a mouth that speaks does beyond its rest: centres of clusters of 2,500 frames of three voices.
-SPOKEN = (
-    {"JawOpen": 0.15, "LipsUpperOpen": 0.17, "LipsLowerOpen": 0.11, "LipsPucker": 0.05, "LipsFunnel": 0.04},
-    {"JawOpen": 0.23, "LipsUpperOpen": 0.25, "LipsLowerOpen": 0.2, "LipsPucker": 0.09, "LipsFunnel": 0.05},
-    {"JawOpen": 0.14, "LipsUpperOpen": 0.09, "LipsLowerOpen": 0.07, "LipsPucker": 0.26, "LipsFunnel": 0.09},
-)
-OPENS = [INDEX[name] for name in SPOKEN[0]]
-RIDGE_SPOKEN = 0.03
+PAUSE = 1e-3  # seconds between two looks, in which who waits for the portrait gets it
 # A turn too small to see, in degrees: faces that stand still are looked at as they are drawn when they turn, for which
 # all is at hand.
 UNSEEN = np.array([1e-3, 0, 0, 0, 0, 0])
@@ -47,7 +43,7 @@ def steadied(track: UnitTrack, puppet: Puppet, tracker: Tracker, head: float) ->
     if track.pose is None or track.relative or not np.ptp(track.pose[:, ANGLES], axis=0).any():
         return track
     chosen = np.unique(np.linspace(0, len(track.units) - 1, LOOKS).astype(int))
-    units, angles = _seen(track.units[chosen], puppet, tracker)
+    units, angles = seen(track.units[chosen], puppet, tracker)
     if len(units) < FEWEST:
         return track
     degrees = _shares(units, angles, RIDGE)
@@ -57,33 +53,38 @@ def steadied(track: UnitTrack, puppet: Puppet, tracker: Tracker, head: float) ->
     return replace(track, pose=pose)
 
 
-def of_speech(puppet: Puppet, tracker: Tracker) -> np.ndarray:
-    """Degrees [46, 3] of yaw, pitch and roll that a portrait at rest seems to turn by for every unit of its mouth's
-    opening; zero for the others, and all zero where its face is not found."""
-    wanted = np.tile(puppet.rest, (len(SPOKEN) + 1, 1))
-    for vector, mouth in zip(wanted[1:], SPOKEN):
-        for name, more in mouth.items():
-            vector[INDEX[name]] = min(vector[INDEX[name]] + more, 1.0)
-    units, angles = _seen(wanted, puppet, tracker)
-    out = np.zeros((wanted.shape[1], 3))
-    if len(units) == len(wanted):
-        out[OPENS] = _shares(units[:, OPENS], angles, RIDGE_SPOKEN)
-    return out
+def of_speech(puppet: Puppet, tracker: Tracker) -> Looks:
+    """What a portrait's mouth and lids look like while it speaks; nothing, where its face is not found."""
+    faces = common()
+    wanted = np.tile(puppet.rest, (len(faces.mouths) + 2, 1))
+    wanted[2:, COLUMNS] = (wanted[2:, COLUMNS] + faces.mouths).clip(0, 1)
+    wanted[1] = close_lids(wanted[1], 1.0)
+    units, angles = seen(wanted, puppet, tracker)
+    if len(units) < len(wanted):
+        return Looks(puppet.rest, np.zeros_like(faces.mean), np.zeros(3))
+    shut, *turned = angles[1:] - angles[0]
+    shut = shut**3 / (shut**2 + 2 * NOISE**2)  # as far as one look tells
+    return Looks(puppet.rest, own_map((units[2:] - units[0])[:, COLUMNS], np.array(turned), faces), shut)
 
 
-def _seen(units: np.ndarray, puppet: Puppet, tracker: Tracker) -> tuple[np.ndarray, np.ndarray]:
-    """Units [N, 46], and the angles [N, 3] of the face as drawn under them, where one is found."""
-    still = np.tile(NEUTRAL + UNSEEN, (len(units), 1))
+def seen(units: np.ndarray, puppet: Puppet, tracker: Tracker) -> tuple[np.ndarray, np.ndarray]:
+    """Units [N, 46], and the angles [N, 3] of the face as drawn under them, where one is found. Another thread may draw
+    on the portrait meanwhile, and processes be forked that do, between one look and the next."""
+    busy, still = puppet.renderer.busy, np.tile(NEUTRAL + UNSEEN, (len(units), 1))
     if max(puppet.width, puppet.height) > 2 * SIDE:  # to make another takes less time than to draw on this one
-        puppet, still = puppet.smaller(SIDE), np.tile(NEUTRAL, (len(units), 1))
+        with busy:
+            puppet, still = puppet.smaller(SIDE), np.tile(NEUTRAL, (len(units), 1))
     place = (puppet.landmarks[:, :2].mean(0) - puppet.shown[:2]) * min(1, SIDE / max(puppet.width, puppet.height))
 
     def away(face: TrackedFace) -> float:
         return float(np.linalg.norm(face.points.mean(0) - place))
 
-    kept, angles = [], []
-    for vector, frame in zip(units, puppet.draw(units, still, planar=True)):
-        if faces := tracker(_reduced(frame)):
+    kept, angles, drawn = [], [], puppet.draw(units, still, planar=True)
+    for vector in units:
+        time.sleep(PAUSE)
+        with busy:
+            faces = tracker(_reduced(next(drawn)))
+        if faces:
             kept.append(vector)
             angles.append(min(faces, key=away).pose)
     return np.array(kept).reshape(-1, units.shape[1]).astype(np.float64), np.array(angles).reshape(-1, 3)

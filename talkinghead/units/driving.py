@@ -29,10 +29,10 @@ def spoken(stream: SpeechStream, sound: str | Path) -> Iterator[Motion]:
     samples, peak = 0, 0.0
     for block in audio.decode(sound, stream.sample_rate):
         samples, peak = samples + len(block), max(peak, float(np.abs(block).max(initial=0)))
-        yield from stream.push(block)
+        yield from stream.pushed(block)
     if peak < SILENCE:
         warnings.warn(f"{sound}: the sound is {'silent' if samples else 'empty'}; the mouth stays closed")
-    yield from stream.finish()
+    yield from stream.finished()
 
 
 def frames_of(track: UnitTrack, fps: Fraction, sound: str | Path | None) -> int:

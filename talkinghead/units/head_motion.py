@@ -1,12 +1,14 @@
 """How a head moves while its mouth speaks: prosody in, one pose per frame out, in constant memory, without look-ahead.
 
-Three things are added up, each a measure of what people who talk to a camera do (recipes/fit_head_motion.py learns all
-numbers of `assets/head_motion.json` from clips with sound and pose):
+People who talk to a camera hold a pose, go to another within a third of a second, and hold that. Each of these is a
+measure of what they do (recipes/fit_head_motion.py learns all numbers of `assets/head_motion.json` from clips with
+sound and pose):
 
 * the wander of the head, an autoregressive process for each axis that leads back to the middle within seconds, so that
-  nothing drifts, slowed down; its innovations are smaller while nobody speaks, and almost nothing in a long silence;
-* gestures: where a syllable is stressed, or a phrase begins or ends, the head is pushed in a random direction, further
-  for a stronger stress, and comes back;
+  nothing drifts. The head does not follow it but goes where it is whenever it moves; its innovations, and moves without
+  a cause, are fewer while nobody speaks, and almost none in a long silence;
+* gestures: where a syllable is stressed, or a phrase begins or ends, the head moves, beyond the wander in a random
+  direction, further for a stronger stress, and takes that back a moment later;
 * breathing, which never stops.
 
 What comes of it is made larger or smaller by how much the head has moved of late, so that ten seconds of any seed are
@@ -28,23 +30,25 @@ STRESSED = 1.0  # of the voice's usual; the stress from which a syllable is a ge
 MOST = 2.0  # a shout is no larger gesture than this
 WIDEST = 2.0  # spreads that one gesture goes
 EVENTS = ("stress", "begins", "ends")
-# A gesture is an impulse through three equal one-pole filters, whose speed is highest two frames later, at the nucleus
-# that `Beat.stress` announces, and a leak that brings the head back.
-POLE = 0.5
-RETURN_SECONDS = 0.7
-# The learned wander is that of a tracked head and trembles as trackers do: as it is, it is faster than the gestures and
-# hides them. Two equal one-pole filters leave what is slow, which is made larger.
-CALMER, LARGER = 0.8, 1.3
+# The head follows where it is to go through two equal one-pole filters: its speed is highest two frames later, about at
+# the nucleus that `Beat.stress` announces, and two thirds of the way are done within a quarter of a second.
+POLE = 0.74
+BACK_SECONDS = (0.25, 0.7)  # after which a gesture is taken back
+UNCUED = 0.5  # moves a second that nothing in the voice tells of, no sooner after another than
+SOONEST = 0.3  # seconds
+# The learned wander trembles like the tracker that it was learned from. Where it leads is taken from it smoothed, and
+# what a head that holds still does is a share of it.
+CALMER, LARGER, ALIVE = 0.6, 1.4, 0.12
 AT_REST_SECONDS = (0.5, 2.5)  # of silence: from here on the head calms down, and is calm
 CALM = 0.12  # share of the innovations that is left then
 STIRS, CALMS = 0.2, 0.6  # seconds in which a head becomes active, and less so
 # Where a head has been of late is its middle: what leads away from the portrait for longer is taken back. That costs
 # some of the movement, and the learned spread is of movement faster than a second or two, so it is stretched.
-SETTLES = 2.5  # seconds
-STRETCH = np.array([1.5, 1.7, 1.5])
+SETTLES = 1.5  # seconds
+STRETCH = np.array([1.6, 1.6, 1.5])
 USUAL, OF_LATE = 0.7, 2.5  # variance in spreads squared that a head keeps to, judged by so many seconds of speech
-LEAST, LARGEST = 0.5, 1.6  # times that the movement is made as large
-FAR = 3.5  # spreads from the middle that a head does not go beyond
+LEAST, LARGEST = 0.5, 2.0  # times that the movement is made as large
+FAR = 2.8  # spreads from the middle that a head does not go beyond
 PERSONAL = 0.1  # standard deviation of the logarithm of each axis's share
 BREATH = np.array([0.05, 0.3, 0.08])  # degrees of yaw, pitch and roll
 BREATHS = 0.25  # a second
@@ -68,18 +72,17 @@ class HeadMotion:
         self._spread = STRETCH * self._model["spread"] * person
         self._mix = np.linalg.cholesky(self._model["innovation"])
         self._past = np.zeros((self._model["coefficients"].shape[1], 3))
-        self._slow, self._variance = np.zeros((2, 3)), np.full(3, USUAL)
-        self._pushed, self._gesture, self._middle = np.zeros((3, 3)), np.zeros(3), np.zeros(3)
+        self._slow, self._variance, self._middle = np.zeros((1, 3)), np.full(3, USUAL), np.zeros(3)
+        self._goal, self._gesture, self._follows = np.zeros(3), np.zeros(3), np.zeros((2, 3))
+        self._held, self._back = 0, 0  # frames since the head was told to move, and until a gesture is taken back
         self._active, self._phase, self._pace = 0.0, self._random.uniform(0, 2 * np.pi), 0.0
 
     def step(self, beat: Beat) -> np.ndarray:
         """The pose of the next frame."""
         self._stir(beat)
-        innovation = self._active * (self._mix @ self._random.standard_normal(3))
-        wander = (self._model["coefficients"].T * self._past).sum(0) + innovation
-        self._past = np.concatenate([wander[None], self._past[:-1]])
-        self._push(beat)
-        at = LARGER * _followed(self._slow, wander, CALMER) + self._gesture
+        wander = self._wander()
+        self._move(beat, wander)
+        at = _followed(self._follows, self._goal + self._gesture, POLE) + ALIVE * wander
         self._middle += (at - self._middle) / (SETTLES * FPS)
         turned = FAR * np.tanh(self._evened(at - self._middle) / FAR) * self._spread + self._breath()
         return np.concatenate([turned, NEUTRAL[3:]]).astype(np.float32)
@@ -98,16 +101,32 @@ class HeadMotion:
         seconds = STIRS if wanted > self._active else CALMS
         self._active += (wanted - self._active) / (seconds * FPS)
 
-    def _push(self, beat: Beat) -> None:
-        """One step of all gestures, and a new one where something happens."""
+    def _wander(self) -> np.ndarray:
+        """One step of the process, smoothed: where the head would be."""
+        innovation = self._active * (self._mix @ self._random.standard_normal(3))
+        wander = (self._model["coefficients"].T * self._past).sum(0) + innovation
+        self._past = np.concatenate([wander[None], self._past[:-1]])
+        return LARGER * _followed(self._slow, wander, CALMER)
+
+    def _move(self, beat: Beat, wander: np.ndarray) -> None:
+        """Where the head is to go from now on: what it was told before, unless something happens."""
         strengths = (min(beat.stress, MOST) / STRESSED * (beat.stress > STRESSED), float(beat.begins), float(beat.ends))
-        impulse = np.zeros(3)
+        self._held, self._back = self._held + 1, self._back - 1
+        cued, uncued = any(strengths), self._random.random() < UNCUED * self._active / FPS
+        if cued or self._back == 0:
+            self._gesture = self._drawn(strengths)
+            self._back = round(FPS * self._random.uniform(*BACK_SECONDS)) if cued else 0
+        if cued or uncued and self._held > SOONEST * FPS:
+            self._goal, self._held = wander, 0
+
+    def _drawn(self, strengths: tuple[float, ...]) -> np.ndarray:
+        """The gesture [3] for events of these strengths, in spreads."""
+        out = np.zeros(3)
         for event, strength in zip(EVENTS, strengths):
             if strength:
                 mean, covariance = self._model[f"{event}_mean"], self._model[f"{event}_covariance"]
-                impulse += strength * self._random.multivariate_normal(mean, covariance, method="cholesky")
-        impulse = _followed(self._pushed, impulse.clip(-WIDEST, WIDEST), POLE)
-        self._gesture = (1 - 1 / (RETURN_SECONDS * FPS)) * self._gesture + impulse
+                out += strength * self._random.multivariate_normal(mean, covariance, method="cholesky")
+        return out.clip(-WIDEST, WIDEST)
 
     def _breath(self) -> np.ndarray:
         self._pace += 0.02 * self._random.standard_normal() - 0.01 * self._pace
@@ -115,14 +134,10 @@ class HeadMotion:
         return BREATH * np.sin(self._phase + np.array([1.0, 0.0, 2.0]))
 
 
-def response(frames: int) -> np.ndarray:
-    """Where a head stands 0, 1, 2 ... frames after a gesture of 1 was asked for, [frames]."""
-    pushed, at, out = np.zeros((3, 1)), 0.0, []
-    for frame in range(frames):
-        impulse = float(_followed(pushed, np.array([frame == 0], float), POLE)[0])
-        at = (1 - 1 / (RETURN_SECONDS * FPS)) * at + impulse
-        out.append(at)
-    return np.array(out)
+def response(frames: int, pole: float = POLE) -> np.ndarray:
+    """Where a head stands 0, 1, 2 ... frames after a gesture of 1 was asked for, taken back in the usual time."""
+    follows, back = np.zeros((2, 1)), round(FPS * sum(BACK_SECONDS) / 2)
+    return np.array([_followed(follows, np.array([float(frame < back)]), pole)[0] for frame in range(frames)])
 
 
 def _followed(filters: np.ndarray, value: np.ndarray, pole: float) -> np.ndarray:

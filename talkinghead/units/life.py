@@ -19,7 +19,9 @@ from talkinghead.units.pose import ANGLES, NEUTRAL, relative
 from talkinghead.units.prosody import FPS, Beat, Prosody
 from talkinghead.units.track import Motion
 
-MOST = 2.0  # degrees taken from a turn because a mouth seems to turn the head
+MOST = 3.0  # degrees taken from a turn because mouth and lids seem to turn the head
+# Seconds from which that is done, and wholly done: until then nobody waits for a portrait to be looked at.
+EASES = (0.4, 0.8)
 
 # Columns of what is resampled.
 _POSE, _EYES, _BROWS, _LIDS = slice(0, 6), slice(6, 8), 8, 9
@@ -37,12 +39,12 @@ class Life:
         self._strength, self._still = head, still
         self._head, self._gaze, self._brows = HeadMotion(seed), Gaze(seed), Brows(seed)
         self._lids = CuedBlinks(seed) if blink else None
-        self._frame, self._rest, self._seems = 0, 0.0, None
+        self._frame, self._drawn, self._looks = 0, 0, None
 
-    def steady(self, rest: np.ndarray, seems: Callable[[], np.ndarray]) -> None:
-        """From now on the pose is less by what a mouth looks like: `seems` gives, when it is needed, [46, 3] degrees
-        for units beyond `rest`."""
-        self._rest, self._seems = rest, seems
+    def steady(self, looks: Callable[[], Callable[[np.ndarray, float], np.ndarray]]) -> None:
+        """From now on the pose is less by what mouth and lids look like: `looks` gives, when it is needed, what takes
+        units [46] and how far lids are closed to degrees [3]."""
+        self._looks = looks
 
     def push(self, samples: np.ndarray) -> list[np.ndarray]:
         """The vectors of the frames now certain."""
@@ -58,8 +60,11 @@ class Life:
     def applied(self, units: np.ndarray, vector: np.ndarray, gain: float | np.ndarray = 1.0) -> Motion:
         """The units [46] of a frame with eyes, brows and lids on top, and its pose."""
         pose = vector[_POSE].astype(np.float32)
-        if self._seems is not None:
-            pose[ANGLES] -= min(self._strength, 1) * ((units - self._rest) @ self._seems()).clip(-MOST, MOST)
+        share = min(self._strength, 1) * float(np.interp(float(self._drawn / self._fps), EASES, (0, 1)))
+        if self._looks is not None and share:
+            closed = 0.0 if self._lids is None else float(vector[_LIDS])
+            pose[ANGLES] -= share * self._looks()(units, closed).clip(-MOST, MOST)
+        self._drawn += 1
         if not self._still:
             units = look(units, vector[_EYES], vector[_BROWS], gain)
         if self._lids is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -51,6 +51,10 @@ class SpeechStream:
 
     def push(self, samples: np.ndarray) -> list[Motion]:
         """`samples` float32 [N], one channel in [-1, 1] -> what moves the frames now certain."""
+        return list(self.pushed(samples))
+
+    def pushed(self, samples: np.ndarray) -> Iterator[Motion]:
+        """The same, each when it is asked for: the first few can be told sooner."""
         self.samples += len(samples)
         if self._life is not None:
             self._lived.extend(self._life.push(samples))
@@ -58,6 +62,10 @@ class SpeechStream:
 
     def finish(self) -> list[Motion]:
         """What is still owed, so that the frames cover the sound: ceil(seconds * fps) in all, at least one."""
+        return list(self.finished())
+
+    def finished(self) -> Iterator[Motion]:
+        """The same, each when it is asked for."""
         if self._life is not None:
             self._lived.extend(self._life.finish())
         seconds = Fraction(self.samples, self.sample_rate)
@@ -80,12 +88,12 @@ class SpeechStream:
         units = self._mood((self._rest + excess).clip(0, 1).astype(np.float32), self._rest)
         return Motion(units, tongue=float(tongue[0]) if len(tongue) else 0.0)
 
-    def _drive(self, heard: list[np.ndarray]) -> list[Motion]:
+    def _drive(self, heard: list[np.ndarray]) -> Iterator[Motion]:
         said = [self._said(vector) for vector in heard]
         if self._life is None:
-            return [m if self._lids is None else m._replace(units=close_lids(m.units, next(self._lids))) for m in said]
+            return (m if self._lids is None else m._replace(units=close_lids(m.units, next(self._lids))) for m in said)
         self._spoken.extend(said)
         pairs = [
             (self._spoken.popleft(), self._lived.popleft()) for _ in range(min(len(self._spoken), len(self._lived)))
         ]
-        return [self._life.applied(m.units, vector, self._gain)._replace(tongue=m.tongue) for m, vector in pairs]
+        return (self._life.applied(m.units, vector, self._gain)._replace(tongue=m.tongue) for m, vector in pairs)

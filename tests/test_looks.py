@@ -1,0 +1,68 @@
+"""What mouths look like as turns: faces whose maps vary in few ways are told apart by few looks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from recipes.fit_looks import in_common, left_over, telling
+from talkinghead.face.looks import COLUMNS, UNITS, Looks, common, features, own_map
+
+RANDOM = np.random.default_rng(3)
+K = features(np.zeros(len(UNITS))).shape[-1]
+MEAN, FIRST, SECOND = RANDOM.normal(0, 3, (3, K, 3))
+
+
+def face(frames=100):
+    beyond = RANDOM.random((frames, len(UNITS))) * 0.3
+    one, other = RANDOM.normal(0, 1, 2)
+    turned = features(beyond) @ (MEAN + one * FIRST + other * SECOND)
+    return beyond, turned + RANDOM.normal(0, 0.05, turned.shape)
+
+
+@pytest.fixture(scope="module")
+def faces():
+    return [face() for _ in range(20)]
+
+
+def test_products_of_what_opens_a_mouth_count_and_a_mouth_at_rest_is_nothing():
+    assert not features(np.zeros((2, len(UNITS)))).any()
+    jaw, purse = np.eye(len(UNITS))[[0, 3]]
+    both = features(jaw + purse) - features(jaw) - features(purse)
+    assert np.count_nonzero(both) == 1
+    assert np.count_nonzero(features(2 * jaw) - 2 * features(jaw)) == 1
+
+
+def test_few_looks_tell_a_faces_own_map(faces):
+    learned = in_common(faces, ways=2, looks=4)
+    assert learned.mouths.shape == (4, len(UNITS))
+    beyond, turned = face()
+    found = Looks(
+        np.zeros(46), own_map(learned.mouths, turned_by(learned.mouths, beyond, turned), learned), np.zeros(3)
+    )
+    units = np.zeros((len(beyond), 46))
+    units[:, COLUMNS] = beyond
+    assert (turned - found(units)).std() < 0.35 * (turned - features(beyond) @ learned.mean).std()
+
+
+def turned_by(mouths, beyond, turned):
+    """What a face seen under other mouths would look like under these."""
+    seen = features(beyond)
+    return features(mouths) @ np.linalg.lstsq(seen, turned, rcond=None)[0]
+
+
+def test_the_looks_that_are_taken_are_those_that_tell_most(faces):
+    learned = in_common(faces, ways=2, looks=4)
+    faint = np.concatenate([0.01 * learned.mouths, learned.mouths])
+    assert min(telling(type(learned)(learned.mean, learned.ways, faint), 2)) >= len(learned.mouths)
+
+
+def test_the_recipe_says_what_is_left(faces):
+    still, left = left_over(faces).transpose(1, 0, 2)
+    assert (left.mean(0) < 0.7 * still.mean(0)).all()
+
+
+def test_what_ships_fits():
+    shipped = common()
+    assert shipped.mean.shape == (K, 3) and shipped.ways.shape[1:] == (K, 3) and shipped.mouths.shape[1] == len(UNITS)
+    assert (shipped.mouths >= -0.5).all() and (shipped.mouths <= 1).all()
