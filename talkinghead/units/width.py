@@ -45,7 +45,7 @@ def parted(units: np.ndarray, ratio: np.ndarray) -> np.ndarray:
 
 def apart(jaw: np.ndarray) -> np.ndarray:
     """How far the jaw is drawn open, for what a voice model says: LIVELY stays, what is smaller is smaller still."""
-    return LIVELY * (jaw / LIVELY) ** APART
+    return LIVELY * (np.maximum(jaw, 0) / LIVELY) ** APART
 
 
 def with_jaw(units: np.ndarray) -> np.ndarray:
