@@ -82,7 +82,7 @@ class Clip:
             for motion in self._source:
                 drawing()
                 moved.append(motion)
-                yield _row(motion._replace(pose=puppet.borne(motion.pose)))
+                yield _row(puppet.borne(motion))
 
         def draw(row: np.ndarray, onto: np.ndarray) -> None:
             frame = puppet.frame(_motion(row), planar, onto)

@@ -106,23 +106,16 @@ class Puppet:
         """What turns a voice into this portrait's motion."""
         return SpeechStream(speech, self.rest, fps, gain, seed, mood, life, width, self.parting)
 
-    def draw(
-        self,
-        units: np.ndarray,
-        pose: np.ndarray | None = None,
-        planar: bool = False,
-        tongue: np.ndarray | None = None,
-    ) -> Iterator[np.ndarray]:
+    def draw(self, units: np.ndarray, pose: np.ndarray | None = None, planar: bool = False) -> Iterator[np.ndarray]:
         """Frames, RGB uint8 [height, width, 3] or `planar` as media.yuv has them, under units [N, 46], drawn when they
-        are asked for. The head has the poses `pose` [N, 6], relative to the photograph, or stays as photographed; the
-        tongue is raised by `tongue` [N], or lies."""
-        poses, tongues = repeat(NEUTRAL) if pose is None else pose, repeat(0.0) if tongue is None else tongue
-        moved = zip(units, poses, tongues)
-        return (self.frame(Motion(one, self.borne(at), float(up)), planar) for one, at, up in moved)
+        are asked for. The head has the poses `pose` [N, 6], relative to the photograph, or stays as photographed."""
+        poses = repeat(NEUTRAL) if pose is None else pose
+        return (self.frame(self.borne(Motion(one, at)), planar) for one, at in zip(units, poses))
 
-    def borne(self, pose: np.ndarray) -> np.ndarray:
-        """A pose [6] as far as the photograph bears it."""
-        return pose if np.array_equal(pose, NEUTRAL) else self.head.bear(pose)
+    def borne(self, motion: Motion) -> Motion:
+        """A motion whose pose is what the photograph bears of it."""
+        still = np.array_equal(motion.pose, NEUTRAL)
+        return motion if still else motion._replace(pose=self.head.bear(motion.pose))
 
     def frame(self, motion: Motion, planar: bool, onto: np.ndarray | None = None) -> np.ndarray:
         """One frame, under a pose that the photograph bears; drawn `onto` memory, if it is given and that can be."""

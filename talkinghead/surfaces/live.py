@@ -86,7 +86,7 @@ class Live:
 
     def draw(self, motion: Motion) -> np.ndarray:
         """One frame."""
-        return next(self._puppet.draw(motion.units[None], motion.pose[None], tongue=np.array([motion.tongue])))
+        return self._puppet.frame(self._puppet.borne(motion), planar=False)
 
     def draw_rest(self) -> np.ndarray:
         """The face when nobody speaks."""
