@@ -13,7 +13,6 @@ import os
 import signal
 import sys
 import traceback
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
@@ -92,9 +91,7 @@ class _Fork:
         self._asked: deque[int] = deque()  # places
         todo, self._todo = os.pipe()
         self._done, done = os.pipe()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of threads, see above
-            self._process = os.fork()
+        self._process = os.fork()
         if self._process == 0:
             self._work(draw, length, todo, done)
         os.close(todo)
