@@ -32,13 +32,14 @@ TONGUE_LAG = 0.65  # of the jaw's way
 # A tongue begins to rise at the first and has risen at the second number, to so many millimetres below where it lies
 # with the jaw up, behind the upper teeth; beyond TIP its tip is seen between the teeth, going TIP_LAG of the jaw's way.
 RAISED, LIFTED, TIP, TIP_LAG = (0.15, 0.45), -4.0, 0.75, 0.35
-UPPER_LIP_SHADOW, SHADE = 0.012, 0.026  # inter-ocular distances: how far it falls and how soft it is
-EDGE_SOFT = 0.6  # of the photograph's blur: that of the opening's edge
+# Inter-ocular distances: how far it falls, and how soft it is, across and down: corners are darker than the middle.
+UPPER_LIP_SHADOW, SHADE = 0.02, (0.065, 0.026)
+EDGE_SOFT = 0.45  # of the photograph's blur: that of the opening's edge
 LIP_SHADE = 0.3  # how dark lips turn where they roll inward
 TOUCHING = 0.03  # inter-ocular distances: lips closer than that still show something of the line where they meet
 STILL = (0.002, 0.008)  # inter-ocular distances of motion from which and by which the patch replaces the photograph
 # The light on what lies deep, on lower and on upper teeth: the least, and how it grows with that between the lips.
-DEEP, LOW, HIGH = (0.35, 1.3), (0.5, 0.8), (0.85, 0.75)
+DEEP, LOW, HIGH = (0.2, 1.3), (0.25, 1.5), (0.2, 2.5)
 # Millimetres of lower teeth that are seen above the lip: the least, once that has fallen from the first to the second
 # number of FALLEN, and the most.
 LEAST, TALLEST, FALLEN = 1.2, 3.5, (7.5, 10.0)
@@ -217,7 +218,7 @@ class Mouth:
         opening = np.zeros((y1 - y0, x1 - x0), np.uint8)
         cv2.fillPoly(opening, [np.round((ring - (x0, y0)) * 16).astype(np.int32)], 255 * seen, cv2.LINE_AA, 4)
         mask = cv2.GaussianBlur(opening, (0, 0), EDGE_SOFT * self._layers.soft)
-        shadow = cv2.GaussianBlur(opening, (0, 0), max(SHADE * iod, 0.7))
+        shadow = cv2.GaussianBlur(opening, (0, 0), max(SHADE[0] * iod, 0.7), sigmaY=max(SHADE[1] * iod, 0.7))
         around = face[y0:y1, x0:x1]
         dark = cv2.convertScaleAbs(shadow, alpha=-LIP_SHADE, beta=255)
         cv2.multiply(around, cv2.cvtColor(dark, cv2.COLOR_GRAY2RGB), dst=around, scale=1 / 255)

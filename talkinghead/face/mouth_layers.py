@@ -24,16 +24,16 @@ MILLIMETRE = IOD / 92  # of an average adult, in fractions of the aligned face's
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 # Millimetres below the closed lips' seam, in the skull or in the jaw.
 UPPER_EDGE, LOWER_EDGE, TONGUE_TOP = 4.0, 4.8, 2.4
-SHOWN = 3.0  # millimetres of teeth that a laugh has shown are below the lips' seam at least
+SHOWN = (3.0, 5.0)  # millimetres of teeth that a laugh has shown are below the lips' seam, at least and at most
 LIGHT = (0.30, 0.98)  # luminance of teeth in full light, in [0, 1]
 EYE_WHITE = 1.22  # times as bright as the whites of the eyes
-OVER_LIPS = 2.3  # times as bright as the lips at least
+OVER_LIPS = 2.5  # times as bright as the lips at least
 FLESH = np.array([1.62, 0.76, 0.72])  # gums and tongue of luminance one, mixed with the lips' own hue
 GUM, TONGUE, CAVITY = 0.52, 0.50, 0.11  # their luminance, teeth 1
 PALER = 0.3  # of white in the tongue's hue
 SOFT = (0.5, 2.2)  # pixels: the blur that a photograph may have
 TEETH_SOFT = 0.75  # of which teeth have so much: edges of light on something wet and hard
-OWN_OVER_LIPS, MOST_GAIN = 1.7, 1.3  # teeth that a photograph shows are made so bright, within reason
+OWN_OVER_LIPS, MOST_GAIN = 1.9, 1.4  # teeth that a photograph shows are made so bright, within reason
 TOOTH_LIGHT, TOOTH_PALE = 0.95, 0.8  # teeth are at least so bright and at most so colourful as the lips
 # Lips are drawn over what lies between them and a little more (inter-ocular distances, and times the photograph's
 # blur); near it also over what is darker or, being pale, brighter than lips. They take the colour of the lips around,
@@ -116,7 +116,8 @@ def layers(place: Place, own: np.ndarray, rest: np.ndarray, eyes: list[np.ndarra
         upper_edge = (edge - seam[1]) / MILLIMETRE + 0.3
         gain = float(np.clip(OWN_OVER_LIPS * (lips @ LUMINANCE) / (shown @ LUMINANCE), 1, MOST_GAIN))
         above, below = (np.dstack([cv2.convertScaleAbs(x[..., :3], alpha=gain), x[..., 3]]) for x in (above, below))
-        above, upper_edge = _lowered(place, above, SHOWN - upper_edge), max(upper_edge, SHOWN)
+        end = float(np.clip(upper_edge, *SHOWN))
+        above, upper_edge = _lowered(place, above, end - upper_edge), end
         if hidden:  # by the lower lip: how far they reach is not seen, and of their colour little
             upper_edge, shown = max(upper_edge, UPPER_EDGE), np.maximum(shown, white)
         white = gain * shown
@@ -278,8 +279,8 @@ def _own_teeth(place: Place, own: np.ndarray, lips: np.ndarray) -> tuple | None:
 
 
 def _lowered(place: Place, layer: np.ndarray, millimetres: float) -> np.ndarray:
-    """A layer further down the face, or as it is where that would be upwards."""
-    down = place.to_image[:, 1] * MILLIMETRE * max(millimetres, 0.0)
+    """A layer further down the face."""
+    down = place.to_image[:, 1] * MILLIMETRE * millimetres
     return cv2.warpAffine(layer, np.column_stack([np.eye(2), down]), place.shape[::-1], flags=cv2.INTER_LINEAR)
 
 
