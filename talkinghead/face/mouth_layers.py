@@ -32,7 +32,7 @@ FLESH = np.array([1.62, 0.76, 0.72])  # gums and tongue of luminance one, mixed 
 GUM, TONGUE, CAVITY = 0.52, 0.50, 0.11  # their luminance, teeth 1
 PALER = 0.3  # of white in the tongue's hue
 SOFT = (0.5, 2.2)  # pixels: the blur that a photograph may have
-TEETH_SOFT = 0.75  # of which teeth have so much: edges of light on something wet and hard
+TEETH_SOFT = 0.45  # of which teeth have so much: edges of light on something wet and hard
 OWN_OVER_LIPS, MOST_GAIN = 1.9, 1.4  # teeth that a photograph shows are made so bright, within reason
 TOOTH_LIGHT, TOOTH_PALE = 0.95, 0.8  # teeth are at least so bright and at most so colourful as the lips
 # Lips are drawn over what lies between them and a little more (inter-ocular distances, and times the photograph's
