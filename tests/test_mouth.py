@@ -114,6 +114,24 @@ def test_a_tongue_that_rises_fills_the_dark_behind_the_teeth_and_its_tip_covers_
     assert (between != ridge).mean() > 0.05
 
 
+def test_teeth_lie_in_shadow_behind_a_slit_and_in_light_behind_a_wide_opening(sitter):
+    mouth, wide = sitter.mouth(0), sitter.opened()
+    slit = sitter.rest + 0.14 * (wide - sitter.rest)
+    gap = float((slit[LOWER, 1] - slit[UPPER, 1]).max()) / IOD
+    brightest = [np.percentile(drawn(mouth, sitter.image, p)[sitter.inside(p)].min(-1), 95) for p in (slit, wide)]
+    assert 0.03 < gap < 0.06 and brightest[0] < 0.75 * brightest[1]
+
+
+def test_corners_of_an_open_mouth_are_darker_than_its_middle(sitter):
+    points = sitter.opened()
+    frame = drawn(sitter.mouth(0), sitter.image, points).min(-1)
+    inside = sitter.inside(points)
+    left, right = np.flatnonzero(inside.any(0))[[0, -1]]
+    aside = np.abs(2 * np.arange(inside.shape[1]) - left - right) / (right - left)
+    middle, corners = (np.percentile(frame[inside & part], 90) for part in (aside < 0.4, aside > 0.8))
+    assert corners < 0.7 * middle
+
+
 def test_whose_teeth(sitter):
     points = sitter.opened()
     inside = sitter.inside(points)
