@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import typer
 
-from recipes.judge_head import portraits_of
+from recipes.parts.manifest import portraits_of
 from talkinghead.face.looks import COLUMNS, NOISE, Common, features, own_map
 from talkinghead.face.puppet import Puppet
 from talkinghead.face.steady import seen

@@ -24,10 +24,9 @@ from __future__ import annotations
 
 import csv
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -35,12 +34,11 @@ import cv2
 import numpy as np
 import typer
 
-from recipes.parts.manifest import SHARP, Row, rows_of, spread
+from recipes.parts.manifest import Row, portraits_of, rows_of, spread
 from recipes.parts.pose_judge import PoseJudge, read_frames
 from talkinghead.face.matte import matte
 from talkinghead.face.puppet import Puppet
 from talkinghead.media.audio import decode
-from talkinghead.media.pictures import at_most, read_portrait
 from talkinghead.media.video import VideoWriter
 from talkinghead.pipeline import Clip, TalkingHead
 from talkinghead.units.convert import read_csv
@@ -48,7 +46,6 @@ from talkinghead.units.names import INDEX
 from talkinghead.units.track import UnitTrack
 from talkinghead.units.unit_csv import write_csv
 
-SIDE = 384  # pixels
 SECONDS, EVERY = 4.5, 3  # of a driver's window; frames
 # val has no clip with a moving head; nothing that draws or measures a pose was fitted to these
 VAL_DRIVERS = ("train", ("styletalk_talk", "liveportrait"))
@@ -69,19 +66,6 @@ class Window:
     track: UnitTrack
     seen: np.ndarray
     fps: Fraction
-
-
-def portraits_of(corpus: Path, split: str, count: int) -> Iterator[tuple[str, np.ndarray]]:
-    """Names and RGB pictures with even sides."""
-    rows = rows_of(corpus, split, "portrait")
-    chosen = spread([r for r in rows if r["set"] == "lfw"], count // 2)
-    sharp = spread([r for r in rows if r["set"] in SHARP], count - count // 2)
-    for row in chain.from_iterable(zip_longest(chosen, sharp)):
-        if row is None:
-            continue
-        picture = at_most(read_portrait(corpus / row["path"]), SIDE)
-        height, width = (side // 2 * 2 for side in picture.shape[:2])
-        yield f"{row['set']}_{Path(row['path']).stem}", np.ascontiguousarray(picture[:height, :width])
 
 
 def written(path: Path, clip: Clip, sound: Path | None = None) -> Path:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
+from itertools import chain, zip_longest
 from pathlib import Path
 
 import numpy as np
 
+from talkinghead.media.pictures import at_most, read_portrait
+
 SHARP = ("mebeauty", "webmorph", "us_congress")  # sets of sharp portraits
+SIDE = 384  # pixels, at most, of a portrait whose head moves
 
 Row = dict[str, str]
 
@@ -31,3 +36,16 @@ def choose(corpus: Path, split: str, count: int) -> tuple[list[Row], list[Row]]:
     clips = rows_of(corpus, split, "clip")
     grid, strong = ([r for r in clips if (r["set"] == "grid") == g] for g in (True, False))
     return portraits, spread(grid, 2) + strong[-1:]
+
+
+def portraits_of(corpus: Path, split: str, count: int) -> Iterator[tuple[str, np.ndarray]]:
+    """Names and RGB pictures with even sides: half of LFW, half sharp."""
+    rows = rows_of(corpus, split, "portrait")
+    chosen = spread([r for r in rows if r["set"] == "lfw"], count // 2)
+    sharp = spread([r for r in rows if r["set"] in SHARP], count - count // 2)
+    for row in chain.from_iterable(zip_longest(chosen, sharp)):
+        if row is None:
+            continue
+        picture = at_most(read_portrait(corpus / row["path"]), SIDE)
+        height, width = (side // 2 * 2 for side in picture.shape[:2])
+        yield f"{row['set']}_{Path(row['path']).stem}", np.ascontiguousarray(picture[:height, :width])
