@@ -188,12 +188,12 @@ def run(*arguments):
 
 
 def test_what_drove_the_video_is_saved(folder, head, monkeypatch):
-    drawn, draw = [], Puppet.draw
-    monkeypatch.setattr(Puppet, "draw", lambda puppet, units, *more: drawn.append(units) or draw(puppet, units, *more))
+    drawn, borne = [], Puppet.borne
+    monkeypatch.setattr(Puppet, "borne", lambda puppet, motion: drawn.append(motion.units) or borne(puppet, motion))
     options = "--gain", "1.5,brows=0.5", "--mood", "surprised:0.5", "--save-au", "saved.csv"
     assert run("speak", "portrait.jpg", "--au", "au.csv", "-o", "out.mp4", *options).exit_code == 0
     saved = read_csv("saved.csv").units
-    np.testing.assert_allclose(saved, np.concatenate(drawn), atol=1e-5)
+    np.testing.assert_allclose(saved, drawn, atol=1e-5)
     surprise = offsets()["surprised"]
     assert saved[2, INDEX["JawOpen"]] == pytest.approx(0.75, abs=1e-5)  # the lips do not part, so nor does surprise
     assert saved[2, INDEX["BrowsU_C"]] == pytest.approx(0.125 + 0.5 * surprise[INDEX["BrowsU_C"]], abs=1e-5)

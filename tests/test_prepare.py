@@ -80,7 +80,7 @@ def test_faces_are_aligned_to_the_template(data):
     assert train.images.shape[1:] == (128, 128, 3)
     # The clip is the photograph moved sideways: once aligned, all faces are the same picture.
     photo, *frames = train.images[np.argsort(train.group, kind="stable")].astype(int)
-    assert all(np.abs(frame - photo)[30:110, 30:98].mean() < 6 for frame in frames)
+    assert all(np.abs(frame - photo)[30:110, 30:98].mean() < 8 for frame in frames)
 
 
 def test_a_second_run_redoes_nothing(corpus, data):
