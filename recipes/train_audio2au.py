@@ -196,7 +196,7 @@ class Run:
 
 
 def trained(model: AudioToUnits) -> dict[str, torch.Tensor]:
-    """A network's state without what recipes.fit_tongue has added to it."""
+    """A network's state without what recipes.fit_outputs has added to it."""
     state = model.state_dict()
     return state | {name: state[name][: len(UNIT_NAMES)] for name in ("output.weight", "output.bias", "knee")}
 

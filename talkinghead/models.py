@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from talkinghead.errors import ModelError
-from talkinghead.units.names import TONGUE, UNIT_NAMES
+from talkinghead.units.names import HEARD, UNIT_NAMES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,7 +61,7 @@ def _load(package: str, source: Any, make: Callable[[ModuleType], Any]) -> Any:
         raise ModelError(
             f"weights of {package} do not load{where} ({reason}); use weights trained by this version"
         ) from None
-    if tuple(model.unit_names) not in (UNIT_NAMES, (*UNIT_NAMES, TONGUE)):
+    if tuple(model.unit_names) not in [(*UNIT_NAMES, *HEARD[:k]) for k in range(len(HEARD) + 1)]:
         odd = sorted(set(model.unit_names) ^ set(UNIT_NAMES)) or ["only their order"]
         raise ModelError(
             f"the weights of {package} speak of other action units than the tracker ({', '.join(odd[:5])}...);"

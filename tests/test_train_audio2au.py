@@ -23,7 +23,7 @@ from audio2au.data import Mixture, Recording
 from audio2au.features import FeatureConfig
 from audio2au.model import AudioToUnits
 from audio2au.phones import PHONES
-from recipes import fit_tongue, train_audio2au
+from recipes import fit_outputs, train_audio2au
 from recipes.parts.examples import Pool
 from recipes.parts.speech_data import read_clips
 from recipes.parts.speech_pack import RATE, gather, pack
@@ -263,17 +263,33 @@ def test_a_network_that_hears_the_level_is_told_so(toy):
     assert levels(model, rng, 4) == 0 < heard
 
 
-def test_the_tongue_is_one_output_more_and_changes_no_unit(whole_run, toy, tmp_path):
-    pack(tmp_path / "p.npz", (recordings := [spoken_recording(i) for i in range(3)], recordings))
+def test_finished_outputs_tell_tongue_and_tuck_and_change_no_unit_but_those_fitted_anew(whole_run, toy, tmp_path):
+    voices = [spoken_recording(i) for i in range(3)]
+    noise = [np.random.default_rng(i).normal(0, 0.1, 3 * RATE).astype(np.float32) for i in range(3)]
+    clips = [replace(spoken_recording(i + 3), source="clips", samples=noise[i]) for i in range(3)]
+    pack(tmp_path / "p.npz", ([*voices, *clips], [*voices, *clips]))
     weights = tmp_path / "w.safetensors"
     weights.write_bytes((whole_run / "audio2au.safetensors").read_bytes())
     before = audio2au.ready(weights).predict(syllables(1.0))
-    fit_tongue.main(tmp_path / "p.npz", weights, examples=4)
+    fit_outputs.main(tmp_path / "p.npz", weights, examples=8)
     speech = load_speech(weights)
     after = speech.predict(syllables(1.0))
-    assert speech.unit_names == (*UNIT_NAMES, "TongueUp") and after.shape == (25, 47)
-    np.testing.assert_allclose(after[:, :46], before, atol=1e-6)
+    assert speech.unit_names == (*UNIT_NAMES, "TongueUp", "LipTuck") and after.shape == (25, 48)
+    changed = [UNIT_NAMES[k] for k in range(46) if np.abs(after[:, k] - before[:, k]).max() > 1e-6]
+    assert sorted(changed) == sorted(fit_outputs.REFIT)
     main(words(toy, tmp_path / "more", f"start={weights}"))  # goes on from such weights
+
+
+def test_units_fitted_anew_follow_the_clips_and_stay_as_they_were_elsewhere():
+    torch.manual_seed(0)
+    output, clips, others = torch.nn.Linear(6, 46), torch.randn(400, 6), torch.randn(400, 6)
+    clips[:, 3:], others[:, :3] = 0, 0  # what tells of one kind of voice tells nothing of the other
+    wanted = torch.sigmoid(clips @ torch.randn(6, 46))
+    layer = fit_outputs.refitted(output, (clips, wanted), others)
+    for k, column in enumerate(INDEX[name] for name in fit_outputs.REFIT):
+        kept, was = layer(others)[:, k], output(others)[:, column]
+        followed, given = layer(clips)[:, k], wanted[:, column]
+        assert all(torch.corrcoef(torch.stack(pair))[0, 1] > 0.95 for pair in ((kept, was), (followed, given)))
 
 
 def spoken_recording(seed: int) -> Recording:

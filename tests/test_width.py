@@ -76,6 +76,14 @@ def test_a_lower_lip_that_rolls_in_alone_lies_at_the_teeth():
     assert (tucked[:, others] == units[:, others]).all()
 
 
+def test_where_a_network_tells_f_and_v_the_lip_tucks_there_alone():
+    lower, upper = INDEX["LipsLowerClose"], INDEX["LipsUpperClose"]
+    units = np.zeros(len(UNIT_NAMES), np.float32)
+    assert with_tuck(units, 0.95)[lower] >= 0.2 and (with_tuck(units, 0.2) == units).all()
+    units[[lower, upper]] = 0.15, 0.02  # would be taken for an f
+    assert (with_tuck(units, 0.1) == units).all()
+
+
 def test_auto_is_a_gain():
     assert (gain_vector("auto") == 1).all() and is_auto("auto") and FrameOptions().auto
     assert gain_vector("auto,brows=0.5")[INDEX["BrowsU_C"]] == 0.5 and is_auto("auto,brows=0.5")

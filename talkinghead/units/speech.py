@@ -13,7 +13,7 @@ from talkinghead.media.timing import Resampler, frames_in
 from talkinghead.units.blink import blinks, close_lids
 from talkinghead.units.life import Life
 from talkinghead.units.moods import Mood
-from talkinghead.units.names import UNIT_NAMES
+from talkinghead.units.names import HEARD, UNIT_NAMES
 from talkinghead.units.track import Motion
 from talkinghead.units.width import Width, with_jaw, with_tuck
 
@@ -73,7 +73,7 @@ class SpeechStream:
         return self._drive(owed + self._resampler.finish(frames_in(seconds, self.fps)))
 
     def _widened(self, units: np.ndarray) -> np.ndarray:
-        """The model's outputs [T, 46 or 47] as wide as the voice up to each of them wants it."""
+        """The model's outputs [T, 46 to 48] as wide as the voice up to each of them wants it."""
         if self._width is None:
             return units
         for vector in (units := units.copy()):
@@ -82,11 +82,12 @@ class SpeechStream:
         return units
 
     def _said(self, heard: np.ndarray) -> Motion:
-        """The face that the model gives for one frame, [46], or [47] where it knows the tongue."""
-        units, tongue = heard[: len(UNIT_NAMES)], heard[len(UNIT_NAMES) :]
-        excess = self._parting(self._gain * with_tuck(with_jaw(units)))
+        """The face that the model gives for one frame: [46], and what it knows besides (names.HEARD)."""
+        units, besides = heard[: len(UNIT_NAMES)], heard[len(UNIT_NAMES) :]
+        tongue, tuck = (float(besides[k]) if len(besides) > k else None for k in range(len(HEARD)))
+        excess = self._parting(self._gain * with_tuck(with_jaw(units), tuck))
         units = self._mood((self._rest + excess).clip(0, 1).astype(np.float32), self._rest)
-        return Motion(units, tongue=float(tongue[0]) if len(tongue) else 0.0)
+        return Motion(units, tongue=tongue or 0.0)
 
     def _drive(self, heard: list[np.ndarray]) -> Iterator[Motion]:
         said = [self._said(vector) for vector in heard]

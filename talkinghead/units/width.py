@@ -32,6 +32,7 @@ FOLLOWS = 1.15  # LipsLowerOpen for each JawOpen in open vowels
 NARROWER, WIDER = 0.5, 1.8  # times what the lips themselves are asked, at least and at most
 ROLLED, RAISED = (INDEX["LipsLowerClose"], INDEX["LipsUpperClose"]), INDEX["LipsUpperUp"]
 TUCKS = (0.05, 0.09)  # by which the lower lip rolls in more than the upper one: f or v from, and for sure at
+SURE = (0.4, 0.7)  # of f or v, from and for sure at, where the network tells
 TUCKED = (0.2, 0.03)  # LipsLowerClose beyond LipsUpperClose, and LipsUpperUp, of a lip at the teeth
 OPEN = 0.1  # LipsLowerOpen from which a wide jaw takes the lips fully along; at 0, where lips touch, not at all
 
@@ -61,11 +62,15 @@ def with_jaw(units: np.ndarray) -> np.ndarray:
     return out
 
 
-def with_tuck(units: np.ndarray) -> np.ndarray:
-    """Units [..., 46] above rest whose lower lip lies at the upper teeth where it rolls in more than the upper one, as
-    in f and v: a network that is not sure rolls it in by half, which would look like a mouth that is nearly closed."""
+def with_tuck(units: np.ndarray, heard: float | None = None) -> np.ndarray:
+    """Units [..., 46] above rest whose lower lip lies at the upper teeth where f or v is `heard`, 0 to 1, or,
+    where that is None, where it rolls in more than the upper one.
+
+    A network that is not sure rolls it in by half, which would look like a mouth that is nearly closed.
+    """
     lower, upper = (units[..., column] for column in ROLLED)
-    tuck, out = np.interp(lower - upper, TUCKS, (0, 1)), units.copy()
+    tuck = np.interp(lower - upper, TUCKS, (0, 1)) if heard is None else np.interp(heard, SURE, (0, 1))
+    out = units.copy()
     out[..., ROLLED[0]] = np.maximum(lower, tuck * (TUCKED[0] + upper)).clip(0, 1)
     out[..., RAISED] = np.maximum(units[..., RAISED], tuck * TUCKED[1])
     return out
