@@ -116,10 +116,10 @@ def test_a_tongue_that_rises_fills_the_dark_behind_the_teeth_and_its_tip_covers_
 
 def test_teeth_lie_in_shadow_behind_a_slit_and_in_light_behind_a_wide_opening(sitter):
     mouth, wide = sitter.mouth(0), sitter.opened()
-    slit = sitter.rest + 0.14 * (wide - sitter.rest)
+    slit = sitter.rest + 0.1 * (wide - sitter.rest)
     gap = float((slit[LOWER, 1] - slit[UPPER, 1]).max()) / IOD
     brightest = [np.percentile(drawn(mouth, sitter.image, p)[sitter.inside(p)].min(-1), 95) for p in (slit, wide)]
-    assert 0.03 < gap < 0.06 and brightest[0] < 0.75 * brightest[1]
+    assert 0.02 < gap < 0.05 and brightest[0] < 0.75 * brightest[1]
 
 
 def test_corners_of_an_open_mouth_are_darker_than_its_middle(sitter):
