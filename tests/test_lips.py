@@ -59,6 +59,14 @@ def test_a_laugh_is_kept_at_rest_as_far_as_the_lips_close(outline, astronaut_fac
     assert outline.gap(outline.rest) < EARLIEST * photographed
 
 
+def test_lips_hardly_open_at_rest_close_as_well():
+    ajar = vector(LipsUpperOpen=0.04, LipsLowerOpen=0.1, JawOpen=0.01, LipsPucker=0.1)
+    np.testing.assert_array_equal(rest_units(ajar, 0.04, 0.0), ajar)
+    half, shut = (rest_units(ajar, 0.04, share) for share in (-0.5, -1.0))
+    assert lip_gap(shut) == 0 < lip_gap(half) < lip_gap(ajar)
+    assert shut[INDEX["LipsPucker"]] == ajar[INDEX["LipsPucker"]]
+
+
 def test_own_units_leave_the_lips_where_they_are(outline, astronaut_face):
     assert outline.photographed > 0.06
     np.testing.assert_allclose(outline(astronaut_face.units[None])[0], outline.own, atol=1e-5)

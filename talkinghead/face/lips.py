@@ -24,6 +24,7 @@ LAUGH_LIMITS = {
     "MouthSmile_L": 0.45, "MouthSmile_R": 0.45, "LipsUpperUp": 0.15, "LipsUpperOpen": 0.05, "LipsLowerOpen": 0.12,
 }  # fmt: skip
 BROADEST = {"MouthSmile_L": 0.8, "MouthSmile_R": 0.8, "LipsUpperUp": 0.7}
+PARTING = ("JawOpen", "LipsUpperOpen", "LipsLowerOpen", "LipsLowerDown")
 # Lips part at least so far, in inter-ocular distances: the second number for each unit beyond the first. Of 14,900
 # frames of talkers' clips 0.5 % stay under that of JawOpen by more than 0.02, and 5 % of those with a funnel under its.
 JAW_PARTS, FUNNEL_PARTS = (0.1, 0.5), (0.1, 0.22)
@@ -36,10 +37,12 @@ SPREADING += [INDEX["LipsUpperUp"], INDEX["LipsLowerDown"]]
 
 def rest_units(units: np.ndarray, photographed: float, broad: float = 1.0) -> np.ndarray:
     """The units [46] of a portrait at rest whose own are given, `photographed` with this gap between its lips; one that
-    laughs keeps as much of it as `broad` in [0, 1] says."""
+    laughs keeps as much of it as `broad` in [0, 1] says. Below zero, to -1, what parts lips goes as well."""
     rest, limits = units.copy(), dict(REST_LIMITS)
     if photographed > PHOTOGRAPHED_OPEN:
-        limits |= LAUGH_LIMITS | {name: broad * b + (1 - broad) * LAUGH_LIMITS[name] for name, b in BROADEST.items()}
+        most = {name: np.interp(broad, (0, 1), (LAUGH_LIMITS[name], limit)) for name, limit in BROADEST.items()}
+        limits |= LAUGH_LIMITS | most
+        limits |= {name: limits[name] * (1 + min(broad, 0.0)) for name in PARTING}
     for name, limit in limits.items():
         rest[INDEX[name]] = min(rest[INDEX[name]], limit)
     return rest

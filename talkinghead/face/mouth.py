@@ -36,10 +36,11 @@ RAISED, LIFTED, TIP, TIP_LAG = (0.15, 0.45), -4.0, 0.75, 0.35
 UPPER_LIP_SHADOW, SHADE = 0.02, (0.065, 0.026)
 EDGE_SOFT = 0.4  # of the photograph's blur: that of the opening's edge
 LIP_SHADE = 0.3  # how dark lips turn where they roll inward
+SLIT = 0.012  # inter-ocular distances over which what is behind a slit comes in, or a pixel if that is more
 TOUCHING = 0.03  # inter-ocular distances: lips closer than that still show something of the line where they meet
 STILL = (0.002, 0.008)  # inter-ocular distances of motion from which and by which the patch replaces the photograph
 # The light on what lies deep, on lower and on upper teeth: the least, and how it grows with that between the lips.
-DEEP, LOW, HIGH = (0.2, 1.3), (0.25, 1.5), (0.2, 1.8)
+DEEP, LOW, HIGH = (0.2, 1.3), (0.25, 1.5), (0.3, 2.1)
 # Millimetres of lower teeth that are seen above the lip: the least, once that has fallen from the first to the second
 # number of FALLEN, and the most.
 LEAST, TALLEST, FALLEN = 1.2, 3.5, (7.5, 10.0)
@@ -203,7 +204,7 @@ class Mouth:
         lower, upper = curve(points[LOWER]), curve(points[UPPER])
         gaps = (lower - upper)[:, 1].clip(0)
         iod, pixel = self._place.iod, IOD / self._place.iod
-        seen = float(np.clip(gaps.max() / pixel - 0.5, 0, 1))
+        seen = float(np.clip((gaps.max() - pixel / 2) / max(pixel, SLIT * IOD), 0, 1))
         if not seen:
             return
         # A filled polygon covers its edge as well: half a pixel all around.

@@ -29,7 +29,7 @@ LIGHT = (0.30, 0.98)  # luminance of teeth in full light, in [0, 1]
 EYE_WHITE = 1.22  # times as bright as the whites of the eyes
 OVER_LIPS = 2.5  # times as bright as the lips at least
 FLESH = np.array([1.62, 0.76, 0.72])  # gums and tongue of luminance one, mixed with the lips' own hue
-GUM, TONGUE, CAVITY = 0.52, 0.50, 0.11  # their luminance, teeth 1
+GUM, TONGUE, CAVITY = 0.52, 0.62, 0.15  # their luminance, teeth 1
 PALER = 0.3  # of white in the tongue's hue
 SOFT = (0.5, 2.2)  # pixels: the blur that a photograph may have
 TEETH_SOFT = 0.45  # of which teeth have so much: edges of light on something wet and hard
@@ -38,15 +38,16 @@ TOOTH_LIGHT, TOOTH_PALE = 0.95, 0.8  # teeth are at least so bright and at most 
 # Lips are drawn over what lies between them and a little more (inter-ocular distances, and times the photograph's
 # blur); near it also over what is darker or, being pale, brighter than lips. They take the colour of the lips around,
 # SPREAD far, and, where there are few of these, of all.
-COVER, COVER_SOFT, ODD, DARK, BRIGHT = 0.008, 0.8, 0.035, 0.6, 1.12
-SPREAD, PRIOR = 0.03, 0.2
+COVER, COVER_SOFT, ODD, DARK, BRIGHT = 0.008, 1.4, 0.05, 0.6, 1.12
+SPREAD, PRIOR = 0.03, np.float32(0.2)
+ENOUGH = 12  # pixels of one lip, from which on that has a colour of its own
 # From the first to the second number of half a mouth's width more and more of what is dark STAYS so, as corners do.
 CORNERS, STAYS = (0.65, 1.0), 0.3
 BEYOND = 0.3  # times the photograph's blur: so far beyond the lips' outline teeth may have left their light
 # How dark, wide and soft the line is between lips that were photographed apart: red is what is left of the light there.
 # However soft, it is nowhere fainter than SEAM_LEAST of that where it is darkest.
 SEAM_LEAST = 0.5
-SEAM, SEAM_WIDTH, SEAM_SOFT = np.array([0.36, 0.44, 0.44], np.float32), 0.008, 0.008
+SEAM, SEAM_WIDTH, SEAM_SOFT = np.array([0.3, 0.37, 0.37], np.float32), 0.008, 0.008
 COVERED = 0.03  # inter-ocular distances: upper teeth that end so close to the lower lip go on behind it
 SEEN = 0.15  # share of the open mouth that teeth must take to be used
 
@@ -206,10 +207,7 @@ def _sheets(place: Place, own: np.ndarray, lips: np.ndarray, soft: float) -> tup
     hidden[odd & (cv2.dilate(inner, _disc(ODD * place.iod)) > 127)] = 255
     hidden = cv2.min(hidden, cv2.dilate(outer, _disc(BEYOND * soft)))
     sure = ((outer > 200) & (hidden < 32)).astype(np.float32)
-    near = partial(blurred, across=max(SPREAD * place.iod, 1.0))
-    prior = np.float32(PRIOR)
-    fill = near(place.pixels * sure[..., None]) + prior * 255 * lips.astype(np.float32)
-    fill /= (near(sure) + prior)[..., None]
+    fill = _lip_fill(place, own, lips, sure)
     weight = cv2.GaussianBlur(hidden, (0, 0), max(0.5 * soft, 0.5)).astype(np.float32) / 255
     weight = (weight * (1 - STAYS * _corners(place, own) * (light < lips @ LUMINANCE)))[..., None]
     parted = (place.pixels + weight * (fill - place.pixels) + 0.5).clip(0, 255).astype(np.uint8)
@@ -222,6 +220,26 @@ def _sheets(place: Place, own: np.ndarray, lips: np.ndarray, soft: float) -> tup
     seam = cv2.GaussianBlur(seam, (0, 0), max(SEAM_SOFT * place.iod, 0.7 * soft)).astype(np.float32)[..., None]
     seam *= max(1 / 255, SEAM_LEAST / max(seam.max(), 1))
     return parted, (parted * (1 - seam * SEAM)).astype(np.uint8)
+
+
+def _lip_fill(place: Place, own: np.ndarray, lips: np.ndarray, sure: np.ndarray) -> np.ndarray:
+    """Lip for all of the box, float32 [h, w, 3], in the colour of what is `sure` to be lip near it: upper lip above
+    the middle of the opening, lower lip below."""
+    near = partial(blurred, across=max(SPREAD * place.iod, 1.0))
+    path = place.points(curve((own[LOWER] + own[UPPER]) / 2))
+    width, height = place.shape[::-1]
+    path = np.vstack([(0, path[0, 1]), path, (width, path[-1, 1]), (width, height), (0, height)])
+    below = np.zeros(place.shape, np.uint8)
+    cv2.fillPoly(below, [np.round(path * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    below = below.astype(np.float32) / 255
+    fill = np.zeros((*place.shape, 3), np.float32)
+    for lip in (1 - below, below):
+        known, prior = sure * lip, np.float32(255 * lips)
+        if known.sum() > ENOUGH:
+            prior = np.median(place.pixels[known > 0.5], 0).astype(np.float32)
+        colour = (near(place.pixels * known[..., None]) + PRIOR * prior) / (near(known) + PRIOR)[..., None]
+        fill += lip[..., None] * colour
+    return fill
 
 
 def _corners(place: Place, own: np.ndarray) -> np.ndarray:
