@@ -20,7 +20,7 @@ FINEST = 80  # pixels of an inter-ocular distance: finer pictures are continued 
 REACH = 5  # pixels from which a new one is made
 ALONG = 40.0  # how much nearer those along a line count than those across it, where there is a line
 NEAR, FAR = 0.06, 0.35  # inter-ocular distances, standard deviations: lines are looked for near by, or else farther off
-CLEAR, FARTHEST = 0.7, 3.0  # strength of lines that are drawn through; inter-ocular distances at most
+CLEAR, FARTHEST = 0.55, 3.0  # strength of lines that are drawn through; inter-ocular distances at most
 FEW = 1e-3  # of a neighbourhood known, for its lines to count
 
 
