@@ -2,10 +2,12 @@
 
     python -m recipes.train_matte data=MATTES run=RUN [key=value ...]
 
-Reads what recipes.label_mattes made. Every second picture is set before another background: somebody else's photograph
-(so that only the head in the middle counts), stripes, or a gradient. RUN receives config.json, metrics.csv, val.csv
-(mean absolute error, and the share of pixels on the wrong side of one half, on photographs of `val` as they are and
-before other backgrounds), latest.pt and weights.safetensors (the moving average).
+Reads what recipes.label_mattes made. Two pictures of three are set before another background: somebody else's
+photograph (so that only the head in the middle counts), or a pattern of recipes/parts/behind.py. Half of all are cut as
+a tight portrait is; what lies beyond the cut repeats its border, as in talkinghead.face.align.crop. With `start`, a
+file of weights, the network begins with these. RUN receives config.json, metrics.csv, val.csv (mean absolute error, and
+the share of pixels on the wrong side of one half, on photographs of `val` as they are and before other backgrounds),
+latest.pt and weights.safetensors (the moving average).
 
 A run whose folder holds latest.pt goes on from it and equals one that was never stopped.
 """
@@ -28,12 +30,15 @@ from torch.nn import functional as F
 from gath import files
 from gath.data import to_tensor
 from gath.matte import MatteNet
+from recipes.parts.behind import pattern
 from recipes.parts.config import parse
 from recipes.parts.runs import Log, move_average, replace
 from talkinghead.face.matte import SIDE
 
 ANGLE, ZOOM, SHIFT = 6.0, 0.1, 5.0  # standard deviations: degrees, logarithm of the scale, pixels
-COMPOSED, STRANGERS = 0.5, 0.6  # share of pictures set before something else, and of those before another photograph
+COMPOSED, STRANGERS = 0.65, 0.4  # share of pictures set before something else, and of those before another photograph
+CUT, EACH = 0.5, 0.7  # share of pictures cut close to the head, and of their four sides
+CLOSE = np.array([[0.32, 0.36], [0.32, 0.2]])  # left, top, right, bottom: the farthest in that a cut lies, of SIDE
 SHARPEN = 0.3, 0.85  # what a teacher's matte is stretched to 0 and 1 from
 GAIN, TINT, GREY = 0.3, 0.15, 0.1  # contrast, colour cast in [-1, 1], share of grey pictures
 BLURRED, MOST_BLUR = 0.3, 1.5  # share of the pictures, pixels
@@ -47,6 +52,7 @@ class Config:
 
     data: Path  # folder made by recipes.label_mattes
     run: Path
+    start: str = ""  # weights (safetensors) to begin with
     steps: int = 4000
     max_minutes: float = 60.0
     batch: int = 16
@@ -97,8 +103,10 @@ class Pictures:
         low, high = SHARPEN
         matte = ((matte / np.float32(255) - low) / (high - low)).clip(0, 1)
         if composed:
-            behind = self.stranger() if rng.random() < STRANGERS else self.pattern()
+            behind = self.stranger() if rng.random() < STRANGERS else pattern(rng, SIDE)
             picture = (matte[..., None] * picture + (1 - matte[..., None]) * behind).astype(np.uint8)
+        if rng.random() < CUT:
+            picture, matte = self.cut(picture, matte)
         if rng.random() < BLURRED:
             picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, MOST_BLUR))
         if rng.random() < 0.5:
@@ -120,16 +128,18 @@ class Pictures:
         other = np.asarray(self.pictures[rng.integers(len(self))])
         return cv2.warpAffine(other, where, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
 
-    def pattern(self) -> np.ndarray:
-        """Stripes or a gradient of two colours, at any angle."""
+    def cut(self, picture: np.ndarray, matte: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Both as if the photograph had ended close to the head, its borders a little askew."""
         rng = self.rng
-        y, x = np.mgrid[:SIDE, :SIDE] / SIDE
-        angle, period = rng.uniform(0, np.pi), rng.uniform(0.05, 0.4)
-        along = np.cos(angle) * x + np.sin(angle) * y
-        if rng.random() < 0.6:
-            along = 0.5 + 0.5 * np.tanh(8 * np.sin(2 * np.pi * (along / period + rng.random())))
-        a, b = rng.uniform(0, 255, (2, 3))
-        return a + along.clip(0, 1)[..., None] * (b - a)
+        depth = np.where(rng.random((2, 2)) < EACH, rng.uniform(0, CLOSE), 0) * SIDE
+        low, high = depth[0] - 0.5, SIDE - 0.5 - depth[1]
+        angle, middle = rng.normal(0, ANGLE), (SIDE / 2, SIDE / 2)
+        askew, back = (cv2.getRotationMatrix2D(middle, turn, 1) for turn in (angle, -angle))
+        y, x = np.mgrid[:SIDE, :SIDE]
+        seen = (np.stack([x, y], -1) @ askew[:, :2].T + askew[:, 2]).clip(low, high)
+        seen = (seen @ back[:, :2].T + back[:, 2]).astype(np.float32)
+        flags = {"interpolation": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_REPLICATE}
+        return cv2.remap(picture, seen, None, **flags), cv2.remap(matte, seen, None, **flags)
 
 
 class Run:
@@ -140,6 +150,8 @@ class Run:
         torch.manual_seed(config.seed)
         self.faces = Pictures(config.data, "train", config.seed)
         self.net, self.average = MatteNet(), MatteNet().requires_grad_(False)
+        if config.start:
+            self.net.load_state_dict({k: torch.from_numpy(v) for k, v in files.read(config.start)[2].items()})
         self.average.load_state_dict(self.net.state_dict())
         for net in (self.net, self.average):
             net.to(memory_format=torch.channels_last)

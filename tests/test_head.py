@@ -241,3 +241,16 @@ def test_nothing_of_a_person_is_left_on_the_plate():
     image[opacity > 0] = 250
     found = plate(image, opacity, 40.0)
     assert np.abs(found.astype(int) - 90).max() <= 2
+
+
+def test_lines_beside_a_person_go_on_behind():
+    """Also one that runs along the outline: what is hidden of it is not filled from the side."""
+    y, x = np.mgrid[:300, :300]
+    lines = np.where((((x + 0.2 * y) // 20) % 2)[..., None] > 0, (220, 210, 190), (60, 90, 120)).astype(np.float32)
+    lines = cv2.GaussianBlur(lines, (0, 0), 1).astype(np.uint8)
+    opacity = np.zeros((300, 300), np.uint8)
+    opacity[60:240, 120:180] = 255
+    found = plate(np.where(opacity[..., None] > 0, np.uint8(0), lines), opacity, 80.0)
+    edged = cv2.copyMakeBorder(lines, 1, 1, 1, 1, cv2.BORDER_REPLICATE).astype(int)
+    off = np.min([np.abs(found - edged[a : a + 300, b : b + 300]).max(-1) for a in range(3) for b in range(3)], axis=0)
+    assert (off[60:240, 120:180] > 30).mean() < 0.05

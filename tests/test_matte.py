@@ -11,6 +11,7 @@ from gath import files
 from gath.layers import request
 from gath.matte import MatteNet
 from recipes import train_matte
+from recipes.parts import behind
 from talkinghead.face.align import transform
 from talkinghead.face.matte import EYE_LINE, SIDE, described, matte, window
 
@@ -91,3 +92,32 @@ def test_material_is_set_before_other_backgrounds(material):
     behind, ground = (part[:, :, :12, :12].flatten(2).std(2).mean() for part in (pictures, plain))
     assert behind > 3 * ground
     assert (np.bincount(faces.rows(3000)) / 3000)[-1] > 0.25  # of a small set: 1 / (1 + 5 ** 0.5) = 0.31
+
+
+def test_patterns_fill_the_picture_and_are_many():
+    rng = np.random.default_rng(0)
+    drawn = [behind.pattern(rng, SIDE) for _ in range(30)]
+    assert all(p.shape == (SIDE, SIDE, 3) and 0 <= p.min() and p.max() <= 255 for p in drawn)
+    assert len({p.tobytes() for p in drawn}) == 30
+    assert np.mean([p.std((0, 1)).max() > 5 for p in drawn]) > 0.9
+    np.testing.assert_array_equal(behind.pattern(np.random.default_rng(0), SIDE), drawn[0])
+
+
+def test_a_cut_picture_repeats_its_border(material):
+    faces = train_matte.Pictures(material, "train", 2)
+    y, x = np.mgrid[:SIDE, :SIDE].astype(np.float32)
+    for _ in range(20):
+        across, down = faces.cut(x, y)
+        assert np.abs(across - x).max() < 0.5 * SIDE
+        middle = np.s_[70:90, 70:90]  # no cut comes so far in
+        np.testing.assert_allclose(across[middle], x[middle], atol=0.1)
+        np.testing.assert_allclose(down[middle], y[middle], atol=0.1)
+    assert sum(np.abs(faces.cut(x, y)[0] - x).max() > 5 for _ in range(20)) > 10
+
+
+def test_a_run_begins_with_the_weights_it_is_given(material, tmp_path):
+    first = train_matte.Run(train_matte.Config(material, tmp_path, seed=1))
+    files.save(first.net, tmp_path / "start.safetensors")
+    later = train_matte.Run(train_matte.Config(material, tmp_path, start=str(tmp_path / "start.safetensors"), seed=2))
+    for name, value in first.net.state_dict().items():
+        np.testing.assert_allclose(later.average.state_dict()[name], value, atol=2e-3)
