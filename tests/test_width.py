@@ -50,19 +50,12 @@ def test_lips_part_as_far_as_the_jaw_falls_and_stay_shut_where_they_touch():
     units = np.zeros((4, len(UNIT_NAMES)), np.float32)
     units[:, jaw], units[:, [lower, upper]] = (0.4, 0.2, 0.1, 0.4), np.array([[0.2, 0.2, 0.2, 0.0]]).T
     followed = with_jaw(units)
-    assert followed[0, lower] > followed[1, lower] > followed[2, lower] > 0.05
-    assert (followed[3, [lower, upper]] == units[3, [lower, upper]]).all()
+    assert followed[0, lower] > followed[1, lower] > followed[2, lower] > 0.1
+    assert (followed[3] == units[3]).all()
     np.testing.assert_allclose(followed[:, lower], followed[:, upper])
-    others = np.delete(np.arange(len(UNIT_NAMES)), [lower, upper, jaw])
+    others = np.delete(np.arange(len(UNIT_NAMES)), [lower, upper])
     assert (followed[:, others] == units[:, others]).all()
     assert (with_jaw(units[0]) == followed[0]).all()
-
-
-def test_vowels_lie_further_apart_than_heard_and_lively_ones_stay():
-    jaw, units = INDEX["JawOpen"], np.zeros((4, len(UNIT_NAMES)), np.float32)
-    units[:, jaw] = 0.0, 0.1, LIVELY, 0.9
-    drawn = with_jaw(units)[:, jaw]
-    assert drawn[0] == 0 and drawn[1] < 0.08 and drawn[2] == pytest.approx(LIVELY) and drawn[3] == 1
 
 
 def test_a_lower_lip_that_rolls_in_alone_lies_at_the_teeth():

@@ -19,11 +19,10 @@ REST_LIMITS = {
     "LipsFunnel": 0.02, "LipsPucker": 0.2, "MouthSmile_L": CLOSED_SMILE, "MouthSmile_R": CLOSED_SMILE,
 }  # fmt: skip
 # Lips that a smile drew apart close under a narrower one; no narrower than that, or the face would be less like itself,
-# and where they still close, nearly as broad and the upper lip as high, up to BROADEST.
+# nor broader: the identity is hardly nearer, and lips that speak are read less well.
 LAUGH_LIMITS = {
     "MouthSmile_L": 0.45, "MouthSmile_R": 0.45, "LipsUpperUp": 0.15, "LipsUpperOpen": 0.05, "LipsLowerOpen": 0.12,
 }  # fmt: skip
-BROADEST = {"MouthSmile_L": 0.8, "MouthSmile_R": 0.8, "LipsUpperUp": 0.7}
 PARTING = ("JawOpen", "LipsUpperOpen", "LipsLowerOpen", "LipsLowerDown")
 # Lips part at least so far, in inter-ocular distances: the second number for each unit beyond the first. Of 14,900
 # frames of talkers' clips 0.5 % stay under that of JawOpen by more than 0.02, and 5 % of those with a funnel under its.
@@ -35,14 +34,13 @@ SPREADING = [INDEX[f"{name}_{side}"] for name in ("MouthSmile", "LipsStretch", "
 SPREADING += [INDEX["LipsUpperUp"], INDEX["LipsLowerDown"]]
 
 
-def rest_units(units: np.ndarray, photographed: float, broad: float = 1.0) -> np.ndarray:
-    """The units [46] of a portrait at rest whose own are given, `photographed` with this gap between its lips; one that
-    laughs keeps as much of it as `broad` in [0, 1] says. Below zero, to -1, what parts lips goes as well."""
+def rest_units(units: np.ndarray, photographed: float, shut: float = 0.0) -> np.ndarray:
+    """The units [46] of a portrait at rest whose own are given, `photographed` with this gap between its lips; of one
+    that laughs so much as `shut` in [0, 1] says of what parts lips goes as well."""
     rest, limits = units.copy(), dict(REST_LIMITS)
     if photographed > PHOTOGRAPHED_OPEN:
-        most = {name: np.interp(broad, (0, 1), (LAUGH_LIMITS[name], limit)) for name, limit in BROADEST.items()}
-        limits |= LAUGH_LIMITS | most
-        limits |= {name: limits[name] * (1 + min(broad, 0.0)) for name in PARTING}
+        limits |= LAUGH_LIMITS
+        limits |= {name: limits[name] * (1 - shut) for name in PARTING}
     for name, limit in limits.items():
         rest[INDEX[name]] = min(rest[INDEX[name]], limit)
     return rest

@@ -26,8 +26,7 @@ LOWER, UPPER = np.arange(RING // 2 + 1), np.r_[0, np.arange(RING - 1, RING // 2 
 TOUCH, CLEAR = 0.012, 0.045
 SURE = 0.01  # inter-ocular distances by which units must part the lips beyond their rest before it shows
 EARLIEST = 0.6  # of the gap in the photograph may be drawn closed at most
-# Of a laugh, what may be left of it at rest, as rest_units has it: the first under which lips close, else the last.
-BROAD = *np.linspace(1, 0, 11), -0.25, -0.5, -0.75, -1.0
+SHUT = (0.0, 0.25, 0.5, 0.75, 1.0)  # of what parts lips at rest goes: the first under which they close, else all
 LIFT = 0.4  # of the gap that closes is closed by the upper lip coming down, the rest by the lower lip
 FOLLOW = (1.0, 0.5, 0.2)  # how far inner lip, outer lip and skin go along
 # A lower lip that rolls in more than the upper one, while that is raised, as in f and v, comes up to the upper teeth:
@@ -52,8 +51,8 @@ class Outline:
         self.own = raw if self.photographed > PHOTOGRAPHED_OPEN else _meeting(raw, image, to_face)
         self._mended = self.own - raw
         self.rest = units
-        for broad in BROAD:
-            self.rest = rest_units(units, self.photographed, broad)
+        for shut in SHUT:
+            self.rest = rest_units(units, self.photographed, shut)
             if self._closes(self.rest):
                 break
         shut = max(self.gap(self.rest), self.gap(np.zeros_like(units)), 0.0) + SURE

@@ -27,7 +27,6 @@ HEARD_SECONDS = 60  # of a file, from its start
 _BINS = 200
 JAW, LIPS = INDEX["JawOpen"], [INDEX["LipsLowerOpen"], INDEX["LipsUpperOpen"]]
 PURSE = 1.5  # times what the network says: drawn lips purse less than they are asked to
-APART = 1.3  # drives vowels apart
 FOLLOWS = 1.15  # LipsLowerOpen for each JawOpen in open vowels
 NARROWER, WIDER = 0.5, 1.8  # times what the lips themselves are asked, at least and at most
 ROLLED, RAISED = (INDEX["LipsLowerClose"], INDEX["LipsUpperClose"]), INDEX["LipsUpperUp"]
@@ -44,22 +43,14 @@ def parted(units: np.ndarray, ratio: np.ndarray) -> np.ndarray:
     return out
 
 
-def apart(jaw: np.ndarray) -> np.ndarray:
-    """How far the jaw is drawn open, for what a voice model says: LIVELY stays, what is smaller is smaller still."""
-    return LIVELY * (np.maximum(jaw, 0) / LIVELY) ** APART
-
-
 def with_jaw(units: np.ndarray) -> np.ndarray:
     """Units [..., 46] above rest whose lips part as the jaw falls: vowels differ in their lips as they do in the jaw.
 
-    A voice model knows the jaw of a vowel better than its lips, but the jaw of a drawn face is seen by its lower lip,
-    and less of it than is asked for.
+    A voice model knows the jaw of a vowel better than its lips, but the jaw of a drawn face is seen by its lower lip.
     """
-    lower, jaw = units[..., LIPS[0]], apart(units[..., JAW])
-    ratio = (FOLLOWS * jaw / np.maximum(lower, 1e-3)).clip(NARROWER, WIDER)
-    out = parted(units, np.where(ratio > 1, 1 + (ratio - 1) * (lower / OPEN).clip(0, 1), ratio))
-    out[..., JAW] = jaw.clip(0, 1)
-    return out
+    lower = units[..., LIPS[0]]
+    ratio = (FOLLOWS * units[..., JAW] / np.maximum(lower, 1e-3)).clip(NARROWER, WIDER)
+    return parted(units, np.where(ratio > 1, 1 + (ratio - 1) * (lower / OPEN).clip(0, 1), ratio))
 
 
 def with_tuck(units: np.ndarray, heard: float | None = None) -> np.ndarray:
