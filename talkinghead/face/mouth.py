@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from talkinghead.face.align import transform
+from talkinghead.face.blur import blurred
 from talkinghead.face.curves import curve, spline
 from talkinghead.face.head import Posed
 from talkinghead.face.mouth_layers import LOWER_EDGE, MILLIMETRE, Place, layers
@@ -219,7 +220,7 @@ class Mouth:
         opening = np.zeros((y1 - y0, x1 - x0), np.uint8)
         cv2.fillPoly(opening, [np.round((ring - (x0, y0)) * 16).astype(np.int32)], 255 * seen, cv2.LINE_AA, 4)
         mask = cv2.GaussianBlur(opening, (0, 0), EDGE_SOFT * self._layers.soft)
-        shadow = cv2.GaussianBlur(opening, (0, 0), max(SHADE[0] * iod, 0.7), sigmaY=max(SHADE[1] * iod, 0.7))
+        shadow = blurred(opening, *(max(share * iod, 0.7) for share in SHADE))
         around = face[y0:y1, x0:x1]
         dark = cv2.convertScaleAbs(shadow, alpha=-LIP_SHADE, beta=255)
         cv2.multiply(around, cv2.cvtColor(dark, cv2.COLOR_GRAY2RGB), dst=around, scale=1 / 255)
