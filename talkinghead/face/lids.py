@@ -15,7 +15,7 @@ import numpy as np
 from talkinghead.face.blur import blurred
 from talkinghead.face.head import Posed
 from talkinghead.face.mouth import Patch
-from talkinghead.face.sheets import finer
+from talkinghead.face.sheets import Skin
 from talkinghead.face.warp import enlarged, nodes
 from talkinghead.units.names import INDEX
 
@@ -71,10 +71,9 @@ class _Eye:
         last = np.maximum(high + reach, first + 1)
         near = image[first[1] : last[1], first[0] : last[0]]
         self._first = first.astype(np.float32)
-        sharp, self._finer = finer(near, image.shape)
-        smooth = blurred(near, *(share * unit for share in SMOOTH))
-        # Four channels are read in half the time of three.
-        self._skin_sharp, self._skin_smooth = (cv2.cvtColor(skin, cv2.COLOR_RGB2RGBA) for skin in (sharp, smooth))
+        self._sharp = Skin(near, image.shape)
+        # Of four channels as well, which are read in half the time.
+        self._smooth = cv2.cvtColor(blurred(near, *(share * unit for share in SMOOTH)), cv2.COLOR_RGB2RGBA)
         place = np.stack([x, y], -1) - corner
         s, v = place @ along, place @ down
 
@@ -124,13 +123,8 @@ class _Eye:
     def _skin_at(self, where: np.ndarray, even: np.ndarray) -> np.ndarray:
         """The photograph RGB uint8 at pixels [h, w, 2], smoothed by as much as `even` [h, w] says."""
         where = where - self._first
-        finer = np.float32(self._finer) * where + np.float32((self._finer - 1) / 2)
-        sharp, smooth = (
-            cv2.cvtColor(
-                cv2.remap(skin, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), cv2.COLOR_RGBA2RGB
-            )
-            for skin, at in ((self._skin_sharp, finer), (self._skin_smooth, where))
-        )
+        smooth = cv2.remap(self._smooth, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        sharp, smooth = self._sharp(where), cv2.cvtColor(smooth, cv2.COLOR_RGBA2RGB)
         return cv2.blendLinear(sharp, smooth, np.float32(1) - even, even)
 
 

@@ -19,7 +19,7 @@ from talkinghead.face.head import Posed
 from talkinghead.face.mouth_layers import LOWER_EDGE, MILLIMETRE, Place, layers
 from talkinghead.face.mouth_view import Grid, View
 from talkinghead.face.outline import IOD, LOWER, RING, UPPER
-from talkinghead.face.sheets import finer
+from talkinghead.face.sheets import Skin
 
 GRID = (32, 30)  # cells of the region in which motion is smooth, across and down
 HALF_WIDTH, ABOVE, BELOW = 0.24, 0.05, 0.14  # of that region around the skin's ring of points, fractions of the side
@@ -88,8 +88,7 @@ class Mouth:
         self._place = place = Place(image, to_face, self._low, self._high)
         self._own, self._rest = own.astype(np.float32), rest.astype(np.float32)
         self._layers = layers(place, own, rest, eyes, teeth)
-        (parted, self._finer), (shut, _) = (finer(x, image.shape) for x in (self._layers.parted, self._layers.shut))
-        self._lips_parted, self._lips_shut = (cv2.cvtColor(lips, cv2.COLOR_RGB2RGBA) for lips in (parted, shut))
+        self._parted, self._shut = (Skin(lips, image.shape) for lips in (self._layers.parted, self._layers.shut))
         self._cell = (self._high - self._low) / (np.array(GRID) - 1)
         x, y = (np.linspace(self._low[k], self._high[k], GRID[k], dtype=np.float32) for k in (0, 1))
         self._grid = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
@@ -188,13 +187,9 @@ class Mouth:
         cv2.copyTo(sheets[1], below, where)
         gap = float((points[LOWER, 1] - points[UPPER, 1]).max()) / IOD
         touching = max(0.0, 1 - gap / TOUCHING)
-        lips = self._lips_shut if touching == 1 else self._lips_parted
         if 0 < touching < 1:
-            lips = cv2.addWeighted(self._lips_shut, touching, lips, 1 - touching, 0)
-        where = np.float32(self._finer) * where + np.float32((self._finer - 1) / 2)
-        # Four channels take half the time of three.
-        seen = cv2.remap(lips, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return cv2.cvtColor(seen, cv2.COLOR_RGBA2RGB)
+            return self._shut(where, cv2.addWeighted(self._shut.rgba, touching, self._parted.rgba, 1 - touching, 0))
+        return (self._shut if touching else self._parted)(where)
 
     def _pixels(self, points: np.ndarray) -> np.ndarray:
         """Fractions of the aligned face [..., 2] in pixels of the photograph."""

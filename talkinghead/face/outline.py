@@ -50,7 +50,6 @@ class Outline:
         self.photographed = float((raw[LOWER, 1] - raw[UPPER, 1]).max()) / IOD  # the gap between the lips
         self.own = raw if self.photographed > PHOTOGRAPHED_OPEN else _meeting(raw, image, to_face)
         self._mended = self.own - raw
-        self.rest = units
         for shut in SHUT:
             self.rest = rest_units(units, self.photographed, shut)
             if self._closes(self.rest):

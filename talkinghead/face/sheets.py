@@ -41,6 +41,21 @@ def finer(image: np.ndarray, whole: tuple[int, ...] | None = None) -> tuple[np.n
     return out, times
 
 
+class Skin:
+    """A part of a picture to read from anywhere, finer than it is. Four channels are read in half the time of three."""
+
+    def __init__(self, image: np.ndarray, whole: tuple[int, ...]):
+        """`image` RGB uint8 [h, w, 3], of a picture with sides `whole`."""
+        image, self._times = finer(image, whole)
+        self.rgba = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
+
+    def __call__(self, where: np.ndarray, rgba: np.ndarray | None = None) -> np.ndarray:
+        """RGB uint8 [h, w, 3] at pixels float32 [h, w, 2] of the part; of others as fine as `rgba`, if given."""
+        where = np.float32(self._times) * where + np.float32((self._times - 1) / 2)
+        seen = _seen(self.rgba if rgba is None else rgba, where)
+        return cv2.cvtColor(seen, cv2.COLOR_RGBA2RGB)
+
+
 @dataclass(frozen=True)
 class Sheet:
     """Planes `lit` uint8, whose full ones are `times` as large as the picture and begin at its even pixel `corner`.
