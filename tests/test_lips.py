@@ -51,8 +51,9 @@ def test_own_units_are_limited_at_rest(outline):
     assert all(rest[INDEX[name]] == np.float32(0.9) for name in UNIT_NAMES if name not in limits)
 
 
-def test_a_laugh_closes_at_rest(outline):
+def test_a_laugh_closes_at_rest_and_gives_up_no_more_than_it_must(outline, astronaut_face):
     assert outline.gap(outline.rest) < EARLIEST * outline.photographed
+    np.testing.assert_array_equal(outline.rest, rest_units(astronaut_face.units, outline.photographed))
 
 
 def test_lips_hardly_open_at_rest_close_as_well():
