@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from audio2au.features import FeatureStream, frame_count
-from audio2au.recurrent import BLOCK, CONTEXT, ModelConfig, firm, sigmoid
+from audio2au.recurrent import BLOCK, CONTEXT, ModelConfig, firm, halved, moved_on, sigmoid
 
 
 class BlockStream:
@@ -25,14 +25,11 @@ class BlockStream:
         self._output = w["output.weight"].T.copy(), w["output.bias"]
         self._units, self._knee = len(w["output.bias"]), w["knee"]
         self._layers = [
-            [
-                (
-                    w[f"lstm.weight_ih_{of}"].T.copy(),
-                    w[f"lstm.weight_hh_{of}"],
-                    w[f"lstm.bias_ih_{of}"] + w[f"lstm.bias_hh_{of}"],
-                )
-                for of in (f"l{i}", f"l{i}_reverse")
-            ]
+            (
+                _stacked(w, f"weight_ih_l{i}"),
+                _stacked(w, f"weight_hh_l{i}"),
+                _stacked(w, f"bias_ih_l{i}") + _stacked(w, f"bias_hh_l{i}"),
+            )
             for i in range(config.layers)
         ]
         self._states = [np.zeros((2, config.hidden), np.float32) for _ in self._layers]
@@ -63,24 +60,28 @@ class BlockStream:
 
     def _block(self, x: np.ndarray) -> np.ndarray:
         """The units of normalised vectors [T, dimension]; the forward state goes on from frame BLOCK."""
-        for i, (forward, backward) in enumerate(self._layers):
-            ahead, self._states[i] = _read(x, *forward, self._states[i])
-            back, _ = _read(x[::-1], *backward, np.zeros_like(self._states[i]))
-            x = np.hstack([ahead, back[::-1]])
+        for i, layer in enumerate(self._layers):
+            x, self._states[i] = _read(x, *layer, self._states[i])
         weight, bias = self._output
         return firm(sigmoid(x @ weight + bias), self._knee)
+
+
+def _stacked(w: dict[str, np.ndarray], name: str) -> np.ndarray:
+    """A layer's parameters of both directions, forward first, for `moved_on`."""
+    return np.stack([halved(w[f"lstm.{name}{way}"]) for way in ("", "_reverse")])
 
 
 def _read(
     x: np.ndarray, into: np.ndarray, again: np.ndarray, bias: np.ndarray, state: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One direction of one layer over [T, d] -> hidden [T, width], and the state [2, width] after frame BLOCK."""
-    hidden, cell = state
-    kept, out = state, np.empty((len(x), len(hidden)), np.float32)
-    for t, given in enumerate(x @ into + bias):
-        let_in, keep, candidate, let_out = (given + np.vecdot(again, hidden)).reshape(4, -1)
-        cell = sigmoid(keep) * cell + sigmoid(let_in) * np.tanh(candidate)
-        out[t] = hidden = sigmoid(let_out) * np.tanh(cell)
+    """One layer over [T, d], both ways at once -> hidden [T, 2 * width], and the forward half's state [2, width] after
+    frame BLOCK."""
+    hidden, cell = (np.stack([part, np.zeros_like(part)]) for part in state)
+    kept, out = state, np.empty((len(x), *hidden.shape), np.float32)
+    both = np.stack([x, x[::-1]]) @ into.transpose(0, 2, 1) + bias[:, None]
+    for t in range(len(x)):
+        hidden, cell = moved_on(both[:, t] + np.vecdot(again, hidden[:, None]), cell)
+        out[t] = hidden
         if t == BLOCK - 1:
-            kept = np.stack([hidden, cell])
-    return out, kept
+            kept = np.stack([hidden[0], cell[0]])
+    return np.hstack([out[:, 0], out[::-1, 1]]), kept

@@ -49,3 +49,19 @@ def firm(units: np.ndarray, knee: np.ndarray) -> np.ndarray:
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
     return 0.5 + 0.5 * np.tanh(0.5 * x)
+
+
+def halved(parameters: np.ndarray) -> np.ndarray:
+    """Weights or biases [4 * width, ...] of a layer's gates, in torch's order (input, forget, candidate, output), as
+    `moved_on` wants them: those of the three sigmoids halved, so that one tanh does for all four."""
+    parts = parameters.reshape(4, -1, *parameters.shape[1:]) * np.float32(0.5)
+    parts[2] *= 2
+    return parts.reshape(parameters.shape)
+
+
+def moved_on(gates: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """One step of an LSTM, from `gates` [..., 4 * width] and `cell` [..., width] to the hidden state and the cell."""
+    bent = np.tanh(gates).reshape(*cell.shape[:-1], 4, cell.shape[-1])
+    share = np.float32(0.5) * bent + np.float32(0.5)
+    cell = share[..., 1, :] * cell + share[..., 0, :] * bent[..., 2, :]
+    return share[..., 3, :] * np.tanh(cell), cell

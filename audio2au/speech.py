@@ -22,7 +22,7 @@ import numpy as np
 
 from audio2au.blocks import BlockStream
 from audio2au.features import LOOK_AHEAD, FeatureStream, frame_count
-from audio2au.recurrent import BLOCK, CONTEXT, ModelConfig, firm, sigmoid
+from audio2au.recurrent import BLOCK, CONTEXT, ModelConfig, firm, halved, moved_on, sigmoid
 
 WEIGHTS = Path(__file__).parent / "weights" / "audio2au.safetensors"
 FILE_WEIGHTS = WEIGHTS.with_name("audio2au_files.safetensors")  # of the network that reads a sound both ways
@@ -90,8 +90,8 @@ class UnitStream:
         self._units, self._knee = len(w["output.bias"]), w["knee"]
         self._layers = [
             (
-                np.hstack([w[f"lstm.weight_ih_l{i}"], w[f"lstm.weight_hh_l{i}"]]),
-                w[f"lstm.bias_ih_l{i}"] + w[f"lstm.bias_hh_l{i}"],
+                halved(np.hstack([w[f"lstm.weight_ih_l{i}"], w[f"lstm.weight_hh_l{i}"]])),
+                halved(w[f"lstm.bias_ih_l{i}"] + w[f"lstm.bias_hh_l{i}"]),
             )
             for i in range(config.layers)
         ]
@@ -124,13 +124,12 @@ class UnitStream:
         return firm(np.array(out, np.float32).reshape(-1, self._units), self._knee)
 
     def _step(self, vector: np.ndarray) -> np.ndarray:
-        """One vector through the LSTM (torch's order of gates: input, forget, candidate, output)."""
+        """One vector through the LSTM."""
         x = (vector - self._mean) * self._scale
         for layer, (weight, bias) in enumerate(self._layers):
             gates = np.vecdot(weight, np.concatenate([x, self._hidden[layer]])) + bias
-            let_in, keep, candidate, let_out = gates.reshape(4, -1)
-            self._cells[layer] = sigmoid(keep) * self._cells[layer] + sigmoid(let_in) * np.tanh(candidate)
-            x = self._hidden[layer] = sigmoid(let_out) * np.tanh(self._cells[layer])
+            x, self._cells[layer] = moved_on(gates, self._cells[layer])
+            self._hidden[layer] = x
         weight, bias = self._output
         return sigmoid(np.vecdot(weight, x) + bias)
 
