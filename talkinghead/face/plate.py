@@ -8,6 +8,9 @@ they are drawn through from end to end first.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 
@@ -22,6 +25,7 @@ ALONG = 40.0  # how much nearer those along a line count than those across it, w
 NEAR, FAR = 0.06, 0.35  # inter-ocular distances, standard deviations: lines are looked for near by, or else farther off
 CLEAR, FARTHEST = 0.55, 3.0  # strength of lines that are drawn through; inter-ocular distances at most
 FEW = 1e-3  # of a neighbourhood known, for its lines to count
+ENDS = 2  # pixels at which lines end that are drawn through; at those of 1 they go on
 
 
 def plate(image: np.ndarray, opacity: np.ndarray, unit: float) -> np.ndarray:
@@ -62,19 +66,29 @@ def _continued(image: np.ndarray, hidden: np.ndarray, unit: float) -> np.ndarray
     edged = [cv2.copyMakeBorder(a, *[REACH] * 4, cv2.BORDER_CONSTANT) for a in (image, 1 - hidden)]
     width = image.shape[1] + 2 * REACH
     colour, known = edged[0].reshape(-1, 3), edged[1].ravel().astype(np.float32)
-    for shell in range(1, int(min(depth.max(), DEEP * unit)) + 1):
-        at_y, at_x = np.nonzero(depth == shell)
+    distant = np.hypot(x, y).astype(np.float32)
+    for at_y, at_x in _shells(depth, int(DEEP * unit)):
         here = (at_y + REACH) * width + at_x + REACH
         near = here[:, None] + (y * width + x)
         aside = across[at_y, at_x] @ np.stack([x, y]).astype(np.float32)
-        narrow = (1 + ALONG * strength[at_y, at_x, None]) / REACH
-        weight = known[near] * (np.exp(-0.5 * (narrow * aside) ** 2) + 1e-4) / np.hypot(x, y).astype(np.float32)
+        aside *= (1 + ALONG * strength[at_y, at_x, None]) / REACH
+        weight = (np.exp(-0.5 * aside * aside) + np.float32(1e-4)) * (known.take(near) / distant)
         total = weight.sum(1)
         made = total > 0
-        colour[here[made]] = np.einsum("nk,nkc->nc", weight, colour[near])[made] / total[made, None]
+        seen = np.matmul(weight[:, None], colour.take(near, axis=0))[:, 0]
+        colour[here[made]] = seen[made] / total[made, None]
         known[here[made]] = 1
     made, left = (a.reshape(edged[1].shape + a.shape[1:])[REACH:-REACH, REACH:-REACH] for a in (colour, known))
     return _plain(made, (left == 0).astype(np.uint8), PLAIN * unit)
+
+
+def _shells(depth: np.ndarray, most: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Rows and columns of the pixels with `depth` [h, w] 1, of those with 2, and so on to `most`."""
+    order = np.argsort(depth, axis=None, kind="stable")
+    ends = np.searchsorted(depth.ravel()[order], np.arange(1, most + 2))
+    for first, end in itertools.pairwise(ends):
+        if end > first:
+            yield np.unravel_index(order[first:end], depth.shape)
 
 
 def _drawn_through(
@@ -82,29 +96,36 @@ def _drawn_through(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Picture and `hidden` once lines are drawn through what is `sought` bool [h, w]: both ways from each of its
     pixels at most `farthest` along the line, to the first pixels that are not hidden."""
-    ys, xs = np.nonzero(sought)
-    along = np.stack([across[..., 1], -across[..., 0]], -1)
-    colours, weights = np.zeros((len(ys), 3), np.float32), np.zeros((len(ys), 1), np.float32)
-    for way in (along[ys, xs], -along[ys, xs]):
-        at, going = np.stack([xs, ys], 1).astype(np.float32), np.arange(len(ys))
-        for step in range(1, farthest + 1):
-            at = at + way
-            x, y = np.round(at).astype(int).T
-            inside = (x >= 0) & (x < image.shape[1]) & (y >= 0) & (y < len(image))
-            at, way, going, x, y = (part[inside] for part in (at, way, going, x, y))
-            end = hidden[y, x] == 0
-            colours[going[end]] += image[y[end], x[end]] / np.float32(step * step)
-            weights[going[end]] += 1 / np.float32(step * step)
-            more = ~end & sought[y, x]
-            at, way, going, x, y = (part[more] for part in (at, way, going, x, y))
-            if not len(going):
-                break
-            ahead = along[y, x]
-            way = ahead * np.sign((ahead * way).sum(1, keepdims=True))
-    made = weights[:, 0] > 0
+    # Places and directions are complex numbers, x + iy. Of each pixel, with one more all round: whether a line that
+    # comes there ends, goes on or is given up, and in which direction it goes on, and what it ends in.
+    kinds = np.pad(np.where(hidden == 0, ENDS, sought), 1)
+    ways = np.pad(across[..., 1] - 1j * across[..., 0], 1)
+    colours = np.pad(image, ((1, 1), (1, 1), (0, 0))).reshape(-1, 3)
+    first, wide = np.flatnonzero(kinds == 1), kinds.shape[1]
+    kinds, ways = kinds.ravel(), ways.ravel()
+    way = np.concatenate([ways[first], -ways[first]])
+    at, going = np.tile(first % wide + 1j * (first // wide), 2).astype(np.complex64), np.arange(len(way))
+    total, weight = np.zeros((len(way), 3), np.float32), np.zeros((len(way), 1), np.float32)
+    for step in range(1, farthest + 1):
+        at += way
+        pixel = np.rint(at)
+        seen = pixel.imag.astype(np.intp) * wide + pixel.real.astype(np.intp)
+        kind = kinds[seen]
+        end = np.flatnonzero(kind == ENDS)
+        near = np.float32(step * step)
+        total[going[end]], weight[going[end]] = colours[seen[end]] / near, 1 / near
+        more = np.flatnonzero(kind == 1)
+        if not len(more):
+            break
+        ahead = ways[seen[more]]
+        way = ahead * np.sign((ahead * way[more].conj()).real)
+        at, going = at[more], going[more]
+    total, weight = (part[: len(first)] + part[len(first) :] for part in (total, weight))
+    made = weight[:, 0] > 0
     image, hidden = image.copy(), hidden.copy()
-    image[ys[made], xs[made]] = colours[made] / weights[made]
-    hidden[ys[made], xs[made]] = 0
+    ys, xs = first[made] // wide - 1, first[made] % wide - 1
+    image[ys, xs] = total[made] / weight[made]
+    hidden[ys, xs] = 0
     return image, hidden
 
 
