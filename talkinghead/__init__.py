@@ -14,10 +14,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from talkinghead.clip import Clip
     from talkinghead.errors import TalkingHeadError
     from talkinghead.media.video import VideoWriter
     from talkinghead.options import FrameOptions, PortraitOptions
-    from talkinghead.pipeline import Clip, TalkingHead
+    from talkinghead.pipeline import TalkingHead
     from talkinghead.units.convert import read_csv
     from talkinghead.units.names import UNIT_NAMES
     from talkinghead.units.track import UnitTrack
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 _HOMES = {
     "TalkingHead": "talkinghead.pipeline",
-    "Clip": "talkinghead.pipeline",
+    "Clip": "talkinghead.clip",
     "FrameOptions": "talkinghead.options",
     "PortraitOptions": "talkinghead.options",
     "UnitTrack": "talkinghead.units.track",

@@ -12,8 +12,7 @@ hour of sound takes the memory of a minute.
 from __future__ import annotations
 
 import warnings
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -22,18 +21,18 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from talkinghead.clip import Clip
 from talkinghead.errors import ClipError, UnitsError
 from talkinghead.face.puppet import Puppet, make_puppet
-from talkinghead.media import forks
 from talkinghead.media.stages import stage, tell
-from talkinghead.media.threads import Once, ahead, beside
+from talkinghead.media.threads import Once, beside
 from talkinghead.media.timing import frames_in
 from talkinghead.models import load_generator, load_lips, load_speech
 from talkinghead.options import FrameOptions, PortraitOptions
 from talkinghead.units.driving import blinking, checked, frames_of, sampled, spoken
 from talkinghead.units.life import Life
 from talkinghead.units.names import INDEX, LIP_POINTS, UNIT_NAMES, opening_of, with_opening
-from talkinghead.units.pose import NEUTRAL, as_turned, from_places, place
+from talkinghead.units.pose import as_turned, from_places, place
 from talkinghead.units.speech import SpeechStream
 from talkinghead.units.track import Motion, UnitTrack, check_unit
 from talkinghead.units.width import Begun, Width
@@ -42,70 +41,10 @@ if TYPE_CHECKING:
     from talkinghead.face.looks import Looks
     from talkinghead.face.tracker import Tracker
 
-AHEAD = 2  # frames drawn while the one before is used
 MAX_FACES = 5
 
 Picture = str | Path | np.ndarray | Puppet
 Progress = Callable[..., Iterable[np.ndarray]]  # of frames, and how many there will be: the same frames
-
-
-class Clip:
-    """The frames of a video, RGB uint8 [height, width, 3], made as they are iterated over; once only.
-
-    `frames` is how many there will be, to the accuracy of the sound's header, or None if nobody knows yet; `units` [46]
-    and `pose` [6], relative to the portrait, are those of the frame last given; `turns` says whether there is any pose.
-    """
-
-    def __init__(
-        self,
-        puppet: Puppet,
-        motions: Iterator[Motion],
-        fps: Fraction,
-        frames: int | None,
-        turns: bool = False,
-    ):
-        self.width, self.height, self.fps, self.frames, self.turns = puppet.width, puppet.height, fps, frames, turns
-        self.units: np.ndarray | None = None
-        self.pose: np.ndarray = NEUTRAL
-        self.tongue = 0.0
-        self._puppet, self._source = puppet, motions
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        return self.pictures()
-
-    def pictures(self, planar: bool = False) -> Iterator[np.ndarray]:
-        """The frames, `planar` in the encoder's own colours, see media.yuv, which costs half as much."""
-        puppet, moved = self._puppet, deque[Motion]()
-        drawing = Once(lambda: puppet.expect(self.turns, planar)).begin()
-
-        def rows() -> Iterator[np.ndarray]:
-            for motion in self._source:
-                drawing()
-                moved.append(motion)
-                yield _row(puppet.borne(motion))
-
-        def draw(row: np.ndarray, onto: np.ndarray) -> None:
-            frame = puppet.frame(_motion(row), planar, onto)
-            if frame.ctypes.data != onto.ctypes.data:
-                onto[:] = frame
-
-        if planar and puppet.forks and forks.POSSIBLE:
-            frames = forks.spread(draw, rows(), puppet.planar_shape, puppet.renderer.busy)
-        else:
-            frames = ahead((puppet.frame(_motion(row), planar) for row in rows()), AHEAD)
-        for frame in frames:
-            self.units, self.pose, self.tongue = moved.popleft()
-            yield frame
-
-
-def _row(motion: Motion) -> np.ndarray:
-    """All numbers of a motion, float32, for `_motion` in another process; in one that is as large everywhere."""
-    return np.concatenate([np.ravel(part) for part in motion]).astype(np.float32)
-
-
-def _motion(row: np.ndarray) -> Motion:
-    units, pose, tongue = np.split(row, np.cumsum([len(UNIT_NAMES), len(NEUTRAL)]))
-    return Motion(units, pose, float(tongue[0]))
 
 
 class TalkingHead:
@@ -169,9 +108,9 @@ class TalkingHead:
         with beside(lambda: self._hear(options, sound)) as heard:  # which takes as long
             puppet = self._prepare(portrait, options.look, options.head > 0)
         speech, gains = heard()
-        return Clip(
-            puppet, spoken(self._stream(puppet, options, speech, gains), sound), fps, expected, options.head > 0
-        )
+        looks = Once(lambda: self._looks(puppet))
+        stream = self._stream(puppet, options, speech, gains, looks)
+        return Clip(puppet, spoken(stream, sound), fps, expected, options.head > 0, looks if options.head else None)
 
     def _hear(self, options: FrameOptions, sound: str | Path) -> tuple[Any, np.ndarray]:
         """What moves the lips by a sound that is there as a whole, and the gains."""
@@ -183,16 +122,27 @@ class TalkingHead:
 
     def listen(self, puppet: Puppet, options: FrameOptions) -> SpeechStream:
         """What turns a voice, as it comes in, into the motion of a portrait made ready. Raises ModelError."""
-        return self._stream(puppet, options, self.speech, options.gains, Width() if options.auto else None)
+        looks, width = Once(lambda: self._looks(puppet)), Width() if options.auto else None
+        if options.head:
+            looks.begin()
+        return self._stream(puppet, options, self.speech, options.gains, looks, width)
 
     def _stream(
-        self, puppet: Puppet, options: FrameOptions, speech: Any, gains: np.ndarray, width: Width | None = None
+        self,
+        puppet: Puppet,
+        options: FrameOptions,
+        speech: Any,
+        gains: np.ndarray,
+        looks: Once[Looks],
+        width: Width | None = None,
     ) -> SpeechStream:
+        from talkinghead.face.looks import of_faces
+
         fps, blink, life = options.rate, options.blink is not False, None
         if options.head or not options.still:
             life = Life(speech.sample_rate, fps, options.seed, options.head, options.still, blink)
             if options.head:
-                life.steady(Once(lambda: self._looks(puppet)).begin())
+                life.steady(of_faces(puppet.rest), looks)
         return puppet.stream(speech, fps, gains, options.seed if blink else None, options.feeling, life, width)
 
     def _looks(self, puppet: Puppet) -> Looks:

@@ -29,9 +29,10 @@ PARTS = {
     "talkinghead.face": ("talkinghead.errors", "talkinghead.media", "talkinghead.units", "gath"),
     "talkinghead.options": ("talkinghead.errors", "talkinghead.media", "talkinghead.units"),
     "talkinghead.models": ("talkinghead.errors", "talkinghead.units", "audio2au", "gath"),
+    "talkinghead.clip": ("talkinghead.media", "talkinghead.units", "talkinghead.face"),
     "talkinghead.pipeline": (
         "talkinghead.errors", "talkinghead.media", "talkinghead.units", "talkinghead.face", "talkinghead.options",
-        "talkinghead.models",
+        "talkinghead.models", "talkinghead.clip",
     ),
     "talkinghead.surfaces": ("talkinghead",),
     "talkinghead": ("talkinghead",),

@@ -57,6 +57,12 @@ def common() -> Common:
     return Common(**{name: np.array(value) for name, value in json.loads(text).items()})
 
 
+def of_faces(rest: np.ndarray) -> Looks:
+    """What is known of a face with this rest [46] that nobody has looked at."""
+    mean = common().mean
+    return Looks(rest, mean, np.zeros(mean.shape[1]))
+
+
 def features(beyond: np.ndarray) -> np.ndarray:
     """Of UNITS beyond rest [..., 9]: [..., K]."""
     bent = beyond[..., :BENT]

@@ -9,7 +9,6 @@ need not do as well. Of a voice closed lids are looked at, and a few mouths, whi
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -31,7 +30,6 @@ LOOKS = 64  # pictures that are drawn and looked at
 FEWEST = 12  # on which a face must be found
 RIDGE = 0.1  # how little a single unit's share is trusted, in units squared
 MOST = 5.0  # degrees
-PAUSE = 1e-3  # seconds between two looks, in which who waits for the portrait gets it
 # A turn too small to see, in degrees: faces that stand still are looked at as they are drawn when they turn, for which
 # all is at hand.
 UNSEEN = np.array([1e-3, 0, 0, 0, 0, 0])
@@ -69,7 +67,7 @@ def of_speech(puppet: Puppet, tracker: Tracker) -> Looks:
 
 def seen(units: np.ndarray, puppet: Puppet, tracker: Tracker) -> tuple[np.ndarray, np.ndarray]:
     """Units [N, 46], and the angles [N, 3] of the face as drawn under them, where one is found. Another thread may draw
-    on the portrait meanwhile, and processes be forked that do, between one look and the next."""
+    on the portrait between one look and the next."""
     busy, still = puppet.renderer.busy, np.tile(NEUTRAL + UNSEEN, (len(units), 1))
     if max(puppet.width, puppet.height) > 2 * SIDE:  # to make another takes less time than to draw on this one
         with busy:
@@ -81,7 +79,6 @@ def seen(units: np.ndarray, puppet: Puppet, tracker: Tracker) -> tuple[np.ndarra
 
     kept, angles, drawn = [], [], puppet.draw(units, still, planar=True)
     for vector in units:
-        time.sleep(PAUSE)
         with busy:
             faces = tracker(_reduced(next(drawn)))
         if faces:

@@ -24,11 +24,12 @@ from statistics import median
 import cv2
 import numpy as np
 
+from talkinghead.clip import Clip
 from talkinghead.errors import TalkingHeadError
 from talkinghead.media.audio import decode
 from talkinghead.media.pictures import read_portrait
 from talkinghead.media.video import VideoWriter
-from talkinghead.pipeline import Clip, TalkingHead
+from talkinghead.pipeline import TalkingHead
 
 RATE = 16000  # Hz, of the voice
 KEPT_BYTES = 300_000_000  # of finished frames, which the encoder alone is given back and forth

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from talkinghead.media.stages import LOG, stage, tell
 
 if TYPE_CHECKING:
+    from talkinghead.clip import Clip
     from talkinghead.media.provenance import Seal
-    from talkinghead.pipeline import Clip
 
 WIDELY_PLAYED = 4096  # pixels a side, the most that hardware decoders of H.264 take
 

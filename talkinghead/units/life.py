@@ -20,8 +20,11 @@ from talkinghead.units.prosody import FPS, Beat, Prosody
 from talkinghead.units.track import Motion
 
 MOST = 3.0  # degrees taken from a turn because mouth and lids seem to turn the head
-# Seconds from which that is done, and wholly done: until then nobody waits for a portrait to be looked at.
-EASES = (0.4, 0.8)
+# Seconds until which that is what faces have in common, for nobody waits for a portrait to be looked at, and from which
+# it is the portrait's own.
+EASES = (0.8, 1.2)
+
+Degrees = Callable[[np.ndarray, float], np.ndarray]  # of units [46] and how far lids are closed: [3], angles
 
 # Columns of what is resampled.
 _POSE, _EYES, _BROWS, _LIDS = slice(0, 6), slice(6, 8), 8, 9
@@ -39,12 +42,14 @@ class Life:
         self._strength, self._still = head, still
         self._head, self._gaze, self._brows = HeadMotion(seed), Gaze(seed), Brows(seed)
         self._lids = CuedBlinks(seed) if blink else None
-        self._frame, self._drawn, self._looks = 0, 0, None
+        self._frame, self._drawn = 0, 0
+        self._common: Degrees | None = None
+        self._own: Callable[[], Degrees]
 
-    def steady(self, looks: Callable[[], Callable[[np.ndarray, float], np.ndarray]]) -> None:
-        """From now on the pose is less by what mouth and lids look like: `looks` gives, when it is needed, what takes
-        units [46] and how far lids are closed to degrees [3]."""
-        self._looks = looks
+    def steady(self, common: Degrees, own: Callable[[], Degrees]) -> None:
+        """From now on the pose is less by what mouth and lids look like: on most faces, and, as soon as that is needed,
+        on this one."""
+        self._common, self._own = common, own
 
     def push(self, samples: np.ndarray) -> list[np.ndarray]:
         """The vectors of the frames now certain."""
@@ -60,10 +65,11 @@ class Life:
     def applied(self, units: np.ndarray, vector: np.ndarray, gain: float | np.ndarray = 1.0) -> Motion:
         """The units [46] of a frame with eyes, brows and lids on top, and its pose."""
         pose = vector[_POSE].astype(np.float32)
-        share = min(self._strength, 1) * float(np.interp(float(self._drawn / self._fps), EASES, (0, 1)))
-        if self._looks is not None and share:
+        if self._common is not None:
             closed = 0.0 if self._lids is None else float(vector[_LIDS])
-            pose[ANGLES] -= share * self._looks()(units, closed).clip(-MOST, MOST)
+            own = float(np.interp(float(self._drawn / self._fps), EASES, (0, 1)))
+            looks = (1 - own) * self._common(units, closed) + (own * self._own()(units, closed) if own else 0)
+            pose[ANGLES] -= min(self._strength, 1) * looks.clip(-MOST, MOST)
         self._drawn += 1
         if not self._still:
             units = look(units, vector[_EYES], vector[_BROWS], gain)
