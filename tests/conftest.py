@@ -13,6 +13,7 @@ import soundfile
 from PIL import Image
 
 from talkinghead.units.names import INDEX, UNIT_NAMES
+from talkinghead.units.unit_csv import write_csv
 
 SIZE = 128
 RATE = 16000  # of `speech`
@@ -162,3 +163,28 @@ def uploads(room, astronaut):
         for _ in range(5):
             video.write(astronaut)
     return folder
+
+
+@pytest.fixture
+def folder(tmp_path, astronaut, monkeypatch):
+    """Two portraits, a voice and units of a fifth of a second, and a list that uses them."""
+    monkeypatch.chdir(tmp_path)
+    material = tmp_path / "material"
+    material.mkdir()
+    for name, shift in ("anna", 0), ("bea", 8):
+        Image.fromarray(astronaut[:256, 96 - shift : 352 - shift]).save(material / f"{name}.png")
+    soundfile.write(material / "voice.wav", 0.3 * np.sin(np.arange(3200)), 16000)
+    write_csv(material / "au.csv", np.full((5, 46), 0.125, np.float32), 25)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def untrained(tmp_path_factory):
+    """Weights of a generator that never moves anything, for runs in processes of their own."""
+    import gath
+    from gath.generator import FlowConfig, FlowGenerator
+    from talkinghead.units.names import UNIT_NAMES
+
+    path = tmp_path_factory.mktemp("weights") / "flow.safetensors"
+    gath.save(FlowGenerator(FlowConfig(UNIT_NAMES, width=8, blocks=1)), path)
+    return path

@@ -8,41 +8,21 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-from PIL import Image
 
 from talkinghead.errors import JobsError
 from talkinghead.media.video import VideoReader
 from talkinghead.surfaces import cli
 from talkinghead.surfaces.batch import FAILED, KEPT, MADE, OPTIONS, Batch, read_jobs
 from talkinghead.units.unit_csv import write_csv
+from tests.batches import HEADER, environment, listed, long_jobs, wait_for
 
 ROOT = Path(__file__).parents[1]
-HEADER = "portrait,audio,au,output"
-
-
-@pytest.fixture
-def folder(tmp_path, astronaut, monkeypatch):
-    """Two portraits, a voice and units of a fifth of a second, and a list that uses them."""
-    monkeypatch.chdir(tmp_path)
-    material = tmp_path / "material"
-    material.mkdir()
-    for name, shift in ("anna", 0), ("bea", 8):
-        Image.fromarray(astronaut[:256, 96 - shift : 352 - shift]).save(material / f"{name}.png")
-    soundfile.write(material / "voice.wav", 0.3 * np.sin(np.arange(3200)), 16000)
-    write_csv(material / "au.csv", np.full((5, 46), 0.125, np.float32), 25)
-    return tmp_path
-
-
-def listed(*rows, header=HEADER, name="material/jobs.csv"):
-    Path(name).write_text("\n".join([header, *rows, ""]), encoding="utf-8")
-    return Path(name)
 
 
 FOUR = ("anna.png,voice.wav,,anna/one.mp4", "bea.png,voice.wav,,two.mp4", "anna.png,,au.csv,three.gif",
@@ -234,34 +214,6 @@ def test_the_page(work, monkeypatch):
 def test_a_bad_list_ends_the_command_before_anything(folder, monkeypatch):
     status = command(monkeypatch, listed("a.png,b.wav,,1.avi"), "--out", "out")
     assert status.startswith("talkinghead: material/jobs.csv: row 2, column output") and not Path("out").exists()
-
-
-@pytest.fixture(scope="session")
-def untrained(tmp_path_factory):
-    """Weights of a generator that never moves anything, for runs in processes of their own."""
-    import gath
-    from gath.generator import FlowConfig, FlowGenerator
-    from talkinghead.units.names import UNIT_NAMES
-
-    path = tmp_path_factory.mktemp("weights") / "flow.safetensors"
-    gath.save(FlowGenerator(FlowConfig(UNIT_NAMES, width=8, blocks=1)), path)
-    return path
-
-
-def environment():
-    return {**os.environ, "PYTHONPATH": str(ROOT)}
-
-
-def wait_for(condition, seconds=90):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it takes too long"
-        time.sleep(0.02)
-
-
-def long_jobs(count, seconds=3):
-    write_csv("material/long.csv", np.full((25 * seconds, 46), 0.2, np.float32), 25, force=True)
-    return listed(*(f"{('anna', 'bea')[n % 2]}.png,,long.csv,{n}.mp4" for n in range(count)))
 
 
 def test_a_killed_batch_goes_on_and_redoes_nothing_that_is_whole(folder, untrained):

@@ -102,7 +102,7 @@ class Head:
         """`image` RGB uint8; `landmarks` [478, 3] in its pixels; `own` [3] the photographed pose in degrees."""
         points = landmarks[:, :2].astype(np.float64)
         self._own = np.asarray(own, np.float64)
-        axes = rotation(self._own)
+        self._axes = axes = rotation(self._own)
         eyes = points[CORNERS].mean(0)
         self.unit = float(np.linalg.norm(np.diff(points[CORNERS], axis=0)) / max(np.linalg.norm(axes[:2, 0]), 0.1))
         lever = axes @ EYES_FROM_PIVOT * self.unit
@@ -219,7 +219,7 @@ class Head:
     def __call__(self, pose: np.ndarray) -> Posed:
         """The head under a pose [6] that the photograph bears, relative to it; for units and signs see
         units/pose.py."""
-        turn = rotation(self._own + pose[:3]) @ rotation(self._own).T
+        turn = rotation(self._own + pose[:3]) @ self._axes.T
         linear = pose[5] * turn[:2] - np.eye(2, 3)
         linear[1] *= -1  # up is down in a picture
         shift = np.array([[pose[3]], [pose[4]]])

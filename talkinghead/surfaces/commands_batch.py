@@ -39,7 +39,9 @@ def batch(
 
         results = batch_ray.run(work, listed, ray)
     else:
-        results = work.run(listed)
+        from talkinghead.surfaces import batch_local
+
+        results = batch_local.run(work, listed)
     try:
         count = Counter(result.status for result in progress(report(results, work.out), len(listed), "job"))
     except Stopped as stopped:

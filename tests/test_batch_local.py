@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from multiprocessing import active_children
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from talkinghead.errors import ModelError
+from talkinghead.media.video import VideoReader
+from talkinghead.surfaces import batch_local
+from talkinghead.surfaces.batch import FAILED, KEPT, MADE, Batch, read_jobs
+from tests.batches import HEADER, environment, listed, long_jobs, wait_for
+
+pytestmark = pytest.mark.skipif(batch_local.cores() < 2, reason="needs two cores")
+
+
+@pytest.fixture
+def two(monkeypatch):
+    monkeypatch.setattr(batch_local, "cores", lambda: 2)
+
+
+def begun(jobs, **options):
+    jobs, batch = read_jobs(jobs), Batch("out", **options)
+    batch.open(jobs)
+    return jobs, batch
+
+
+def pictures(folder):
+    return {path.name: np.stack(list(VideoReader(path))) for path in Path(folder).glob("*.mp4")}
+
+
+def test_processes_make_what_one_makes(folder, two):
+    list_ = listed(*(f"{('anna', 'bea')[n % 2]}.png,voice.wav,,{n}.mp4,{n}" for n in range(8)), header=f"{HEADER},seed")
+    jobs, batch = begun(list_)
+    results = list(batch_local.run(batch, jobs))
+    assert {result.status for result in results} == {MADE} and len(results) == 8 and not active_children()
+    made = pictures("out")
+    assert [result.status for result in batch_local.run(batch, jobs)] == [KEPT] * 8
+    alone = Batch("alone")
+    alone.open(jobs)
+    list(alone.run(jobs))
+    for name, frames in pictures("alone").items():
+        assert np.abs(frames.astype(int) - made[name]).mean() < 1, name
+
+
+def test_a_process_that_dies_costs_its_own_job_alone(folder, two, untrained):
+    jobs, batch = begun(long_jobs(8, seconds=2), weights=untrained)
+    results = batch_local.run(batch, jobs)
+    first = next(results)
+    wait_for(lambda: len(list(Path("out").glob(".talkinghead-*"))) >= 2)
+    os.kill(active_children()[0].pid, signal.SIGKILL)
+    rest = list(results)
+    assert first.status == MADE and sorted(r.output for r in [first, *rest]) == [f"{n}.mp4" for n in range(8)]
+    (lost,) = (result for result in rest if result.status == FAILED)
+    assert lost.message == "its process died (-9); free some memory"
+    assert [r.status for r in batch_local.run(batch, jobs)].count(MADE) == 1  # the same again goes on
+
+
+def test_models_that_do_not_load_end_the_batch_with_one_line(folder, two):
+    Path("broken.safetensors").write_bytes(b"none")
+    jobs, batch = begun(long_jobs(8), weights="broken.safetensors")
+    with pytest.raises(ModelError, match="do not load"):
+        list(batch_local.run(batch, jobs))
+    assert not active_children()
+
+
+def descendants(pid):
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    found = [int(child) for child in children.read_text().split()] if children.exists() else []
+    return found + [below for child in found for below in descendants(child)]
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
+@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+def test_a_batch_that_is_stopped_leaves_no_process_behind(folder, untrained, number, status):
+    program = [sys.executable, "-c", "from talkinghead.surfaces.cli import main; main()"]
+    arguments = ["batch", str(long_jobs(8, seconds=20)), "--out", "out", "--generator", str(untrained)]
+    process = subprocess.Popen([*program, *arguments], env=environment(), stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: len(list(Path("out").glob(".talkinghead-*"))) >= 2)
+    below = descendants(process.pid)
+    process.send_signal(number)
+    assert process.wait(20) == status
+    deadline = time.monotonic() + 10
+    while any(map(alive, below)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert len(below) >= 4 and not any(map(alive, below))  # two that make jobs, and their encoders
+    said = process.stderr.read()
+    assert said == "" if status == -9 else said == "talkinghead: interrupted; the same command goes on from here\n"
+    if status != -9:
+        assert not list(Path("out").glob(".talkinghead-*")) and not list(Path("out").glob("*.mp4"))
