@@ -28,6 +28,14 @@ def test_a_row_for_every_size(astronaut, tmp_path):
         assert 50 < int(memory.split()[0]) < 2000
 
 
+def test_a_head_that_is_still_takes_less_to_draw(astronaut, tmp_path):
+    Image.fromarray(astronaut[:400, 50:450]).save(tmp_path / "face.png")
+    options = "--sides", "400", "--seconds", "2", "--repeats", "1", "--head"
+    rows = [bench(str(tmp_path / "face.png"), VOICE, *options, head).stdout.splitlines()[-1] for head in ("0", "1")]
+    still, moving = (float(row.split("|")[7]) for row in rows)
+    assert 0 < still < moving
+
+
 def test_a_missing_portrait_and_a_size_that_is_none(tmp_path):
     done = bench(str(tmp_path / "none.png"), VOICE, "--sides", "256", "--seconds", "1")
     assert done.returncode == 1 and done.stderr.startswith("talkinghead: ") and done.stderr.count("\n") == 1

@@ -1,6 +1,6 @@
 """How fast one size is, measured in a process of its own: portrait, voice and size in, one line of JSON out.
 
-    python -m talkinghead.surfaces.bench PORTRAIT VOICE SIDE SECONDS REPEATS
+    python -m talkinghead.surfaces.bench PORTRAIT VOICE SIDE SECONDS REPEATS HEAD
 
 `talkinghead bench` starts it for every size and makes a table of the lines.
 """
@@ -16,8 +16,9 @@ import sys
 import tempfile
 import time
 import wave
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -51,18 +52,19 @@ class Figures:
     encoder_mebibytes: float  # and ffmpeg's on top
 
 
-def figures(portrait: Path, voice: Path, side: int, seconds: float, repeats: int) -> Figures:
-    """Raises what TalkingHead.speak raises."""
+def figures(portrait: Path, voice: Path, side: int, seconds: float, repeats: int, strength: float) -> Figures:
+    """With a head that moves by `strength`. Raises what TalkingHead.speak raises."""
     image, head = _square(portrait, side), TalkingHead()
     with tempfile.TemporaryDirectory() as folder:
         sound, video = Path(folder) / "voice.wav", Path(folder) / "video.mp4"
         _repeat(voice, seconds, sound)
-        clip = head.speak(image, sound)
+        speak = partial(head.speak, image, sound, head=strength)
+        clip = speak()
         _film(clip, itertools.islice(clip.pictures(planar=True), 1), sound, video)
         first = time.time() - _born()
-        times, own, others = _spoken(head, image, sound, video, repeats)
+        times, own, others = _spoken(speak, sound, video, repeats)
         mebibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        encoding, encoder, peak = _encoding(head.speak(image, sound), sound, video, repeats)
+        encoding, encoder, peak = _encoding(speak(), sound, video, repeats)
     factors = [took / seconds for took in times]
     costs = own, max(others - encoder, 0), encoder
     return Figures(side, first, median(factors), max(factors), encoding / seconds, *costs, mebibytes, peak)
@@ -107,15 +109,13 @@ def _film(clip: Clip, frames: Iterable[np.ndarray], sound: Path, video: Path) ->
     return writer.frames, int(peak[1]) / 1024 if peak else float("nan")
 
 
-def _spoken(
-    head: TalkingHead, image: np.ndarray, sound: Path, video: Path, repeats: int
-) -> tuple[list[float], float, float]:
+def _spoken(speak: Callable[[], Clip], sound: Path, video: Path, repeats: int) -> tuple[list[float], float, float]:
     """Seconds of each time; milliseconds a frame of this process and of others that it started."""
     times, frames = [], 0
     before = _used(resource.RUSAGE_SELF), _used(resource.RUSAGE_CHILDREN)
     for _ in range(repeats):
         start = time.perf_counter()
-        clip = head.speak(image, sound)
+        clip = speak()
         frames += _film(clip, clip.pictures(planar=True), sound, video)[0]
         times.append(time.perf_counter() - start)
     after = _used(resource.RUSAGE_SELF), _used(resource.RUSAGE_CHILDREN)
@@ -145,7 +145,9 @@ def _encoding(clip: Clip, sound: Path, video: Path, repeats: int) -> tuple[float
 if __name__ == "__main__":
     picture, spoken, *numbers = sys.argv[1:]
     try:
-        found = figures(Path(picture), Path(spoken), int(numbers[0]), float(numbers[1]), int(numbers[2]))
+        found = figures(
+            Path(picture), Path(spoken), int(numbers[0]), float(numbers[1]), int(numbers[2]), float(numbers[3])
+        )
     except TalkingHeadError as error:
         sys.exit(f"talkinghead: {error}")
     print(json.dumps(asdict(found)))

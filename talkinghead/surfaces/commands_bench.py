@@ -23,6 +23,7 @@ def bench(
     sides: Annotated[str, typer.Option(help="Pixels a side, with commas.")] = "512,1080,2160,3840",
     seconds: Annotated[float, typer.Option(min=1, help="Length of the videos.")] = 10.0,
     repeats: Annotated[int, typer.Option(min=1, help="Videos of each size; the median counts.")] = 3,
+    head: Annotated[float, typer.Option(min=0, help="How strongly the head moves; 0 keeps it still.")] = 1.0,
 ) -> None:
     """Measure how fast this machine is.
 
@@ -40,7 +41,7 @@ def bench(
     for side in sizes:
         module = [sys.executable, "-m", "talkinghead.surfaces.bench"]
         done = subprocess.run(
-            [*module, str(portrait), str(voice), str(side), str(seconds), str(repeats)],
+            [*module, str(portrait), str(voice), str(side), str(seconds), str(repeats), str(head)],
             stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         if done.returncode:  # it has said why
