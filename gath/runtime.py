@@ -59,24 +59,24 @@ class OnTorch:
 def ready(source: Any = None, device: str = AUTO) -> Generator:
     """The generator in a safetensors file (None: the one that ships), or a model of gath, ready for work.
 
-    `device` is torch's name of one; "auto" is the first NVIDIA device where there are one and a torch built for it,
-    else the processor. Raises OSError and ValueError as `gath.load`, ImportError where torch is needed and missing, and
-    what torch raises for a device that is not there.
+    `device` is torch's name of one; "auto" is the processor for `flow`, of which a frame is a sum, and for the paper's
+    generator, which paints, the first NVIDIA device where there are one and a torch built for it. Raises OSError and
+    ValueError as `gath.load`, ImportError where torch is needed and missing, and what torch raises for a device that is
+    not there.
     """
     if source is not None and not isinstance(source, str | Path):
         return OnTorch(source) if hasattr(source, "parameters") else source
-    device = chosen(device)
-    if device == "cpu":
+    if device in (AUTO, "cpu"):
         kind, config, state = read(source or DEFAULT)
         if kind == "flow":
             from gath.lean import LeanFlow
 
             return LeanFlow(FlowConfig.from_json(config), state)
-    return OnTorch(load(source, device))
+    return OnTorch(load(source, chosen(device)))
 
 
 def chosen(device: str) -> str:
-    """`device`, or what "auto" comes to here."""
+    """`device`, or what "auto" comes to here for a network that paints."""
     if device != AUTO:
         return device
     if not nvidia_devices():

@@ -14,6 +14,7 @@ from safetensors.numpy import save_file
 import audio2au
 import gath
 from gath.generator import FlowConfig, FlowGenerator
+from gath.lean import LeanFlow
 from gath.runtime import OnTorch, chosen, ready
 from talkinghead.face.align import alignment, crop
 from talkinghead.media.audio import decode
@@ -99,13 +100,16 @@ def test_loads_neither_torch_nor_what_training_needs():
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(gath.__file__).parents[1]
     )
     assert run.returncode == 0, run.stderr
-    if not torch.cuda.is_available():
-        assert run.stdout.split() == []
+    assert run.stdout.split() == []
 
 
-def test_auto_is_the_processor_where_there_is_no_gpu(monkeypatch):
+def test_auto_is_the_processor_for_a_sum_and_a_gpu_for_a_painter(weights, tmp_path, monkeypatch):
+    monkeypatch.setattr("gath.runtime.nvidia_devices", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert isinstance(ready(weights), LeanFlow)
+    assert chosen("auto") == "cuda" and chosen("cpu") == "cpu" and chosen("mps") == "mps"
     monkeypatch.setattr("gath.runtime.nvidia_devices", lambda: 0)
-    assert chosen("auto") == "cpu" and chosen("mps") == "mps"
+    assert chosen("auto") == "cpu"
 
 
 def test_models_and_devices_without_a_lean_form_run_on_torch(weights):

@@ -40,7 +40,7 @@ class Models:
 
     generator: Path | None = option(None, "Weights of another generator.", Path)
     device: str = option(
-        "auto", "Where the generator runs: cpu, cuda, mps. Default: a GPU that torch can use, or the CPU."
+        "auto", "Where the generator runs: cpu, cuda, mps. Default: the CPU, but for the paper's a GPU if there is one."
     )
 
     def head(self) -> TalkingHead:
