@@ -12,11 +12,12 @@ import soundfile
 from conftest import StubGenerator, StubSpeech
 
 import talkinghead
+from talkinghead.clip import AHEAD
 from talkinghead.errors import ClipError, ModelError, PortraitError, SoundError, UnitsError
 from talkinghead.face.aside import ASIDE
 from talkinghead.media import audio
 from talkinghead.media.video import VideoWriter
-from talkinghead.pipeline import AHEAD, TalkingHead
+from talkinghead.pipeline import TalkingHead
 from talkinghead.samples import DEMO, VOICE
 from talkinghead.units.names import INDEX, UNIT_NAMES
 from talkinghead.units.track import UnitTrack
