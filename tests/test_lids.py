@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -85,19 +86,44 @@ def test_an_eye_beyond_the_border_of_the_picture_is_no_trouble(puppet):
     assert not any(patch.rgba.any() for patch in lids(np.ones(2), lambda at: at * 0))
 
 
-def test_the_skin_of_a_closed_lid_has_no_streaks_where_it_was_stretched():
-    across = np.random.default_rng(0).normal(150, 25, 240).clip(0, 255)
-    image = np.repeat(np.tile(across.astype(np.uint8), (160, 1))[..., None], 3, 2)  # every column a shade of its own
+def synthetic(image):
+    """Lids on a picture [160, 240, 3] of two eyes, 60 pixels wide and 20 high, at a height of 80, brows at 50."""
     points = np.zeros((478, 2))
+    bow = 10 * np.sin(np.linspace(0, np.pi, 9))
     for side, left in (("R", 40), ("L", 200)):
         x = np.linspace(0, 60, 9) * (1 if side == "R" else -1) + left
-        points[list(UPPER[side])] = np.stack([x, 80 - 10 * np.sin(np.linspace(0, np.pi, 9))], 1)
-        points[list(LOWER[side])] = np.stack([x, 80 + 10 * np.sin(np.linspace(0, np.pi, 9))], 1)
-        points[list(BROW[side])] = np.stack([x[::2], np.full(5, 50)], 1)
-    lids = Lids(image, points, np.zeros(46, np.float32))
-    roughness = [
-        np.abs(np.diff(patch.rgba[..., :3].astype(float), axis=1))[patch.rgba[:, 1:, 3] == 255].mean()
-        for closure in (0.1, 1)
-        for patch in lids(np.full(2, closure), lambda at: at * 0)
-    ]
-    assert max(roughness[2:]) < 0.75 * min(roughness[:2])
+        points[list(UPPER[side])], points[list(LOWER[side])] = np.c_[x, 80 - bow], np.c_[x, 80 + bow]
+        points[list(BROW[side])] = np.c_[x[::2], np.full(5, 50)]
+    return Lids(image, points, np.zeros(46, np.float32))
+
+
+def closed(lids, image, closure=1.0):
+    frame = image.copy()
+    for patch in lids(np.full(2, closure), lambda at: at * 0):
+        patch.lay(frame)
+    return frame.astype(float)
+
+
+def test_the_skin_of_a_closed_lid_has_no_streaks():
+    across = np.random.default_rng(0).normal(150, 25, 240).clip(0, 255)
+    image = np.repeat(np.tile(across.astype(np.uint8), (160, 1))[..., None], 3, 2)  # every column a shade of its own
+    lid = np.s_[75:85, 55:85]
+    frame = closed(synthetic(image), image)
+    assert np.abs(np.diff(frame[lid], axis=1)).mean() < 0.25 * np.abs(np.diff(image[lid].astype(float), axis=1)).mean()
+
+
+def test_a_closed_lid_shows_skin_where_iris_and_fold_were_and_ends_in_lashes():
+    image = np.full((160, 240, 3), (200, 160, 140), np.uint8)
+    for x in (70, 170):
+        cv2.ellipse(image, (x, 80), (30, 10), 0, 0, 360, (240, 240, 240), -1)
+        cv2.circle(image, (x, 80), 9, (40, 30, 20), -1)
+        cv2.ellipse(image, (x, 80), (30, 13), 0, 180, 360, (60, 40, 30), 4)
+    lids = synthetic(image)
+    frame = closed(lids, image)
+    for x in (70, 170):
+        assert np.abs(frame[68:84, x - 15 : x + 16] - (200, 160, 140)).max() < 30
+        line = frame[84:96, x - 15 : x + 16].mean(-1)
+        assert (line.min(0) < 130).all() and (line.min(0) > 30).all()
+        assert (np.abs(np.diff(line.argmin(0)[3:-3])) <= 1).all()  # it has no steps
+    half = closed(lids, image, 0.5)
+    assert (np.abs(half[86:] - image[86:]) < 2).all()  # of an eye that is half closed the lower half is seen

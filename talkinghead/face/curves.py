@@ -19,6 +19,12 @@ def curve(points: np.ndarray) -> np.ndarray:
     return np.vstack([out.transpose(1, 0, 2).reshape(-1, 2), points[-1:]])
 
 
+def rise(t: np.ndarray) -> np.ndarray:
+    """From 0 at zero smoothly to 1 at one."""
+    t = np.clip(t, 0, 1)
+    return t * t * (3 - 2 * t)
+
+
 def spline(at: np.ndarray, values: np.ndarray, grid: np.ndarray) -> np.ndarray:
     """A thin-plate spline (Bookstein 1989) near `values` [N, C] at points [N, 2], on `grid` [M, 2]: [M, C] float32."""
     n, at, grid = len(at), at * SCALE, grid * SCALE

@@ -1,8 +1,8 @@
 """Lids of the photograph's own skin: how far they close in, patches to lay over the frame out.
 
-An upper lid is a sheet: the skin between brow and lashes. Its edge comes down over the eye, lashes and all, and the
-skin above is stretched, its streaks smoothed; what is not yet covered stays what the frame shows of the eye. Nothing is
-painted, so that a closed eye has the skin's own colour.
+Once for each portrait the eye is painted shut: skin like that between brow and lashes takes the place of what the lids
+leave open and of the lashes, and of the fold above them half stays. That picture is uncovered as far as the edge has
+come down; along the edge runs a line of lashes, as dark as the photograph's.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ import cv2
 import numpy as np
 
 from talkinghead.face.blur import blurred
+from talkinghead.face.curves import curve, rise
 from talkinghead.face.head import Posed
 from talkinghead.face.mouth import Patch
+from talkinghead.face.mouth_layers import LUMINANCE, softness
 from talkinghead.face.sheets import Skin
 from talkinghead.face.warp import enlarged, nodes
 from talkinghead.units.names import INDEX
@@ -27,17 +29,30 @@ BROW = {"L": (276, 283, 282, 295, 285), "R": (46, 53, 52, 65, 55)}
 SHUT = 0.65  # EyeBlink of an eye that is seen closed
 LEAST = 0.25  # of EyeBlink between an eye as photographed and a closed one, at the least
 NOTHING = 0.02  # a closure that is not worth a patch
-MEETS = 1.15  # of the way to the lower lid's edge that a closed lid goes
-SKIN = 0.9  # of the skin between lashes and brow gives way
-# Inter-ocular distances: of skin over the edge that goes down unstretched, with the lashes; of lashes below the edge.
-RIGID, LASHES = 0.04, 0.004
+SOON = 0.15  # the closure from which on the skin above the eye is that of a closed one
+MEETS = 1.1  # of the way to the lower lid's edge that a closed lid goes
+# Inter-ocular distances: up to the first from the upper lid's edge, where lashes are, nothing of the photograph is
+# kept, from the second on all of it but what is darker than skin, like folds, of which the share FOLD is; below the
+# lower lid's edge the painting ends so far, and so softly. Towards a brow that is near all of this is narrower: at most
+# these shares of the skin between, and towards the corners: ENDS of the eye's width from them nothing is left.
+STRIP, FOLDS, FOLD, UNDER, SOFT = 0.035, 0.1, 0.25, 0.032, 0.02
+NARROW, ENDS = (0.35, 0.9), 0.1
+# Skin to paint with lies above the strip, and so far below the lower lid, where it counts for less. It is compared with
+# what is as bright as so many percent of either, the latter taken for less bright: how bright it is before it counts,
+# and wholly. It comes from ever nearer, in inter-ocular distances; where there is none, from FEW of what comes further.
+BEGINS, NEAR, COUNTS, LIT, SHADED, SHARES = 1.4, (0.03, 0.12), 0.25, (75, 50), 0.85, (0.45, 0.8)
+SPREAD, FEW = (0.1, 0.05, 0.025), np.float32(0.03)
+# How much brighter the middle of a lid is than its rims, for there is an eyeball under it, how dark it is above the
+# lashes, and how rough: this share of the skin around, and at most so many grey levels.
+ROUND, RIM, GRAIN, FINE = 0.06, 0.06, (0.3, 1.5), 0.012
 CELL = 0.016  # inter-ocular distances: as far apart lids' motion is reckoned, and enlarged from there
-# Skin that is stretched far shows streaks: so much of it gives way to the same smoothed along and across the eye by so
-# many inter-ocular distances, as much of it as the lid is closed, from so far above the lashes' strip on.
-EVEN, SMOOTH, EVENLY = 0.8, (0.05, 0.015), 0.02
 ASIDE = 0.1  # of the eye's width: there the patch fades
 REACH = 0.3  # of the eye's width: so far beside the patch the face's motion may look for skin
-FADE = 0.3  # of the skin that gives way: there it fades towards the brow
+FADE = 0.3  # of the skin above the lid: there the patch fades towards the brow
+# Lashes: the light that they take is LASHES times what the photograph's edge of the lid lacks of skin, within limits;
+# their line reaches so far above the lid's edge and below it, in inter-ocular distances, and at the least in times the
+# photograph's blur; from its ends on it takes so long to be full, outer and inner, in widths of the eye.
+LASHES, DARKEST, LINE, BLURRED, TAPER = 0.9, (0.3, 0.62), (0.013, 0.033), (1.2, 2.0), (0.25, 0.3)
 # What a blink brings with it besides (units/blink.py); a lid that is drawn here needs none of it.
 BESIDES = ("EyeDown", "EyeSquint")
 
@@ -50,44 +65,91 @@ class _Eye:
     def __init__(self, image: np.ndarray, points: np.ndarray, side: str, unit: float):
         upper, lower, brow = (points[list(ids[side])] for ids in (UPPER, LOWER, BROW))
         corner, along = upper[0], upper[-1] - upper[0]
-        width = max(float(np.linalg.norm(along)), 1e-6)
+        self._width = width = max(float(np.linalg.norm(along)), 1e-6)
         along = along / width
         down = np.array([-along[1], along[0]]) * (1 if along[0] > 0 else -1)
-        self._down, self._picture = down.astype(np.float32), image.shape[1::-1]
+        self._down, self._picture, self._unit = down.astype(np.float32), image.shape[1::-1], unit
         # Halfway between the corners the face's own motion tells where the lids have gone.
         self._middles = [edge[4][None, None].astype(np.float32) for edge in (upper, lower)]
-        self._lashes, self._soft, self._evenly = LASHES * unit, max(1.0, 0.01 * unit), EVENLY * unit
         self._cell = max(1, round(CELL * unit))
         around = np.vstack([upper, lower, brow])
         pad = ASIDE * width + 2
         low, high = np.floor(around.min(0) - pad).astype(int), np.ceil(around.max(0) + pad).astype(int) + 1
-        x, y = np.meshgrid(np.arange(low[0], high[0]), np.arange(low[1], high[1]))
-        self._corner, self.covered = (
-            low,
-            np.stack([x[[0, 0, -1, -1], [0, -1, 0, -1]], y[[0, 0, -1, -1], [0, -1, 0, -1]]], 1),
-        )
+        ends = np.array([low, high - 1])
+        self.covered = np.stack([ends[[0, 0, 1, 1], 0], ends[[0, 1, 0, 1], 1]], 1)
         reach = round(REACH * width)
         first = (low - reach).clip(0, np.array(self._picture) - 1)
-        last = np.maximum(high + reach, first + 1)
+        last = np.maximum(high + reach, first + 1).clip(0, self._picture)
         near = image[first[1] : last[1], first[0] : last[0]]
         self._first = first.astype(np.float32)
-        self._sharp = Skin(near, image.shape)
-        # Of four channels as well, which are read in half the time.
-        self._smooth = cv2.cvtColor(blurred(near, *(share * unit for share in SMOOTH)), cv2.COLOR_RGB2RGBA)
-        place = np.stack([x, y], -1) - corner
-        s, v = place @ along, place @ down
+        self._soft = softness(near)
+        place = np.stack(np.meshgrid(*(np.arange(a, b) for a, b in zip(first, last))), -1) - corner
+        s, v = ((place @ axis).astype(np.float32) for axis in (along, down))
 
-        def curve(edge: np.ndarray) -> np.ndarray:
+        def across(edge: np.ndarray) -> np.ndarray:
             s_of, v_of = (edge - corner) @ along, (edge - corner) @ down
             order = np.argsort(s_of)
-            return np.interp(s, s_of[order], v_of[order])
+            return np.interp(s, s_of[order], v_of[order]).astype(np.float32)
 
-        top, bottom = curve(upper), np.maximum(curve(lower), curve(upper))
-        skin = SKIN * np.maximum(top - curve(brow), 0.02 * unit)
+        top = across(curve(upper))
+        bottom = np.maximum(across(_arc(lower)), top)
+        skin = np.maximum(top - across(brow), 0.02 * unit)
         aside = np.minimum(s + ASIDE * width, (1 + ASIDE) * width - s) / (ASIDE * width)
         fade = aside.clip(0, 1) * ((v - top + skin) / (FADE * skin)).clip(0, 1)
+        shut, dark = self._shut(near, s / width, (top - v) / unit, (v - bottom) / unit, skin / unit)
+        self._skin = Skin(shut, image.shape)
         self._lines = np.dstack([v, top, bottom]).astype(np.float32)
-        self._skin = np.dstack([skin, np.minimum(RIGID * unit, 0.4 * skin), fade]).astype(np.float32)
+        self._much = np.dstack([fade, dark]).astype(np.float32)
+
+    def _shut(
+        self, near: np.ndarray, s: np.ndarray, above: np.ndarray, below: np.ndarray, skin: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The picture `near` with the eye closed, RGB uint8 [h, w, 3], and how dark its lashes are, [h, w]. Its pixels
+        lie at `s` of the way from corner to corner, so far `above` the upper lid, over which there is so much `skin`,
+        and so far `below` the lower one, in inter-ocular distances."""
+        ends = np.sin(np.pi * ((s + ENDS) / (1 + 2 * ENDS)).clip(0, 1)).clip(0, 1) ** 0.35
+        strip, folds = (np.minimum(most, share * skin) for most, share in zip((STRIP, FOLDS), NARROW))
+        between = np.abs(s - 0.5) < 0.5 + ASIDE
+        over = between & (above > BEGINS * strip) & (above < NARROW[1] * skin)
+        under = between & (below > NEAR[0]) & (below < NEAR[1])
+        light, colour, sure = self._colour(near, over, under)
+        strip, folds = strip * ends, folds * ends
+        shade = light / np.maximum(colour @ LUMINANCE, 1)
+        odd = np.interp(shade, (0.7, 1), (1 - FOLD, 0)) * rise((1.3 * folds - above) / np.maximum(0.8 * folds, 1e-3))
+        upper = rise((folds - above) / np.maximum(folds - strip, 1e-3))
+        much = np.maximum(upper, odd) * rise((UNDER - below) / SOFT) * rise((ends - 0.1) / 0.4)
+        down = ((folds - above) / np.maximum(folds - above + UNDER - below, 1e-3)).clip(0, 1)  # of the lid
+        bulge = 1 + ends * (ROUND * (np.sin(np.pi * down**0.8) - 0.5) - RIM * down**6)
+        fill = colour * bulge[..., None] + self._grain(near, sure)[..., None]
+        shut = (near + much[..., None] * (fill - near) + 0.5).clip(0, 255).astype(np.uint8)
+        edge = between & (np.abs(above) < 0.01)
+        lacks = 1 - float(np.median(shade[edge])) if edge.any() else 0.5
+        full = ((s + 0.06) / TAPER[0]).clip(0, 1) * ((1 - s) / TAPER[1]).clip(0, 1)
+        return shut, full * np.clip(1 - LASHES * (1 - lacks), *DARKEST)
+
+    def _colour(self, near: np.ndarray, over: np.ndarray, under: np.ndarray) -> tuple[np.ndarray, ...]:
+        """The light of a picture's pixels, the colour of a lid for all of it, [h, w, 3], and how sure it is that a
+        pixel shows such skin; it is looked for `over` and `under` the eye."""
+        light = near @ LUMINANCE
+        parts = zip((over, under), LIT, (1, SHADED))
+        lit = max([float(np.percentile(light[part], q)) * much for part, q, much in parts if part.any()], default=1.0)
+        sure = np.interp(light / max(lit, 1.0), SHARES, (0, 1)) * (over + COUNTS * under)
+        sure = sure.astype(np.float32)
+        colour = (near * sure[..., None]).sum((0, 1)) / max(float(sure.sum()), 1e-3)
+        for spread in SPREAD:
+            sigma = max(spread * self._unit, 0.8)
+            known = blurred(near * sure[..., None], sigma) + FEW * colour
+            colour = known / (blurred(sure, sigma)[..., None] + FEW)
+        return light, colour, sure
+
+    def _grain(self, near: np.ndarray, sure: np.ndarray) -> np.ndarray:
+        """Noise like what is fine in the picture where it is `sure`."""
+        fine = near - cv2.GaussianBlur(near.astype(np.float32), (0, 0), max(FINE * self._unit, 2.0))
+        rough = np.abs(fine @ LUMINANCE)[sure > 0.5]
+        noise = np.random.default_rng(0).normal(0, 1, near.shape[:2]).astype(np.float32)
+        noise = cv2.GaussianBlur(noise, (0, 0), max(self._soft, 0.5))
+        much = min(GRAIN[0] * 1.48 * float(np.median(rough)), GRAIN[1]) if len(rough) else 0.0
+        return noise * np.float32(much / max(float(noise.std()), 1e-6))
 
     def patch(self, closure: float, shift: Shift, posed: Posed | None) -> Patch:
         covered = self.covered if posed is None else posed.carried(self.covered.astype(np.float32))
@@ -98,34 +160,34 @@ class _Eye:
         size = int(right - left), int(bottom - top)
         at = nodes((left, top), self._cell, [-(-side // self._cell) for side in size])
         seen = at if posed is None else posed.seen(at)
-        lines, skin = (
-            cv2.remap(known, seen - np.float32(self._corner), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            for known in (self._lines, self._skin)
+        lines, much = (
+            cv2.remap(known, seen - self._first, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            for known in (self._lines, self._much)
         )
         upper, lower = (
             lines[..., k] - float((shift(middle) @ self._down)[0, 0]) for k, middle in zip((1, 2), self._middles)
         )
-        v, rigid = lines[..., 0], skin[..., 1]
         edge = upper + closure * MEETS * np.maximum(lower - upper, 0)
-        begins = lines[..., 1] - skin[..., 0]
-        stretched = begins + (v - begins) * (upper - rigid - begins) / np.maximum(edge - rigid - begins, 1e-3)
-        back = np.where(v > edge - rigid, edge - upper, v - stretched)
-        where = seen - back[..., None] * self._down
-        where, over = enlarged(where + shift(where), self._cell, size), edge + self._lashes - v
-        known = np.dstack([over, skin[..., 2], over - self._lashes - rigid]).astype(np.float32)
-        over, fade, above = cv2.split(enlarged(known, self._cell, size))
-        lid = self._skin_at(where, fade * (np.float32(1 / self._evenly) * above).clip(0, np.float32(EVEN * closure)))
-        alpha = fade * np.clip(over * np.float32(1 / self._soft) + np.float32(0.5), 0, 1)
-        alpha = (255 * alpha).astype(np.uint8)
-        lit = cv2.multiply(lid, cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB), scale=1 / 255)
-        return Patch(cv2.merge([*cv2.split(lit), alpha]), int(left), int(top))
+        known = np.dstack([edge - lines[..., 0], much]).astype(np.float32)
+        over, fade, dark = cv2.split(enlarged(known, self._cell, size))
+        where = enlarged(seen + shift(seen), self._cell, size)
+        lid = self._skin(where - self._first)
+        above, below = (max(share * self._unit, times * self._soft) for share, times in zip(LINE, BLURRED))
+        away = cv2.max(over, 0) * np.float32(1 / above) - cv2.min(over, 0) * np.float32(1 / below)
+        line = dark * np.square((1 - np.square(away)).clip(0))
+        shown = 255 * fade * np.float32(min(closure / SOON, 1))
+        lit = (over * np.float32(1 / max(1.0, self._soft)) + np.float32(0.5)).clip(0, 1) * (1 - line)
+        alpha, lit = ((shown * part).astype(np.uint8) for part in (lit + line, lit))
+        rgb = cv2.multiply(lid, cv2.cvtColor(lit, cv2.COLOR_GRAY2RGB), scale=1 / 255)
+        return Patch(cv2.merge([*cv2.split(rgb), alpha]), int(left), int(top))
 
-    def _skin_at(self, where: np.ndarray, even: np.ndarray) -> np.ndarray:
-        """The photograph RGB uint8 at pixels [h, w, 2], smoothed by as much as `even` [h, w] says."""
-        where = where - self._first
-        smooth = cv2.remap(self._smooth, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        sharp, smooth = self._sharp(where), cv2.cvtColor(smooth, cv2.COLOR_RGBA2RGB)
-        return cv2.blendLinear(sharp, smooth, np.float32(1) - even, even)
+
+def _arc(edge: np.ndarray) -> np.ndarray:
+    """A smooth arc [M, 2] near points [N, 2], from the first to the last one."""
+    powers = lambda t: (t * (1 - t))[:, None] * t[:, None] ** np.arange(3)  # noqa: E731
+    chord = lambda t: edge[0] + t[:, None] * (edge[-1] - edge[0])  # noqa: E731
+    at, fine = np.linspace(0, 1, len(edge)), np.linspace(0, 1, 4 * len(edge))
+    return chord(fine) + powers(fine) @ np.linalg.lstsq(powers(at), edge - chord(at), rcond=None)[0]
 
 
 class Lids:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from talkinghead.face.curves import rise
+
 DENSITY = 12  # pixels per millimetre at which teeth are drawn, before they shrink to the photograph
 # From the front, from the middle outward: (width, length, how far the biting edge lies above the first one's).
 UPPER = ((8.5, 10.2, 0.0), (6.3, 8.8, 0.6), (6.4, 9.6, 0.3), (5.0, 8.2, 1.0), (3.8, 7.6, 1.6), (3.0, 7.2, 2.2))
@@ -47,12 +49,12 @@ def tongue(colour: np.ndarray) -> Layer:
     """The tip and back of a tongue, wet and rough, its highest point at y = 0; where it lies deep it is dark."""
     x, y = _grid(-22, 22, -1, 18)
     top = 0.4 - 0.5 * np.exp(-((x / 2.4) ** 2)) + 9.0 * (np.abs(x) / 21) ** 3
-    inside = _step((y - top) / 2.5)
-    light = 0.25 + 0.75 * _step((y - top) / 12.0) - 0.12 * np.exp(-((x / 1.0) ** 2))
+    inside = rise((y - top) / 2.5)
+    light = 0.25 + 0.75 * rise((y - top) / 12.0) - 0.12 * np.exp(-((x / 1.0) ** 2))
     light *= 1 - 0.4 * (np.abs(x) / 22) ** 2
     rng = np.random.default_rng(0)
     rough, wet = (_noise(rng, x.shape, size * DENSITY) for size in (0.22, 0.45))
-    light = light * (1 + 0.10 * rough) + 0.25 * np.clip(wet - 1.5, 0, 1.2) * _step((y - top) / 5.0)
+    light = light * (1 + 0.10 * rough) + 0.25 * np.clip(wet - 1.5, 0, 1.2) * rise((y - top) / 5.0)
     return Layer(np.dstack([colour * light[..., None], inside]).astype(np.float32), -22, -1)
 
 
@@ -61,8 +63,8 @@ def tip(colour: np.ndarray) -> Layer:
     lower ones."""
     x, y = _grid(-13, 13, -2, 8)
     low = 5.2 - 3.4 * np.abs(x / 12.0) ** 2.4  # where it ends
-    inside = _step((low - y) / 0.7) * _step((12.5 - np.abs(x)) / 2.5)
-    light = 0.72 + 0.28 * np.exp(-(((y - 1.2) / 2.2) ** 2)) - 0.45 * _step((y - low + 1.8) / 2.2)
+    inside = rise((low - y) / 0.7) * rise((12.5 - np.abs(x)) / 2.5)
+    light = 0.72 + 0.28 * np.exp(-(((y - 1.2) / 2.2) ** 2)) - 0.45 * rise((y - low + 1.8) / 2.2)
     light *= 1 - 0.3 * (np.abs(x) / 13) ** 2
     light *= 1 + 0.08 * _noise(np.random.default_rng(1), x.shape, 0.22 * DENSITY)
     return Layer(np.dstack([colour * light[..., None], inside]).astype(np.float32), -13, -2)
@@ -79,7 +81,7 @@ def _arch(kinds: tuple, rng: np.random.Generator, gum: np.ndarray, bright: float
     x, y = _grid(-half - 1, half + 1, -max(length for _, length, _ in kinds) - GUM, 1.5)
     warm, size = rng.uniform(0.0, 0.7), rng.uniform(0.95, 1.06)
     picture = np.broadcast_to(_gums(x, y, gum, rng), (*x.shape, 3)).copy()
-    alpha = _step((-y - 2.5 - 0.006 * x**2) / 0.6)
+    alpha = rise((-y - 2.5 - 0.006 * x**2) / 0.6)
     gums = picture.copy()
     for side in (-1, 1):
         inner = 0.0
@@ -96,7 +98,7 @@ def _arch(kinds: tuple, rng: np.random.Generator, gum: np.ndarray, bright: float
             part = (np.abs(u) <= 1.0) & (v > 0.05)
             cleft = part & (v < 0.86)
             picture[own][cleft] = CLEFT
-            cover = np.where(cleft, np.maximum(alpha[own], _step((1.06 - np.abs(u)) * 8)), 0.0)
+            cover = np.where(cleft, np.maximum(alpha[own], rise((1.06 - np.abs(u)) * 8)), 0.0)
             gum_over = (np.abs(u) <= 1.0) & (v < 0.34 * np.abs(u) ** 2.4 + 0.06)
             picture[own] = np.where(gum_over[..., None], gums[own], picture[own])
             weight = (body * ~gum_over)[..., None]
@@ -111,7 +113,7 @@ def _tooth(u: np.ndarray, v: np.ndarray, warm: float, bright: float) -> tuple[np
     """Colours [H, W, 3] and coverage [H, W] of one tooth: `u` -1 to 1 across, `v` 0 to 1 from neck to edge."""
     width = 0.83 + 0.165 * np.sin(np.clip(v, 0, 0.72) / 0.72 * np.pi / 2)
     width = width * (1 - 0.30 * np.clip((v - 0.80) / 0.20, 0, 1) ** 3.0)
-    body = _step((width - np.abs(u)) / 0.07) * _step((1 - v) / 0.035)
+    body = rise((width - np.abs(u)) / 0.07) * rise((1 - v) / 0.035)
     low = np.clip(v / 0.45, 0, 1)[..., None]
     colour = NECK + (BODY - NECK) * low**0.7
     colour = colour + (EDGE - colour) * (np.clip((v - 0.84) / 0.16, 0, 1) ** 1.5)[..., None] * 0.6
@@ -129,8 +131,3 @@ def _gums(x: np.ndarray, y: np.ndarray, gum: np.ndarray, rng: np.random.Generato
 def _grid(left: float, right: float, top: float, bottom: float) -> tuple[np.ndarray, np.ndarray]:
     steps = [np.arange(a, b, 1 / DENSITY, dtype=np.float32) for a, b in ((left, right), (top, bottom))]
     return np.meshgrid(*steps)
-
-
-def _step(t: np.ndarray) -> np.ndarray:
-    t = np.clip(t, 0, 1)
-    return t * t * (3 - 2 * t)
