@@ -29,19 +29,19 @@ BLEND = 1.0  # cells over which the lips' motion becomes the face's
 # the middle of the lips not at all; as many steps find the way.
 WITH_FACE, STEPS = 0.5, 3
 BESIDE = 0.25  # of half a mouth's width: as far beside the corners the two sheets have become one
-TONGUE_LAG = 0.65  # of the jaw's way
+TONGUE_LAG = 0.45  # of the jaw's way
 # A tongue begins to rise at the first and has risen at the second number, to so many millimetres below where it lies
 # with the jaw up, behind the upper teeth; beyond TIP its tip is seen between the teeth, going TIP_LAG of the jaw's way.
-RAISED, LIFTED, TIP, TIP_LAG = (0.15, 0.45), -4.0, 0.75, 0.35
+RAISED, LIFTED, TIP, TIP_LAG = (0.1, 0.7), -3.0, 0.75, 0.35
 # Inter-ocular distances: how far it falls, and how soft it is, across and down: corners are darker than the middle.
-UPPER_LIP_SHADOW, SHADE = 0.02, (0.065, 0.026)
+UPPER_LIP_SHADOW, SHADE = 0.02, (0.08, 0.036)
 EDGE_SOFT = 0.4  # of the photograph's blur: that of the opening's edge
 LIP_SHADE = 0.3  # how dark lips turn where they roll inward
 SLIT = 0.012  # inter-ocular distances over which what is behind a slit comes in, or a pixel if that is more
 TOUCHING = 0.03  # inter-ocular distances: lips closer than that still show something of the line where they meet
 STILL = (0.002, 0.008)  # inter-ocular distances of motion from which and by which the patch replaces the photograph
 # The light on what lies deep, on lower and on upper teeth: the least, and how it grows with that between the lips.
-DEEP, LOW, HIGH = (0.2, 1.3), (0.25, 1.5), (0.3, 2.1)
+DEEP, LOW, HIGH = (0.15, 1.5), (0.25, 1.5), (0.27, 1.8)
 # Millimetres of lower teeth that are seen above the lip: the least, once that has fallen from the first to the second
 # number of FALLEN, and the most.
 LEAST, TALLEST, FALLEN = 1.2, 3.5, (7.5, 10.0)

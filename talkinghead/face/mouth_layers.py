@@ -25,15 +25,16 @@ LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 # Millimetres below the closed lips' seam, in the skull or in the jaw.
 UPPER_EDGE, LOWER_EDGE, TONGUE_TOP = 4.0, 4.8, 2.4
 SHOWN = (3.0, 5.0)  # millimetres of teeth that a laugh has shown are below the lips' seam, at least and at most
-LIGHT = (0.30, 0.98)  # luminance of teeth in full light, in [0, 1]
+LIGHT = (0.30, 0.92)  # luminance of teeth in full light, in [0, 1]
 EYE_WHITE = 1.22  # times as bright as the whites of the eyes
 OVER_LIPS = 2.5  # times as bright as the lips at least
 FLESH = np.array([1.62, 0.76, 0.72])  # gums and tongue of luminance one, mixed with the lips' own hue
-GUM, TONGUE, CAVITY = 0.52, 0.62, 0.15  # their luminance, teeth 1
+GUM, TONGUE, CAVITY = 0.52, 0.5, 0.15  # their luminance, teeth 1
 PALER = 0.3  # of white in the tongue's hue
 SOFT = (0.5, 2.2)  # pixels: the blur that a photograph may have
 TEETH_SOFT = 0.45  # of which teeth have so much: edges of light on something wet and hard
-OWN_OVER_LIPS, MOST_GAIN = 1.9, 1.4  # teeth that a photograph shows are made so bright, within reason
+OWN_OVER_LIPS, MOST_GAIN = 1.9, 1.2  # teeth that a photograph shows are made so bright, within reason
+BRIGHTEST = 95  # percent of these pixels are darker than the brightest that LIGHT allows
 TOOTH_LIGHT, TOOTH_PALE = 0.95, 0.8  # teeth are at least so bright and at most so colourful as the lips
 # Lips are drawn over what lies between them and a little more (inter-ocular distances, and times the photograph's
 # blur); near it also over what is darker or, being pale, brighter than lips. They take the colour of the lips around,
@@ -49,6 +50,9 @@ BEYOND = 0.3  # times the photograph's blur: so far beyond the lips' outline tee
 SEAM_LEAST = 0.5
 SEAM, SEAM_WIDTH, SEAM_SOFT = np.array([0.3, 0.37, 0.37], np.float32), 0.008, 0.008
 COVERED = 0.03  # inter-ocular distances: upper teeth that end so close to the lower lip go on behind it
+# Millimetres over which light on teeth is even, and how much of the clefts between them is lost where the inter-ocular
+# distance is so many times the photograph's blur.
+TOOTH, LOST = 3.0, ((45.0, 75.0), (1.6, 0.0))
 SEEN = 0.15  # share of the open mouth that teeth must take to be used
 
 
@@ -116,6 +120,8 @@ def layers(place: Place, own: np.ndarray, rest: np.ndarray, eyes: list[np.ndarra
         above, below, shown, edge, hidden = seen
         upper_edge = (edge - seam[1]) / MILLIMETRE + 0.3
         gain = float(np.clip(OWN_OVER_LIPS * (lips @ LUMINANCE) / (shown @ LUMINANCE), 1, MOST_GAIN))
+        bright = np.percentile(above[above[..., 3] > 127][:, :3] @ LUMINANCE, BRIGHTEST)
+        gain = min(gain, 255 * LIGHT[1] / max(float(bright), 1.0))
         above, below = (np.dstack([cv2.convertScaleAbs(x[..., :3], alpha=gain), x[..., 3]]) for x in (above, below))
         end = float(np.clip(upper_edge, *SHOWN))
         above, upper_edge = _lowered(place, above, end - upper_edge), end
@@ -126,7 +132,8 @@ def layers(place: Place, own: np.ndarray, rest: np.ndarray, eyes: list[np.ndarra
     seed = which if isinstance(which, int) else 0
     upper = lower = bare
     if which != "none":
-        upper = over(drawer(teeth.upper(seed, flesh * GUM), upper_edge), above)
+        drawn = drawer(teeth.upper(seed, flesh * GUM), upper_edge)
+        upper = over(drawn, _single(place, above, drawn, soft))
         lower = over(drawer(teeth.lower(seed, flesh * GUM), LOWER_EDGE), below)
     hue = (flesh + PALER) / (1 + PALER) * TONGUE
     tongue, tip = drawer(teeth.tongue(hue), TONGUE_TOP), drawer(teeth.tip(hue), upper_edge)
@@ -294,6 +301,15 @@ def _own_teeth(place: Place, own: np.ndarray, lips: np.ndarray) -> tuple | None:
     low = np.interp(x, bottom[:, 0], bottom[:, 1])
     end = transform(place.to_face, np.array([x, edge]) + place.box[:2])
     return *picture, white, float(end[1]), bool(low - edge < COVERED * place.iod)
+
+
+def _single(place: Place, own: np.ndarray, drawn: np.ndarray, soft: float) -> np.ndarray:
+    """A photograph's own teeth, between which there are the clefts of those `drawn` as far as blur has taken theirs."""
+    light = (drawn @ np.r_[LUMINANCE, 0] / np.maximum(drawn[..., 3], 1)).astype(np.float32)
+    even = blurred(light, max(TOOTH * MILLIMETRE / IOD * place.iod, 1.0), 0.5)
+    cleft = 1 - light / np.maximum(even, 1e-3)
+    much = np.interp(place.iod / soft, *LOST) * cleft.clip(0, 0.3) * (drawn[..., 3] > 127)
+    return np.dstack([own[..., :3] * (1 - much)[..., None] + 0.5, own[..., 3]]).astype(np.uint8)
 
 
 def _lowered(place: Place, layer: np.ndarray, millimetres: float) -> np.ndarray:

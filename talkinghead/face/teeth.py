@@ -18,10 +18,11 @@ DENSITY = 12  # pixels per millimetre at which teeth are drawn, before they shri
 # From the front, from the middle outward: (width, length, how far the biting edge lies above the first one's).
 UPPER = ((8.5, 10.2, 0.0), (6.3, 8.8, 0.6), (6.4, 9.6, 0.3), (5.0, 8.2, 1.0), (3.8, 7.6, 1.6), (3.0, 7.2, 2.2))
 LOWER = ((5.2, 8.8, 0.0), (5.6, 9.0, 0.1), (5.9, 9.8, -0.2), (4.8, 8.4, 0.5), (3.8, 7.8, 0.9), (3.0, 7.0, 1.3))
+DIM = 0.7
 GUM = 5.0  # millimetres of gum that are drawn beyond the teeth's necks
 BODY, NECK, EDGE = np.array([(1.0, 0.965, 0.90), (0.95, 0.86, 0.72), (0.88, 0.90, 0.90)], np.float32)
 CLEFT = np.array([0.22, 0.13, 0.10], np.float32)  # between two teeth
-CORNER = 19.0  # millimetres from the middle at which the arch has turned out of the light
+CORNER, TURNED, BEND = 17.0, 0.6, 1.9
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def upper(seed: int, gum: np.ndarray) -> Layer:
 
 def lower(seed: int, gum: np.ndarray) -> Layer:
     """The lower arch, whose biting edge is its top."""
-    layer = _arch(LOWER, np.random.default_rng((seed, 1)), gum, 0.86)
+    layer = _arch(LOWER, np.random.default_rng((seed, 1)), gum, DIM)
     return Layer(np.ascontiguousarray(layer.rgba[::-1]), layer.x, -layer.y - (len(layer.rgba) - 1) / DENSITY)
 
 
@@ -105,7 +106,7 @@ def _arch(kinds: tuple, rng: np.random.Generator, gum: np.ndarray, bright: float
             picture[own] += weight * (tooth - picture[own])
             alpha[own] = np.where(part, np.maximum(cover, np.maximum(body, gum_over)), alpha[own])
             inner += width
-    turned = 1 - 0.42 * np.clip(np.abs(x) / CORNER, 0, 1.1) ** 2.2
+    turned = 1 - TURNED * np.clip(np.abs(x) / CORNER, 0, 1.1) ** BEND
     return Layer(np.dstack([picture * (bright * turned)[..., None], alpha]).astype(np.float32), x[0, 0], y[0, 0])
 
 
