@@ -6,7 +6,7 @@ import pytest
 import gath
 from talkinghead.face.align import alignment, transform
 from talkinghead.face.lips import LAUGH_LIMITS, REST_LIMITS, possible, rest_units
-from talkinghead.face.outline import EARLIEST, IOD, LOWER, RING, UPPER, Outline
+from talkinghead.face.outline import EARLIEST, IOD, LOWER, RING, UPPER, Outline, rounded
 from talkinghead.units.names import INDEX, SOURCES, UNIT_NAMES, lip_gap, lip_opening, units_from_scores
 
 OPEN = {"JawOpen": 0.4, "LipsUpperOpen": 0.4, "LipsLowerOpen": 0.5}
@@ -168,6 +168,21 @@ def test_lips_purse_step_by_step_and_not_into_a_knot(outline, unit):
     assert (np.diff(wide[:6]) < 0.002).all() and wide[5] < 0.82 * wide[0] and wide.min() > 0.5 * wide[0]
     thick = points[:, RING + LOWER[5], 1] - points[:, LOWER[5], 1]
     assert thick[5] > 1.1 * thick[0]
+
+
+def test_lips_that_purse_thin_out_towards_the_corners_and_others_stay():
+    """However bluntly those of a laugh would end."""
+    points = np.zeros((2, 4 * RING, 2), np.float32)
+    for ring, thick in enumerate((0, 0.03, 0.06)):
+        for half, up in ((UPPER, -1), (LOWER, 1)):
+            points[:, ring * RING + half] = np.c_[np.linspace(0.4, 0.6, len(half)), np.full(len(half), 0.7)]
+            points[:, ring * RING + half[1:-1], 1] += up * thick
+    pursed, still = rounded(points.copy(), np.stack([vector(LipsPucker=0.6), vector()]))
+    np.testing.assert_array_equal(still, points[1])
+    for half in (UPPER, LOWER):
+        thick = np.abs(pursed[RING + half, 1] - 0.7)
+        assert thick.argmax() == 5 and thick[5] == pytest.approx(0.03, abs=1e-4)
+        assert (np.diff(thick[:6]) > 0).all() and (np.diff(thick[5:]) < 0).all() and thick[1] < 0.6 * thick[5]
 
 
 def test_the_lower_lip_comes_up_to_the_teeth_in_f_but_not_where_lips_press(outline):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ from talkinghead.face import teeth
 from talkinghead.face.align import alignment, transform
 from talkinghead.face.curves import curve, spline
 from talkinghead.face.mouth import Mouth
-from talkinghead.face.mouth_layers import layers, over, softness
+from talkinghead.face.mouth_layers import layers, over, single, softness
 from talkinghead.face.outline import IOD, LOWER, RING, UPPER, Outline
 from talkinghead.units.names import INDEX
 
@@ -110,7 +111,7 @@ def test_a_tongue_that_rises_fills_the_dark_behind_the_teeth_and_its_tip_covers_
     lies, lower, ridge, between = light
     assert np.array_equal(lies, lower)
     assert (ridge < 60).mean() < 0.8 * (lies < 60).mean()
-    assert np.median(np.abs(ridge - lies)[lies > 130]) < 8  # teeth stay in front
+    assert 0.85 < np.median((ridge / lies)[lies > 130]) < 1.05  # teeth stay in front, and the light evens out
     assert (between != ridge).mean() > 0.05
 
 
@@ -120,6 +121,24 @@ def test_teeth_lie_in_shadow_behind_a_slit_and_in_light_behind_a_wide_opening(si
     gap = float((slit[LOWER, 1] - slit[UPPER, 1]).max()) / IOD
     brightest = [np.percentile(drawn(mouth, sitter.image, p)[sitter.inside(p)].min(-1), 95) for p in (slit, wide)]
     assert 0.02 < gap < 0.05 and brightest[0] < 0.75 * brightest[1]
+
+
+def test_the_light_between_the_lips_is_steady_however_far_they_part(sitter):
+    mouth, light = sitter.mouth(0), []
+    for strength in np.linspace(0.4, 1, 7):
+        points = sitter.opened(strength)
+        light.append(drawn(mouth, sitter.image, points)[sitter.inside(points)].mean())
+    assert max(light) < 1.3 * min(light)
+
+
+def test_blurred_teeth_of_ones_own_are_single_ones_and_sharp_ones_stay():
+    own = np.full((20, 80, 4), (230, 225, 215, 255), np.uint8)
+    drawn = own.copy()
+    drawn[:, ::8, :3] = 120
+    place = SimpleNamespace(iod=80)
+    blurred, sharp = (single(place, own, drawn, soft)[10].astype(int) for soft in (2.0, 0.5))
+    assert np.array_equal(sharp, own[10])
+    assert (blurred[::8, 0] < 200).all() and (blurred[4::8, 0] > 220).all() and (blurred[:, 3] == 255).all()
 
 
 def test_corners_of_an_open_mouth_are_darker_than_its_middle(sitter):

@@ -57,6 +57,11 @@ def possible(units: np.ndarray) -> np.ndarray:
     both = (least[1] - wide - lower).clip(0) / 2
     for name, more, scale in zip(("LipsUpperOpen", "LipsLowerOpen"), (both, both + lower), LIP_OPENING_SCALE):
         out[..., INDEX[name]] = (units[..., INDEX[name]] + more / scale).clip(0, 1)
-    pursed = np.maximum(units[..., INDEX["LipsPucker"]], units[..., INDEX["LipsFunnel"]] / FUNNELS)
-    out[..., SPREADING] *= np.interp(pursed, PURSES, (1, 0))[..., None]
+    out[..., SPREADING] *= 1 - pursed(units)[..., None]
     return out
+
+
+def pursed(units: np.ndarray) -> np.ndarray:
+    """How far lips purse under units [..., 46]: not at all, or so that they do not smile."""
+    most = np.maximum(units[..., INDEX["LipsPucker"]], units[..., INDEX["LipsFunnel"]] / FUNNELS)
+    return np.interp(most, PURSES, (0, 1))

@@ -16,7 +16,7 @@ from talkinghead.face.align import transform
 from talkinghead.face.blur import blurred
 from talkinghead.face.curves import curve, spline
 from talkinghead.face.head import Posed
-from talkinghead.face.mouth_layers import LOWER_EDGE, MILLIMETRE, Place, layers
+from talkinghead.face.mouth_layers import LOWER_EDGE, LUMINANCE, MILLIMETRE, Place, below, layers
 from talkinghead.face.mouth_view import Grid, View
 from talkinghead.face.outline import IOD, LOWER, RING, UPPER
 from talkinghead.face.sheets import Skin
@@ -35,13 +35,15 @@ TONGUE_LAG = 0.45  # of the jaw's way
 RAISED, LIFTED, TIP, TIP_LAG = (0.1, 0.7), -3.0, 0.75, 0.35
 # Inter-ocular distances: how far it falls, and how soft it is, across and down: corners are darker than the middle.
 UPPER_LIP_SHADOW, SHADE = 0.02, (0.08, 0.036)
-EDGE_SOFT = 0.4  # of the photograph's blur: that of the opening's edge
+EDGE_SOFT = 0.45  # of the photograph's blur: that of the opening's edge
 LIP_SHADE = 0.3  # how dark lips turn where they roll inward
 SLIT = 0.012  # inter-ocular distances over which what is behind a slit comes in, or a pixel if that is more
 TOUCHING = 0.03  # inter-ocular distances: lips closer than that still show something of the line where they meet
 STILL = (0.002, 0.008)  # inter-ocular distances of motion from which and by which the patch replaces the photograph
 # The light on what lies deep, on lower and on upper teeth: the least, and how it grows with that between the lips.
-DEEP, LOW, HIGH = (0.15, 1.5), (0.25, 1.5), (0.27, 1.8)
+DEEP, LOW, HIGH = (0.15, 1.5), (0.25, 1.5), (0.32, 2.2)
+# So much of the way to what it is in most frames the light between the lips goes, as a power, by these factors at most.
+EVEN, GAIN = 0.5, (0.7, 1.3)
 # Millimetres of lower teeth that are seen above the lip: the least, once that has fallen from the first to the second
 # number of FALLEN, and the most.
 LEAST, TALLEST, FALLEN = 1.2, 3.5, (7.5, 10.0)
@@ -179,12 +181,8 @@ class Mouth:
         both = one * (sheets[0] + sheets[1]) / 2
         sheets = [large(both + (1 - one) * sheet) for sheet in sheets]
         seam = view.points(self._pixels(curve((points[LOWER] + points[UPPER]) / 2)))
-        height, width = view.shape
-        path = np.vstack([(0, seam[0, 1]), seam, (width, seam[-1, 1]), (width, height + 1), (0, height + 1)])
-        below = np.zeros(view.shape, np.uint8)
-        cv2.fillPoly(below, [np.round(path * 16).astype(np.int32)], 255, cv2.LINE_8, 4)
         where = np.ascontiguousarray(sheets[0])
-        cv2.copyTo(sheets[1], below, where)
+        cv2.copyTo(sheets[1], below(seam, view.shape, cv2.LINE_8), where)
         gap = float((points[LOWER, 1] - points[UPPER, 1]).max()) / IOD
         touching = max(0.0, 1 - gap / TOUCHING)
         if 0 < touching < 1:
@@ -223,8 +221,15 @@ class Mouth:
         inner = np.s_[tight : y1 - y0 - tight, tight : x1 - x0 - tight]
         light = self._light(shadow)[inner]
         inside = self._behind(points, view, (x0 + tight, y0 + tight), light, tongue)
+        inside = self._evened(inside, mask[inner])
         weight = mask[inner].astype(np.float32) * np.float32(1 / 255)
         around[inner] = cv2.blendLinear(np.ascontiguousarray(around[inner]), inside, 1 - weight, weight)
+
+    def _evened(self, inside: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """What is seen between the lips, RGB uint8 [h, w, 3], where `mask` [h, w] says, nearer to how bright it is in
+        most frames: an eye does not follow teeth that come and go, but light that does."""
+        bright = np.dot(cv2.mean(inside, cv2.inRange(mask, 128, 255))[:3], LUMINANCE)
+        return cv2.convertScaleAbs(inside, alpha=float(np.clip((self._layers.level / max(bright, 1)) ** EVEN, *GAIN)))
 
     def _light(self, shadow: np.ndarray) -> np.ndarray:
         """How much light falls on what lies between the lips, whose soft image `shadow` is."""

@@ -25,15 +25,16 @@ LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 # Millimetres below the closed lips' seam, in the skull or in the jaw.
 UPPER_EDGE, LOWER_EDGE, TONGUE_TOP = 4.0, 4.8, 2.4
 SHOWN = (3.0, 5.0)  # millimetres of teeth that a laugh has shown are below the lips' seam, at least and at most
-LIGHT = (0.30, 0.92)  # luminance of teeth in full light, in [0, 1]
+LIGHT = (0.30, 0.98)  # luminance of teeth in full light, in [0, 1]
+LEVEL = 0.44  # times as bright is most of what is seen between the lips in most frames
 EYE_WHITE = 1.22  # times as bright as the whites of the eyes
 OVER_LIPS = 2.5  # times as bright as the lips at least
 FLESH = np.array([1.62, 0.76, 0.72])  # gums and tongue of luminance one, mixed with the lips' own hue
 GUM, TONGUE, CAVITY = 0.52, 0.5, 0.15  # their luminance, teeth 1
 PALER = 0.3  # of white in the tongue's hue
 SOFT = (0.5, 2.2)  # pixels: the blur that a photograph may have
-TEETH_SOFT = 0.45  # of which teeth have so much: edges of light on something wet and hard
-OWN_OVER_LIPS, MOST_GAIN = 1.9, 1.2  # teeth that a photograph shows are made so bright, within reason
+TEETH_SOFT = 0.55  # of which teeth have so much: edges of light on something wet and hard
+OWN_OVER_LIPS, MOST_GAIN = 1.9, 1.35  # teeth that a photograph shows are made so bright, within reason
 BRIGHTEST = 95  # percent of these pixels are darker than the brightest that LIGHT allows
 TOOTH_LIGHT, TOOTH_PALE = 0.95, 0.8  # teeth are at least so bright and at most so colourful as the lips
 # Lips are drawn over what lies between them and a little more (inter-ocular distances, and times the photograph's
@@ -90,7 +91,7 @@ class Place:
 class Layers:
     """Premultiplied RGBA uint8 [h, w, 4] of a Place's box, from the back to the front; `cavity` [3] in 0 to 255;
     `parted` and `shut` the photograph RGB uint8 [h, w, 3] with lips that do not touch and that do; `soft` how blurred
-    it is, pixels."""
+    it is, pixels; `level` how bright most of what is seen between the lips is, in 0 to 255."""
 
     parted: np.ndarray
     shut: np.ndarray
@@ -100,6 +101,7 @@ class Layers:
     lower: np.ndarray
     upper: np.ndarray
     soft: float
+    level: float
 
 
 def layers(place: Place, own: np.ndarray, rest: np.ndarray, eyes: list[np.ndarray], which: int | str) -> Layers:
@@ -133,18 +135,27 @@ def layers(place: Place, own: np.ndarray, rest: np.ndarray, eyes: list[np.ndarra
     upper = lower = bare
     if which != "none":
         drawn = drawer(teeth.upper(seed, flesh * GUM), upper_edge)
-        upper = over(drawn, _single(place, above, drawn, soft))
+        upper = over(drawn, single(place, above, drawn, soft))
         lower = over(drawer(teeth.lower(seed, flesh * GUM), LOWER_EDGE), below)
     hue = (flesh + PALER) / (1 + PALER) * TONGUE
     tongue, tip = drawer(teeth.tongue(hue), TONGUE_TOP), drawer(teeth.tip(hue), upper_edge)
     cavity = 255 * CAVITY * float(white @ LUMINANCE) * flesh
-    return Layers(*_sheets(place, own, lips, soft), cavity, tongue, tip, lower, upper, soft)
+    level = LEVEL * 255 * float(white @ LUMINANCE)
+    return Layers(*_sheets(place, own, lips, soft), cavity, tongue, tip, lower, upper, soft, level)
 
 
 def over(under: np.ndarray, top: np.ndarray) -> np.ndarray:
     """One premultiplied RGBA uint8 picture over another."""
     keep = cv2.merge([255 - top[..., 3]] * 4)
     return cv2.add(cv2.multiply(under, keep, scale=1 / 255), top)
+
+
+def below(line: np.ndarray, shape: tuple[int, ...], edge: int) -> np.ndarray:
+    """What of a picture of this shape lies below a line [N, 2] of its pixels, which goes on straight to either side:
+    255 there, else 0, uint8 [h, w]; `edge` as in cv2.fillPoly."""
+    height, width = shape
+    path = np.vstack([(0, line[0, 1]), line, (width, line[-1, 1]), (width, height + 1), (0, height + 1)])
+    return cv2.fillPoly(np.zeros(shape, np.uint8), [np.round(path * 16).astype(np.int32)], 255, edge, 4)
 
 
 def softness(pixels: np.ndarray) -> float:
@@ -233,14 +244,10 @@ def _lip_fill(place: Place, own: np.ndarray, lips: np.ndarray, sure: np.ndarray)
     """Lip for all of the box, float32 [h, w, 3], in the colour of what is `sure` to be lip near it: upper lip above
     the middle of the opening, lower lip below."""
     near = partial(blurred, across=max(SPREAD * place.iod, 1.0))
-    path = place.points(curve((own[LOWER] + own[UPPER]) / 2))
-    width, height = place.shape[::-1]
-    path = np.vstack([(0, path[0, 1]), path, (width, path[-1, 1]), (width, height), (0, height)])
-    below = np.zeros(place.shape, np.uint8)
-    cv2.fillPoly(below, [np.round(path * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-    below = below.astype(np.float32) / 255
+    middle = place.points(curve((own[LOWER] + own[UPPER]) / 2))
+    lower = below(middle, place.shape, cv2.LINE_AA).astype(np.float32) / 255
     fill = np.zeros((*place.shape, 3), np.float32)
-    for lip in (1 - below, below):
+    for lip in (1 - lower, lower):
         known, prior = sure * lip, np.float32(255 * lips)
         if known.sum() > ENOUGH:
             prior = np.median(place.pixels[known > 0.5], 0).astype(np.float32)
@@ -303,7 +310,7 @@ def _own_teeth(place: Place, own: np.ndarray, lips: np.ndarray) -> tuple | None:
     return *picture, white, float(end[1]), bool(low - edge < COVERED * place.iod)
 
 
-def _single(place: Place, own: np.ndarray, drawn: np.ndarray, soft: float) -> np.ndarray:
+def single(place: Place, own: np.ndarray, drawn: np.ndarray, soft: float) -> np.ndarray:
     """A photograph's own teeth, between which there are the clefts of those `drawn` as far as blur has taken theirs."""
     light = (drawn @ np.r_[LUMINANCE, 0] / np.maximum(drawn[..., 3], 1)).astype(np.float32)
     even = blurred(light, max(TOOTH * MILLIMETRE / IOD * place.iod, 1.0), 0.5)

@@ -12,7 +12,7 @@ import numpy as np
 from gath.lean_lips import LeanLips
 from gath.mesh import INNER_LIP, MOUTH
 from talkinghead.face.curves import SMOOTH, curve
-from talkinghead.face.lips import PHOTOGRAPHED_OPEN, possible, rest_units
+from talkinghead.face.lips import PHOTOGRAPHED_OPEN, possible, pursed, rest_units
 from talkinghead.units.moods import REGIONS
 from talkinghead.units.names import INDEX, UNIT_NAMES
 
@@ -33,6 +33,7 @@ FOLLOW = (1.0, 0.5, 0.2)  # how far inner lip, outer lip and skin go along
 # from the first numbers on (over those at rest), wholly at the second. Pressed lips raise none. So many inter-ocular
 # distances of the teeth are seen above it.
 TUCKS, RAISED, TEETH_SEEN = (0.06, 0.18), (0.005, 0.025), 0.028
+ROUND = 0.6  # how soon pursed lips are thick on the way from corner to corner: a parabola's power
 SEARCH, STEPS, BEND = 0.022, 15, 0.012  # where the seam may lie around the landmarks; how dearly a step aside is bought
 
 
@@ -80,7 +81,7 @@ class Outline:
         for ring, share in enumerate(FOLLOW):
             points[:, ring * RING + LOWER, 1] -= share * (1 - LIFT) * close
             points[:, ring * RING + UPPER[1:-1], 1] += share * LIFT * close[:, 1:-1]
-        return self._tucked(points, units)
+        return rounded(self._tucked(points, units), units)
 
     def _tucked(self, points: np.ndarray, units: np.ndarray) -> np.ndarray:
         """The points [N, P, 2] with the lower lip at the upper teeth where units [N, 46] say so."""
@@ -97,6 +98,21 @@ class Outline:
         """How wide the lips part under units [46], in inter-ocular distances."""
         points = self.moved(units[None])[0]
         return float((points[LOWER, 1] - points[UPPER, 1]).max()) / IOD
+
+
+def rounded(points: np.ndarray, units: np.ndarray) -> np.ndarray:
+    """The points [N, P, 2] with lips that thin out towards the corners of a mouth that purses under units [N, 46]: one
+    that a laugh has drawn apart would end bluntly."""
+    for half, up in ((UPPER, -1), (LOWER, 1)):
+        inner, outer = points[:, half], points[:, RING + half]
+        x = outer[..., 0]
+        t = ((x - x[:, :1]) / np.maximum(x[:, -1:] - x[:, :1], 1e-3)).clip(0, 1)
+        thick = up * (outer - inner)[..., 1]
+        most = thick.max(1, keepdims=True) * (4 * t * (1 - t)) ** ROUND
+        over = pursed(units)[:, None] * (thick - most).clip(0)
+        points[:, RING + half, 1] -= up * over
+        points[:, 2 * RING + half, 1] -= up * FOLLOW[1] * over
+    return points
 
 
 def _rolled(units: np.ndarray) -> np.ndarray:

@@ -18,11 +18,12 @@ DENSITY = 12  # pixels per millimetre at which teeth are drawn, before they shri
 # From the front, from the middle outward: (width, length, how far the biting edge lies above the first one's).
 UPPER = ((8.5, 10.2, 0.0), (6.3, 8.8, 0.6), (6.4, 9.6, 0.3), (5.0, 8.2, 1.0), (3.8, 7.6, 1.6), (3.0, 7.2, 2.2))
 LOWER = ((5.2, 8.8, 0.0), (5.6, 9.0, 0.1), (5.9, 9.8, -0.2), (4.8, 8.4, 0.5), (3.8, 7.8, 0.9), (3.0, 7.0, 1.3))
-DIM = 0.7
+DIM = 0.7  # lower teeth over upper ones
 GUM = 5.0  # millimetres of gum that are drawn beyond the teeth's necks
 BODY, NECK, EDGE = np.array([(1.0, 0.965, 0.90), (0.95, 0.86, 0.72), (0.88, 0.90, 0.90)], np.float32)
 CLEFT = np.array([0.22, 0.13, 0.10], np.float32)  # between two teeth
-CORNER, TURNED, BEND = 17.0, 0.6, 1.9
+# So many millimetres from the middle this much of the light is lost, for the arch turns away, by this power.
+CORNER, TURNED, BEND = 17.0, 0.55, 1.9
 
 
 @dataclass(frozen=True)
