@@ -126,4 +126,4 @@ def test_a_closed_lid_shows_skin_where_iris_and_fold_were_and_ends_in_lashes():
         assert (line.min(0) < 130).all() and (line.min(0) > 30).all()
         assert (np.abs(np.diff(line.argmin(0)[3:-3])) <= 1).all()  # it has no steps
     half = closed(lids, image, 0.5)
-    assert (np.abs(half[86:] - image[86:]) < 2).all()  # of an eye that is half closed the lower half is seen
+    assert (np.abs(half[88:] - image[88:]) < 2).all()  # of an eye that is half closed the lower half is seen

@@ -26,11 +26,11 @@ from talkinghead.units.names import INDEX
 UPPER = {"L": (263, 466, 388, 387, 386, 385, 384, 398, 362), "R": (33, 246, 161, 160, 159, 158, 157, 173, 133)}
 LOWER = {"L": (263, 249, 390, 373, 374, 380, 381, 382, 362), "R": (33, 7, 163, 144, 145, 153, 154, 155, 133)}
 BROW = {"L": (276, 283, 282, 295, 285), "R": (46, 53, 52, 65, 55)}
-SHUT = 0.65  # EyeBlink of an eye that is seen closed
+SHUT = 0.75  # EyeBlink of an eye that is seen closed
 LEAST = 0.25  # of EyeBlink between an eye as photographed and a closed one, at the least
 NOTHING = 0.02  # a closure that is not worth a patch
 SOON = 0.15  # the closure from which on the skin above the eye is that of a closed one
-MEETS = 1.1  # of the way to the lower lid's edge that a closed lid goes
+MEETS = 1.15  # of the way to the lower lid's edge that a closed lid goes
 # Inter-ocular distances: up to the first from the upper lid's edge, where lashes are, nothing of the photograph is
 # kept, from the second on all of it but what is darker than skin, like folds, of which the share FOLD is; below the
 # lower lid's edge the painting ends so far, and so softly. Towards a brow that is near all of this is narrower: at most

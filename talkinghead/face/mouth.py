@@ -248,20 +248,27 @@ class Mouth:
         jaw[1] = max(min(jaw[1], most), least, 0.0)
         jaw = jaw @ self._turn
         behind, part = self._layers, (*at, at[0] + light.shape[1], at[1] + light.shape[0])
-        out = _shaded(np.full((*light.shape, 3), behind.cavity, np.uint8), light, *DEEP)
+        out = np.full((*light.shape, 3), behind.cavity, np.uint8)
         raised, tip = np.interp(tongue, RAISED, (0, 1)), tongue > TIP
         lies = TONGUE_LAG * jaw
+        lies = lies + raised * (LIFTED * MILLIMETRE * self._turn[1] - lies)
+        out = _shaded(_under(out, view.layer(behind.tongue, self._place.box[:2] + lies, part)), light, *DEEP)
         for layer, way, lit in (
-            (behind.tongue, lies + raised * (LIFTED * MILLIMETRE * self._turn[1] - lies), DEEP),
             (behind.lower, jaw, LOW),
             *(((behind.tip, TIP_LAG * jaw, LOW),) if tip else ()),
             (behind.upper, 0 * jaw, HIGH),
         ):
-            seen = view.layer(layer, self._place.box[:2] + way, part)
-            keep = cv2.cvtColor(255 - seen[..., 3], cv2.COLOR_GRAY2RGB)
-            top = _shaded(cv2.cvtColor(seen, cv2.COLOR_RGBA2RGB), light, *lit)
-            out = cv2.add(cv2.multiply(out, keep, scale=1 / 255), top)
+            out = _under(out, view.layer(layer, self._place.box[:2] + way, part), light, lit)
         return out
+
+
+def _under(
+    picture: np.ndarray, top: np.ndarray, light: np.ndarray | None = None, lit: tuple[float, float] = DEEP
+) -> np.ndarray:
+    """RGB uint8 [h, w, 3] under premultiplied RGBA, which lies in `light` if that is given."""
+    keep, colour = cv2.cvtColor(255 - top[..., 3], cv2.COLOR_GRAY2RGB), cv2.cvtColor(top, cv2.COLOR_RGBA2RGB)
+    colour = colour if light is None else _shaded(colour, light, *lit)
+    return cv2.add(cv2.multiply(picture, keep, scale=1 / 255), colour)
 
 
 def _shaded(picture: np.ndarray, light: np.ndarray, least: float, more: float) -> np.ndarray:

@@ -33,7 +33,7 @@ FOLLOW = (1.0, 0.5, 0.2)  # how far inner lip, outer lip and skin go along
 # from the first numbers on (over those at rest), wholly at the second. Pressed lips raise none. So many inter-ocular
 # distances of the teeth are seen above it.
 TUCKS, RAISED, TEETH_SEEN = (0.06, 0.18), (0.005, 0.025), 0.028
-ROUND = 0.6  # how soon pursed lips are thick on the way from corner to corner: a parabola's power
+ROUND = 0.9  # how soon pursed lips are thick on the way from corner to corner: a parabola's power
 SEARCH, STEPS, BEND = 0.022, 15, 0.012  # where the seam may lie around the landmarks; how dearly a step aside is bought
 
 
@@ -103,13 +103,14 @@ class Outline:
 def rounded(points: np.ndarray, units: np.ndarray) -> np.ndarray:
     """The points [N, P, 2] with lips that thin out towards the corners of a mouth that purses under units [N, 46]: one
     that a laugh has drawn apart would end bluntly."""
-    for half, up in ((UPPER, -1), (LOWER, 1)):
+    much = pursed(units)[:, None]
+    for half, up in ((UPPER, -1), (LOWER, 1)) if much.any() else ():
         inner, outer = points[:, half], points[:, RING + half]
         x = outer[..., 0]
         t = ((x - x[:, :1]) / np.maximum(x[:, -1:] - x[:, :1], 1e-3)).clip(0, 1)
         thick = up * (outer - inner)[..., 1]
         most = thick.max(1, keepdims=True) * (4 * t * (1 - t)) ** ROUND
-        over = pursed(units)[:, None] * (thick - most).clip(0)
+        over = much * (thick - most).clip(0)
         points[:, RING + half, 1] -= up * over
         points[:, 2 * RING + half, 1] -= up * FOLLOW[1] * over
     return points
