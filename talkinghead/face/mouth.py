@@ -34,7 +34,7 @@ TONGUE_LAG = 0.45  # of the jaw's way
 # with the jaw up, behind the upper teeth; beyond TIP its tip is seen between the teeth, going TIP_LAG of the jaw's way.
 RAISED, LIFTED, TIP, TIP_LAG = (0.1, 0.7), -3.0, 0.75, 0.35
 # Inter-ocular distances: how far it falls, and how soft it is, across and down: corners are darker than the middle.
-UPPER_LIP_SHADOW, SHADE = 0.02, (0.08, 0.036)
+UPPER_LIP_SHADOW, SHADE = 0.02, (0.07, 0.036)
 EDGE_SOFT = 0.45  # of the photograph's blur: that of the opening's edge
 LIP_SHADE = 0.3  # how dark lips turn where they roll inward
 SLIT = 0.012  # inter-ocular distances over which what is behind a slit comes in, or a pixel if that is more

@@ -33,7 +33,7 @@ FOLLOW = (1.0, 0.5, 0.2)  # how far inner lip, outer lip and skin go along
 # from the first numbers on (over those at rest), wholly at the second. Pressed lips raise none. So many inter-ocular
 # distances of the teeth are seen above it.
 TUCKS, RAISED, TEETH_SEEN = (0.06, 0.18), (0.005, 0.025), 0.028
-ROUND = 0.9  # how soon pursed lips are thick on the way from corner to corner: a parabola's power
+ROUND = 0.65  # how soon pursed lips are thick on the way from corner to corner: a parabola's power
 SEARCH, STEPS, BEND = 0.022, 15, 0.012  # where the seam may lie around the landmarks; how dearly a step aside is bought
 
 

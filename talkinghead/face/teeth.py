@@ -23,7 +23,7 @@ GUM = 5.0  # millimetres of gum that are drawn beyond the teeth's necks
 BODY, NECK, EDGE = np.array([(1.0, 0.965, 0.90), (0.95, 0.86, 0.72), (0.88, 0.90, 0.90)], np.float32)
 CLEFT = np.array([0.22, 0.13, 0.10], np.float32)  # between two teeth
 # So many millimetres from the middle this much of the light is lost, for the arch turns away, by this power.
-CORNER, TURNED, BEND = 17.0, 0.55, 1.9
+CORNER, TURNED, BEND = 18.0, 0.42, 2.0
 
 
 @dataclass(frozen=True)
