@@ -1,8 +1,8 @@
 """Lids of the photograph's own skin: how far they close in, patches to lay over the frame out.
 
 Once for each portrait the eye is painted shut: skin like that between brow and lashes takes the place of what the lids
-leave open and of the lashes, and of the fold above them half stays. That picture is uncovered as far as the edge has
-come down; along the edge runs a line of lashes, as dark as the photograph's.
+leave open and of the lashes, and what is dark above them, as folds are, becomes faint. That picture is uncovered as far
+as the edge has come down; along the edge runs a line of lashes, as dark as the photograph's.
 """
 
 from __future__ import annotations
@@ -43,15 +43,16 @@ NARROW, ENDS = (0.35, 0.9), 0.1
 BEGINS, NEAR, COUNTS, LIT, SHADED, SHARES = 1.4, (0.03, 0.12), 0.25, (75, 50), 0.85, (0.45, 0.8)
 SPREAD, FEW = (0.1, 0.05, 0.025), np.float32(0.03)
 # How much brighter the middle of a lid is than its rims, for there is an eyeball under it, how dark it is above the
-# lashes, and how rough: this share of the skin around, and at most so many grey levels.
-ROUND, RIM, GRAIN, FINE = 0.06, 0.06, (0.3, 1.5), 0.012
+# lashes, and how rough: this share of what the skin under the eye is, of which GRAIN[1] grey levels count most, for
+# lines there are deeper; what is wider than FINE inter-ocular distances is no roughness.
+ROUND, RIM, GRAIN, FINE = 0.06, 0.06, (0.8, 8.0), 0.02
 CELL = 0.016  # inter-ocular distances: as far apart lids' motion is reckoned, and enlarged from there
 ASIDE = 0.1  # of the eye's width: there the patch fades
 REACH = 0.3  # of the eye's width: so far beside the patch the face's motion may look for skin
 FADE = 0.3  # of the skin above the lid: there the patch fades towards the brow
-# Lashes: the light that they take is LASHES times what the photograph's edge of the lid lacks of skin, within limits;
-# their line reaches so far above the lid's edge and below it, in inter-ocular distances, and at the least in times the
-# photograph's blur; from its ends on it takes so long to be full, outer and inner, in widths of the eye.
+# Lashes: of the light of skin they leave LASHES times what the photograph's edge of the lid has, and take what DARKEST
+# allows; their line reaches so far above the lid's edge and below it, in inter-ocular distances, and at the least in
+# times the photograph's blur; from its ends on it takes so long to be full, outer and inner, in widths of the eye.
 LASHES, DARKEST, LINE, BLURRED, TAPER = 0.9, (0.3, 0.62), (0.013, 0.033), (1.2, 2.0), (0.25, 0.3)
 # What a blink brings with it besides (units/blink.py); a lid that is drawn here needs none of it.
 BESIDES = ("EyeDown", "EyeSquint")
@@ -112,7 +113,7 @@ class _Eye:
         between = np.abs(s - 0.5) < 0.5 + ASIDE
         over = between & (above > BEGINS * strip) & (above < NARROW[1] * skin)
         under = between & (below > NEAR[0]) & (below < NEAR[1])
-        light, colour, sure = self._colour(near, over, under)
+        light, colour = self._colour(near, over, under)
         strip, folds = strip * ends, folds * ends
         shade = light / np.maximum(colour @ LUMINANCE, 1)
         odd = np.interp(shade, (0.7, 1), (1 - FOLD, 0)) * rise((1.3 * folds - above) / np.maximum(0.8 * folds, 1e-3))
@@ -120,36 +121,36 @@ class _Eye:
         much = np.maximum(upper, odd) * rise((UNDER - below) / SOFT) * rise((ends - 0.1) / 0.4)
         down = ((folds - above) / np.maximum(folds - above + UNDER - below, 1e-3)).clip(0, 1)  # of the lid
         bulge = 1 + ends * (ROUND * (np.sin(np.pi * down**0.8) - 0.5) - RIM * down**6)
-        fill = colour * bulge[..., None] + self._grain(near, sure)[..., None]
+        fill = colour * bulge[..., None] + self._texture(near, below)[..., None]
         shut = (near + much[..., None] * (fill - near) + 0.5).clip(0, 255).astype(np.uint8)
         edge = between & (np.abs(above) < 0.01)
-        lacks = 1 - float(np.median(shade[edge])) if edge.any() else 0.5
+        left = LASHES * float(np.median(shade[edge])) if edge.any() else 0.5
         full = ((s + 0.06) / TAPER[0]).clip(0, 1) * ((1 - s) / TAPER[1]).clip(0, 1)
-        return shut, full * np.clip(1 - LASHES * (1 - lacks), *DARKEST)
+        return shut, full * np.clip(1 - left, *DARKEST)
 
-    def _colour(self, near: np.ndarray, over: np.ndarray, under: np.ndarray) -> tuple[np.ndarray, ...]:
-        """The light of a picture's pixels, the colour of a lid for all of it, [h, w, 3], and how sure it is that a
-        pixel shows such skin; it is looked for `over` and `under` the eye."""
+    def _colour(self, near: np.ndarray, over: np.ndarray, under: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The light of a picture's pixels [h, w], and the colour of a lid for all of it, [h, w, 3]; such skin is looked
+        for `over` and `under` the eye."""
         light = near @ LUMINANCE
         parts = zip((over, under), LIT, (1, SHADED))
         lit = max([float(np.percentile(light[part], q)) * much for part, q, much in parts if part.any()], default=1.0)
-        sure = np.interp(light / max(lit, 1.0), SHARES, (0, 1)) * (over + COUNTS * under)
-        sure = sure.astype(np.float32)
+        sure = (np.interp(light / max(lit, 1.0), SHARES, (0, 1)) * (over + COUNTS * under)).astype(np.float32)
         colour = (near * sure[..., None]).sum((0, 1)) / max(float(sure.sum()), 1e-3)
         for spread in SPREAD:
             sigma = max(spread * self._unit, 0.8)
             known = blurred(near * sure[..., None], sigma) + FEW * colour
             colour = known / (blurred(sure, sigma)[..., None] + FEW)
-        return light, colour, sure
+        return light, colour
 
-    def _grain(self, near: np.ndarray, sure: np.ndarray) -> np.ndarray:
-        """Noise like what is fine in the picture where it is `sure`."""
-        fine = near - cv2.GaussianBlur(near.astype(np.float32), (0, 0), max(FINE * self._unit, 2.0))
-        rough = np.abs(fine @ LUMINANCE)[sure > 0.5]
-        noise = np.random.default_rng(0).normal(0, 1, near.shape[:2]).astype(np.float32)
-        noise = cv2.GaussianBlur(noise, (0, 0), max(self._soft, 0.5))
-        much = min(GRAIN[0] * 1.48 * float(np.median(rough)), GRAIN[1]) if len(rough) else 0.0
-        return noise * np.float32(much / max(float(noise.std()), 1e-6))
+    def _texture(self, near: np.ndarray, below: np.ndarray) -> np.ndarray:
+        """What is fine in the skin under the eye, as in a mirror at the lower lid, so far `below` which the pixels
+        lie, in grey levels: float32 [h, w]."""
+        light = (near @ LUMINANCE).astype(np.float32)
+        fine = light - cv2.GaussianBlur(light, (0, 0), max(FINE * self._unit, 1.0))
+        down = (self._unit * (NEAR[0] - 2 * below)).astype(np.float32)[..., None] * self._down
+        at = down + np.stack(np.meshgrid(*(np.arange(side, dtype=np.float32) for side in light.shape[::-1])), -1)
+        fine = cv2.remap(fine, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+        return np.tanh(fine / GRAIN[1]) * np.float32(GRAIN[0] * GRAIN[1])
 
     def patch(self, closure: float, shift: Shift, posed: Posed | None) -> Patch:
         covered = self.covered if posed is None else posed.carried(self.covered.astype(np.float32))

@@ -40,11 +40,11 @@ TOOTH_LIGHT, TOOTH_PALE = 0.95, 0.8  # teeth are at least so bright and at most 
 # Lips are drawn over what lies between them and a little more (inter-ocular distances, and times the photograph's
 # blur); near it also over what is darker or, being pale, brighter than lips. They take the colour of the lips around,
 # SPREAD far, and, where there are few of these, of all.
-COVER, COVER_SOFT, ODD, DARK, BRIGHT = 0.008, 1.4, 0.05, 0.6, 1.12
+COVER, COVER_SOFT, ODD, DARK, BRIGHT = 0.012, 1.4, 0.05, 0.6, 1.12
 SPREAD, PRIOR = 0.03, np.float32(0.2)
 ENOUGH = 12  # pixels of one lip, from which on that has a colour of its own
 # From the first to the second number of half a mouth's width more and more of what is dark STAYS so, as corners do.
-CORNERS, STAYS = (0.65, 1.0), 0.3
+CORNERS, STAYS = (0.65, 1.0), 0.15
 BEYOND = 0.3  # times the photograph's blur: so far beyond the lips' outline teeth may have left their light
 # How dark, wide and soft the line is between lips that were photographed apart: red is what is left of the light there.
 # However soft, it is nowhere fainter than SEAM_LEAST of that where it is darkest.
