@@ -86,15 +86,16 @@ def test_an_eye_beyond_the_border_of_the_picture_is_no_trouble(puppet):
     assert not any(patch.rgba.any() for patch in lids(np.ones(2), lambda at: at * 0))
 
 
-def synthetic(image):
-    """Lids on a picture [160, 240, 3] of two eyes, 60 pixels wide and 20 high, at a height of 80, brows at 50."""
+def synthetic(image, times=1):
+    """Lids on a picture [160, 240, 3] of two eyes, 60 pixels wide and 20 high, at a height of 80, brows at 50, or on
+    one so many times as large."""
     points = np.zeros((478, 2))
     bow = 10 * np.sin(np.linspace(0, np.pi, 9))
     for side, left in (("R", 40), ("L", 200)):
         x = np.linspace(0, 60, 9) * (1 if side == "R" else -1) + left
         points[list(UPPER[side])], points[list(LOWER[side])] = np.c_[x, 80 - bow], np.c_[x, 80 + bow]
         points[list(BROW[side])] = np.c_[x[::2], np.full(5, 50)]
-    return Lids(image, points, np.zeros(46, np.float32))
+    return Lids(image, (points + 0.5) * times - 0.5, np.zeros(46, np.float32))
 
 
 def closed(lids, image, closure=1.0):
@@ -127,3 +128,18 @@ def test_a_closed_lid_shows_skin_where_iris_and_fold_were_and_ends_in_lashes():
         assert (np.abs(np.diff(line.argmin(0)[3:-3])) <= 1).all()  # it has no steps
     half = closed(lids, image, 0.5)
     assert (np.abs(half[88:] - image[88:]) < 2).all()  # of an eye that is half closed the lower half is seen
+
+
+def test_a_closed_lid_is_as_rough_as_the_skin_under_the_eye():
+    rough = np.random.default_rng(0).normal(150, 4, (160, 240, 1)).repeat(3, 2).clip(0, 255).astype(np.uint8)
+    rough[:92] = 150
+    lid = np.s_[74:84, 60:80]
+    plain, textured = (closed(synthetic(image), image)[lid] for image in (np.full_like(rough, 150), rough))
+    assert (textured - plain).std() > 1.5 and abs(textured.mean() - plain.mean()) < 3
+
+
+def test_lids_of_a_large_picture_are_those_of_a_small_one():
+    image = cv2.GaussianBlur(np.random.default_rng(1).integers(60, 220, (160, 240, 3), np.uint8), (0, 0), 3)
+    large = cv2.resize(image, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
+    small, big = closed(synthetic(image), image), closed(synthetic(large, 4), large)
+    assert np.abs(cv2.resize(big, (240, 160), interpolation=cv2.INTER_AREA) - small).mean() < 1.5

@@ -46,6 +46,7 @@ SPREAD, FEW = (0.1, 0.05, 0.025), np.float32(0.03)
 # lashes, and how rough: this share of what the skin under the eye is, of which GRAIN[1] grey levels count most, for
 # lines there are deeper; what is wider than FINE inter-ocular distances is no roughness.
 ROUND, RIM, GRAIN, FINE = 0.06, 0.06, (0.8, 8.0), 0.02
+COARSE = 150  # pixels between the eyes: finer than that, but for its texture, no lid is painted
 CELL = 0.016  # inter-ocular distances: as far apart lids' motion is reckoned, and enlarged from there
 ASIDE = 0.1  # of the eye's width: there the patch fades
 REACH = 0.3  # of the eye's width: so far beside the patch the face's motion may look for skin
@@ -82,9 +83,10 @@ class _Eye:
         first = (low - reach).clip(0, np.array(self._picture) - 1)
         last = np.maximum(high + reach, first + 1).clip(0, self._picture)
         near = image[first[1] : last[1], first[0] : last[0]]
-        self._first = first.astype(np.float32)
-        self._soft = softness(near)
-        place = np.stack(np.meshgrid(*(np.arange(a, b) for a, b in zip(first, last))), -1) - corner
+        self._first, self._soft = first.astype(np.float32), softness(near)
+        coarse, self._step = _coarse(near, unit)
+        place = np.stack(np.meshgrid(*(np.arange(side) for side in coarse.shape[1::-1])), -1)
+        place = (place + 0.5) * self._step - 0.5 + first - corner
         s, v = ((place @ axis).astype(np.float32) for axis in (along, down))
 
         def across(edge: np.ndarray) -> np.ndarray:
@@ -97,23 +99,30 @@ class _Eye:
         skin = np.maximum(top - across(brow), 0.02 * unit)
         aside = np.minimum(s + ASIDE * width, (1 + ASIDE) * width - s) / (ASIDE * width)
         fade = aside.clip(0, 1) * ((v - top + skin) / (FADE * skin)).clip(0, 1)
-        shut, dark = self._shut(near, s / width, (top - v) / unit, (v - bottom) / unit, skin / unit)
+        shut, dark = self._shut(near, coarse, s / width, (top - v) / unit, (v - bottom) / unit, skin / unit)
         self._skin = Skin(shut, image.shape)
         self._lines = np.dstack([v, top, bottom]).astype(np.float32)
         self._much = np.dstack([fade, dark]).astype(np.float32)
 
     def _shut(
-        self, near: np.ndarray, s: np.ndarray, above: np.ndarray, below: np.ndarray, skin: np.ndarray
+        self,
+        near: np.ndarray,
+        coarse: np.ndarray,
+        s: np.ndarray,
+        above: np.ndarray,
+        below: np.ndarray,
+        skin: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The picture `near` with the eye closed, RGB uint8 [h, w, 3], and how dark its lashes are, [h, w]. Its pixels
-        lie at `s` of the way from corner to corner, so far `above` the upper lid, over which there is so much `skin`,
-        and so far `below` the lower one, in inter-ocular distances."""
+        """The picture `near`, which may have been made `coarse`, with the eye closed, RGB uint8 [h, w, 3], and how dark
+        the lashes are in the coarse one. That one's pixels lie at `s` of the way from corner to corner, so far `above`
+        the upper lid, over which there is so much `skin`, and so far `below` the lower one, in inter-ocular
+        distances."""
         ends = np.sin(np.pi * ((s + ENDS) / (1 + 2 * ENDS)).clip(0, 1)).clip(0, 1) ** 0.35
         strip, folds = (np.minimum(most, share * skin) for most, share in zip((STRIP, FOLDS), NARROW))
         between = np.abs(s - 0.5) < 0.5 + ASIDE
         over = between & (above > BEGINS * strip) & (above < NARROW[1] * skin)
         under = between & (below > NEAR[0]) & (below < NEAR[1])
-        light, colour = self._colour(near, over, under)
+        light, colour = self._colour(coarse, over, under)
         strip, folds = strip * ends, folds * ends
         shade = light / np.maximum(colour @ LUMINANCE, 1)
         odd = np.interp(shade, (0.7, 1), (1 - FOLD, 0)) * rise((1.3 * folds - above) / np.maximum(0.8 * folds, 1e-3))
@@ -121,8 +130,12 @@ class _Eye:
         much = np.maximum(upper, odd) * rise((UNDER - below) / SOFT) * rise((ends - 0.1) / 0.4)
         down = ((folds - above) / np.maximum(folds - above + UNDER - below, 1e-3)).clip(0, 1)  # of the lid
         bulge = 1 + ends * (ROUND * (np.sin(np.pi * down**0.8) - 0.5) - RIM * down**6)
-        fill = colour * bulge[..., None] + self._texture(near, below)[..., None]
-        shut = (near + much[..., None] * (fill - near) + 0.5).clip(0, 255).astype(np.uint8)
+        fill, much, below = (
+            cv2.resize(known.astype(np.float32), near.shape[1::-1])
+            for known in (colour * bulge[..., None], much, below)
+        )
+        fill = cv2.add(fill, cv2.merge([self._texture(near, below)] * 3), dtype=cv2.CV_8U)
+        shut = cv2.blendLinear(np.ascontiguousarray(near), fill, 1 - much, much)
         edge = between & (np.abs(above) < 0.01)
         left = LASHES * float(np.median(shade[edge])) if edge.any() else 0.5
         full = ((s + 0.06) / TAPER[0]).clip(0, 1) * ((1 - s) / TAPER[1]).clip(0, 1)
@@ -137,7 +150,7 @@ class _Eye:
         sure = (np.interp(light / max(lit, 1.0), SHARES, (0, 1)) * (over + COUNTS * under)).astype(np.float32)
         colour = (near * sure[..., None]).sum((0, 1)) / max(float(sure.sum()), 1e-3)
         for spread in SPREAD:
-            sigma = max(spread * self._unit, 0.8)
+            sigma = max(spread * self._unit / float(self._step[0]), 0.8)
             known = blurred(near * sure[..., None], sigma) + FEW * colour
             colour = known / (blurred(sure, sigma)[..., None] + FEW)
         return light, colour
@@ -145,9 +158,9 @@ class _Eye:
     def _texture(self, near: np.ndarray, below: np.ndarray) -> np.ndarray:
         """What is fine in the skin under the eye, as in a mirror at the lower lid, so far `below` which the pixels
         lie, in grey levels: float32 [h, w]."""
-        light = (near @ LUMINANCE).astype(np.float32)
-        fine = light - cv2.GaussianBlur(light, (0, 0), max(FINE * self._unit, 1.0))
-        down = (self._unit * (NEAR[0] - 2 * below)).astype(np.float32)[..., None] * self._down
+        light = cv2.cvtColor(near, cv2.COLOR_RGB2GRAY).astype(np.float32)
+        fine = light - blurred(light, max(FINE * self._unit, 1.0))
+        down = (np.float32(self._unit) * (np.float32(NEAR[0]) - 2 * below))[..., None] * self._down
         at = down + np.stack(np.meshgrid(*(np.arange(side, dtype=np.float32) for side in light.shape[::-1])), -1)
         fine = cv2.remap(fine, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
         return np.tanh(fine / GRAIN[1]) * np.float32(GRAIN[0] * GRAIN[1])
@@ -161,8 +174,9 @@ class _Eye:
         size = int(right - left), int(bottom - top)
         at = nodes((left, top), self._cell, [-(-side // self._cell) for side in size])
         seen = at if posed is None else posed.seen(at)
+        there = (seen - self._first + np.float32(0.5)) / self._step - np.float32(0.5)
         lines, much = (
-            cv2.remap(known, seen - self._first, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            cv2.remap(known, there, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
             for known in (self._lines, self._much)
         )
         upper, lower = (
@@ -181,6 +195,17 @@ class _Eye:
         alpha, lit = ((shown * part).astype(np.uint8) for part in (lit + line, lit))
         rgb = cv2.multiply(lid, cv2.cvtColor(lit, cv2.COLOR_GRAY2RGB), scale=1 / 255)
         return Patch(cv2.merge([*cv2.split(rgb), alpha]), int(left), int(top))
+
+
+def _coarse(picture: np.ndarray, unit: float) -> tuple[np.ndarray, np.ndarray]:
+    """A picture RGB uint8 in which the inter-ocular distance is `unit` pixels, made so coarse that it is about COARSE,
+    and how many of its pixels are one then, across and down."""
+    size = picture.shape[1::-1]
+    times = max(1, round(unit / COARSE))
+    if times == 1:
+        return picture, np.ones(2, np.float32)
+    small = cv2.resize(picture, [-(-side // times) for side in size], interpolation=cv2.INTER_AREA)
+    return small, np.divide(size, small.shape[1::-1]).astype(np.float32)
 
 
 def _arc(edge: np.ndarray) -> np.ndarray:
