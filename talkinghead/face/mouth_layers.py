@@ -35,7 +35,7 @@ PALER = 0.3  # of white in the tongue's hue
 SOFT = (0.5, 2.2)  # pixels: the blur that a photograph may have
 TEETH_SOFT = 0.55  # of which teeth have so much: edges of light on something wet and hard
 OWN_OVER_LIPS, MOST_GAIN = 1.9, 1.35  # teeth that a photograph shows are made so bright, within reason
-BRIGHTEST = 95  # percent of these pixels are darker than the brightest that LIGHT allows
+BRIGHTEST, OWN_LIGHT = 95, 0.9  # percent of these pixels are darker than what is made no brighter than that
 TOOTH_LIGHT, TOOTH_PALE = 0.95, 0.8  # teeth are at least so bright and at most so colourful as the lips
 # Lips are drawn over what lies between them and a little more (inter-ocular distances, and times the photograph's
 # blur); near it also over what is darker or, being pale, brighter than lips. They take the colour of the lips around,
@@ -123,7 +123,7 @@ def layers(place: Place, own: np.ndarray, rest: np.ndarray, eyes: list[np.ndarra
         upper_edge = (edge - seam[1]) / MILLIMETRE + 0.3
         gain = float(np.clip(OWN_OVER_LIPS * (lips @ LUMINANCE) / (shown @ LUMINANCE), 1, MOST_GAIN))
         bright = np.percentile(above[above[..., 3] > 127][:, :3] @ LUMINANCE, BRIGHTEST)
-        gain = min(gain, 255 * LIGHT[1] / max(float(bright), 1.0))
+        gain = min(gain, max(255 * OWN_LIGHT / max(float(bright), 1.0), 1.0))
         above, below = (np.dstack([cv2.convertScaleAbs(x[..., :3], alpha=gain), x[..., 3]]) for x in (above, below))
         end = float(np.clip(upper_edge, *SHOWN))
         above, upper_edge = _lowered(place, above, end - upper_edge), end
