@@ -239,16 +239,24 @@ def canvas(patch, image):
     return out
 
 
-def test_teeth_are_seeded_and_drawn_to_measure():
+@pytest.mark.parametrize("density", [4.0, 12.0])
+def test_teeth_are_seeded_and_drawn_to_measure(density):
     gum = np.array([0.8, 0.45, 0.43], np.float32)
-    one, same, other = teeth.upper(3, gum), teeth.upper(3, gum), teeth.upper(4, gum)
+    one, same, other = (teeth.upper(seed, gum, density) for seed in (3, 3, 4))
     assert np.array_equal(one.rgba, same.rgba) and not np.array_equal(one.rgba, other.rgba)
-    for layer, edge in ((one, 1), (teeth.lower(3, gum), -1)):
-        middle = layer.rgba[:, len(layer.rgba[0]) // 2 + 30, 3]
-        rows = np.flatnonzero(middle > 0.5) / teeth.DENSITY + layer.y
+    for layer, edge in ((one, 1), (teeth.lower(3, gum, density), -1)):
+        middle = layer.rgba[:, len(layer.rgba[0]) // 2 + round(2.5 * density), 3]
+        rows = np.flatnonzero(middle > 0.5) / density + layer.y
         assert abs(rows.max() if edge > 0 else rows.min()) < 0.6  # the biting edge lies at zero
         assert np.ptp(rows) > 8
     assert one.rgba.min() >= 0 and one.rgba[..., 3].max() == 1
+
+
+def test_teeth_drawn_coarsely_are_the_same_teeth():
+    gum = np.array([0.8, 0.45, 0.43], np.float32)
+    fine, coarse = (teeth.upper(3, gum, density).rgba for density in (12.0, 4.0))
+    shrunk = cv2.resize(fine, coarse.shape[1::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(cv2.GaussianBlur(shrunk - coarse, (0, 0), 1)).mean() < 0.02
 
 
 def test_softness_tells_how_blurred_a_picture_is():

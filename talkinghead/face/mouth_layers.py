@@ -133,12 +133,13 @@ def layers(place: Place, own: np.ndarray, rest: np.ndarray, eyes: list[np.ndarra
         drawer = _Drawer(place, seam, np.minimum(white, 1), soft)
     seed = which if isinstance(which, int) else 0
     upper = lower = bare
+    fine = teeth.density(MILLIMETRE / IOD * place.iod)
     if which != "none":
-        drawn = drawer(teeth.upper(seed, flesh * GUM), upper_edge)
+        drawn = drawer(teeth.upper(seed, flesh * GUM, fine), upper_edge)
         upper = over(drawn, single(place, above, drawn, soft))
-        lower = over(drawer(teeth.lower(seed, flesh * GUM), LOWER_EDGE), below)
+        lower = over(drawer(teeth.lower(seed, flesh * GUM, fine), LOWER_EDGE), below)
     hue = (flesh + PALER) / (1 + PALER) * TONGUE
-    tongue, tip = drawer(teeth.tongue(hue), TONGUE_TOP), drawer(teeth.tip(hue), upper_edge)
+    tongue, tip = drawer(teeth.tongue(hue, fine), TONGUE_TOP), drawer(teeth.tip(hue, fine), upper_edge)
     cavity = 255 * CAVITY * float(white @ LUMINANCE) * flesh
     level = LEVEL * 255 * float(white @ LUMINANCE)
     return Layers(*_sheets(place, own, lips, soft), cavity, tongue, tip, lower, upper, soft, level)
@@ -174,7 +175,7 @@ class _Drawer:
 
     def __call__(self, layer: teeth.Layer, y: float) -> np.ndarray:
         """The layer's y = 0 lies `y` millimetres below the seam."""
-        unit = MILLIMETRE / teeth.DENSITY
+        unit = MILLIMETRE / layer.density
         to_box = self.place.to_image.copy()
         to_box[:, 2] = self.place.points(self.seam + MILLIMETRE * np.array([layer.x, layer.y + y]))
         to_box[:, :2] *= unit

@@ -14,7 +14,7 @@ import numpy as np
 
 from talkinghead.face.curves import rise
 
-DENSITY = 12  # pixels per millimetre at which teeth are drawn, before they shrink to the photograph
+FINE, DENSITIES = 3.0, (4.0, 12.0)  # times the photograph's pixels per millimetre, and the least and most, to draw with
 # From the front, from the middle outward: (width, length, how far the biting edge lies above the first one's).
 UPPER = ((8.5, 10.2, 0.0), (6.3, 8.8, 0.6), (6.4, 9.6, 0.3), (5.0, 8.2, 1.0), (3.8, 7.6, 1.6), (3.0, 7.2, 2.2))
 LOWER = ((5.2, 8.8, 0.0), (5.6, 9.0, 0.1), (5.9, 9.8, -0.2), (4.8, 8.4, 0.5), (3.8, 7.8, 0.9), (3.0, 7.0, 1.3))
@@ -29,47 +29,54 @@ CORNER, TURNED, BEND = 18.0, 0.42, 2.0
 @dataclass(frozen=True)
 class Layer:
     """A picture with its place: `rgba` float32 [H, W, 4] in [0, 1], not premultiplied; (x, y) of its first pixel's
-    centre, in millimetres; DENSITY pixels to a millimetre."""
+    centre, in millimetres; `density` pixels to a millimetre."""
 
     rgba: np.ndarray
     x: float
     y: float
+    density: float
 
 
-def upper(seed: int, gum: np.ndarray) -> Layer:
+def density(seen: float) -> float:
+    """Pixels to a millimetre with which to draw what is seen with `seen` of them."""
+    return float(np.clip(FINE * seen, *DENSITIES))
+
+
+def upper(seed: int, gum: np.ndarray, density: float) -> Layer:
     """The upper arch with gums of colour `gum` (RGB in [0, 1] of a white as bright as the teeth)."""
-    return _arch(UPPER, np.random.default_rng((seed, 0)), gum, 1.0)
+    return _arch(UPPER, np.random.default_rng((seed, 0)), gum, 1.0, density)
 
 
-def lower(seed: int, gum: np.ndarray) -> Layer:
+def lower(seed: int, gum: np.ndarray, density: float) -> Layer:
     """The lower arch, whose biting edge is its top."""
-    layer = _arch(LOWER, np.random.default_rng((seed, 1)), gum, DIM)
-    return Layer(np.ascontiguousarray(layer.rgba[::-1]), layer.x, -layer.y - (len(layer.rgba) - 1) / DENSITY)
+    layer = _arch(LOWER, np.random.default_rng((seed, 1)), gum, DIM, density)
+    y = -layer.y - (len(layer.rgba) - 1) / density
+    return Layer(np.ascontiguousarray(layer.rgba[::-1]), layer.x, y, density)
 
 
-def tongue(colour: np.ndarray) -> Layer:
+def tongue(colour: np.ndarray, density: float) -> Layer:
     """The tip and back of a tongue, wet and rough, its highest point at y = 0; where it lies deep it is dark."""
-    x, y = _grid(-22, 22, -1, 18)
+    x, y = _grid(-22, 22, -1, 18, density)
     top = 0.4 - 0.5 * np.exp(-((x / 2.4) ** 2)) + 9.0 * (np.abs(x) / 21) ** 3
     inside = rise((y - top) / 2.5)
     light = 0.25 + 0.75 * rise((y - top) / 12.0) - 0.12 * np.exp(-((x / 1.0) ** 2))
     light *= 1 - 0.4 * (np.abs(x) / 22) ** 2
     rng = np.random.default_rng(0)
-    rough, wet = (_noise(rng, x.shape, size * DENSITY) for size in (0.22, 0.45))
+    rough, wet = (_noise(rng, x.shape, size * density) for size in (0.22, 0.45))
     light = light * (1 + 0.10 * rough) + 0.25 * np.clip(wet - 1.5, 0, 1.2) * rise((y - top) / 5.0)
-    return Layer(np.dstack([colour * light[..., None], inside]).astype(np.float32), -22, -1)
+    return Layer(np.dstack([colour * light[..., None], inside]).astype(np.float32), -22, -1, density)
 
 
-def tip(colour: np.ndarray) -> Layer:
+def tip(colour: np.ndarray, density: float) -> Layer:
     """The tip of a tongue that lies between the teeth, whose upper ones end at y = 0: what reaches forward over the
     lower ones."""
-    x, y = _grid(-13, 13, -2, 8)
+    x, y = _grid(-13, 13, -2, 8, density)
     low = 5.2 - 3.4 * np.abs(x / 12.0) ** 2.4  # where it ends
     inside = rise((low - y) / 0.7) * rise((12.5 - np.abs(x)) / 2.5)
     light = 0.72 + 0.28 * np.exp(-(((y - 1.2) / 2.2) ** 2)) - 0.45 * rise((y - low + 1.8) / 2.2)
     light *= 1 - 0.3 * (np.abs(x) / 13) ** 2
-    light *= 1 + 0.08 * _noise(np.random.default_rng(1), x.shape, 0.22 * DENSITY)
-    return Layer(np.dstack([colour * light[..., None], inside]).astype(np.float32), -13, -2)
+    light *= 1 + 0.08 * _noise(np.random.default_rng(1), x.shape, 0.22 * density)
+    return Layer(np.dstack([colour * light[..., None], inside]).astype(np.float32), -13, -2, density)
 
 
 def _noise(rng: np.random.Generator, shape: tuple[int, ...], size: float) -> np.ndarray:
@@ -78,9 +85,9 @@ def _noise(rng: np.random.Generator, shape: tuple[int, ...], size: float) -> np.
     return noise / noise.std()
 
 
-def _arch(kinds: tuple, rng: np.random.Generator, gum: np.ndarray, bright: float) -> Layer:
+def _arch(kinds: tuple, rng: np.random.Generator, gum: np.ndarray, bright: float, density: float) -> Layer:
     half = sum(width for width, _, _ in kinds)
-    x, y = _grid(-half - 1, half + 1, -max(length for _, length, _ in kinds) - GUM, 1.5)
+    x, y = _grid(-half - 1, half + 1, -max(length for _, length, _ in kinds) - GUM, 1.5, density)
     warm, size = rng.uniform(0.0, 0.7), rng.uniform(0.95, 1.06)
     picture = np.broadcast_to(_gums(x, y, gum, rng), (*x.shape, 3)).copy()
     alpha = rise((-y - 2.5 - 0.006 * x**2) / 0.6)
@@ -108,7 +115,8 @@ def _arch(kinds: tuple, rng: np.random.Generator, gum: np.ndarray, bright: float
             alpha[own] = np.where(part, np.maximum(cover, np.maximum(body, gum_over)), alpha[own])
             inner += width
     turned = 1 - TURNED * np.clip(np.abs(x) / CORNER, 0, 1.1) ** BEND
-    return Layer(np.dstack([picture * (bright * turned)[..., None], alpha]).astype(np.float32), x[0, 0], y[0, 0])
+    rgba = np.dstack([picture * (bright * turned)[..., None], alpha]).astype(np.float32)
+    return Layer(rgba, x[0, 0], y[0, 0], density)
 
 
 def _tooth(u: np.ndarray, v: np.ndarray, warm: float, bright: float) -> tuple[np.ndarray, np.ndarray]:
@@ -130,6 +138,6 @@ def _gums(x: np.ndarray, y: np.ndarray, gum: np.ndarray, rng: np.random.Generato
     return (gum * wave[..., None]).astype(np.float32)
 
 
-def _grid(left: float, right: float, top: float, bottom: float) -> tuple[np.ndarray, np.ndarray]:
-    steps = [np.arange(a, b, 1 / DENSITY, dtype=np.float32) for a, b in ((left, right), (top, bottom))]
+def _grid(left: float, right: float, top: float, bottom: float, density: float) -> tuple[np.ndarray, np.ndarray]:
+    steps = [np.arange(a, b, 1 / density, dtype=np.float32) for a, b in ((left, right), (top, bottom))]
     return np.meshgrid(*steps)
