@@ -5,6 +5,7 @@ condition, and the units follow every change of time:
 
 * voice: pitch, formants and tempo change independently. Resampling moves all three, a phase vocoder gives back the
   tempo, and warped mel filters (vocal-tract-length perturbation) give back part of the formants;
+* hurry: some that are known to shut their lips at p, b, m say it all faster, and shut them there no less;
 * room and microphone: reverberation, a random response over frequency (applied to the mel filters), band limits,
   gain, clipping;
 * noise: coloured, humming, or other voices far away (babble: nobody in the picture speaks, so the units do not move);
@@ -30,6 +31,7 @@ from audio2au.features import FeatureConfig, band_edges, features, mel_filters
 PITCH = (0.7, 1.9)  # s1 is a man of about 115 Hz: from deep men to children's voices
 FORMANTS = (0.88, 1.25)
 TEMPO = (0.8, 1.25)
+HURRY, HURRIED = (1.2, 1.7), 0.25  # times as fast, and the share of examples
 RINGS = 3  # seconds after which a chord is not heard any more
 VOCODER = 512  # samples of its window
 REST_PERCENTILE = 10  # of the quiet frames' units: what the face is like when it says nothing
@@ -254,6 +256,8 @@ class Mixture:
         per_frame = rate // fps
         sound, units, weight, phones, total = [], [], [], [], 0
         tempo = float(np.exp(rng.uniform(*np.log(TEMPO)))) if pitch != 1.0 else 1.0
+        if group[0].closed is not None and rng.random() < HURRIED:
+            tempo = float(rng.uniform(*HURRY))
         while total < self.frames:
             recording = group[rng.integers(len(group))]
             count = recording.units.shape[1]
@@ -261,15 +265,17 @@ class Mixture:
             start = int(rng.integers(max(1, len(recording.units) - self.frames + 1)))
             rows = recording.units[start : start + self.frames]
             piece = recording.samples[start * per_frame : (start + len(rows)) * per_frame]
-            if pitch != 1.0:
+            if (pitch, tempo) != (1.0, 1.0):
                 piece = change_voice(piece, pitch, tempo)
             frames = len(piece) // per_frame
             times = (np.arange(len(rows)) + 0.5) / fps * frames / len(rows)
             source = start + np.arange(frames) * len(rows) // max(frames, 1)
-            rows = at_frames(rows, times, frames, fps)
+            shut = np.flatnonzero([] if recording.closed is None else recording.closed[start : start + len(rows)])
+            told, rows = rows, at_frames(rows, times, frames, fps)
+            now = (times[shut] * fps).astype(int).clip(0, frames - 1)  # between two frames of now a closure is none
+            rows[now] = told[shut]
             known = np.where(np.isfinite(rows), recording.known, 0).astype(np.float32)
-            if recording.closed is not None:
-                known[recording.closed[source]] *= CLOSED
+            known[now] *= CLOSED
             phones.append(np.full(pause, 0))
             phones.append(np.full(frames, -1) if recording.phones is None else recording.phones[source])
             sound += [np.zeros(pause * per_frame, np.float32), piece[: frames * per_frame]]
