@@ -18,6 +18,7 @@ from audio2au.features import FeatureConfig
 from recipes.parts.speech_data import read_facegood
 from recipes.parts.spoken import read_set, read_talkers, read_voices
 from talkinghead.media.ffmpeg import executable
+from talkinghead.units.names import INDEX
 
 RATE = 24000  # of the packed sound
 OPUS = ("-c:a", "libopus", "-b:a", "20k", "-compression_level", "0")
@@ -34,7 +35,7 @@ def gather(
     out = []
     for split in SPLITS:
         found = [
-            replace(shut_in_pauses(r, sound.sample_rate, sound.fps), source="clips")
+            replace(_shut_in_pauses(r, sound), source="clips")
             for source in sets.split(",")
             for r in read_set(corpus, data, split, sound, source)
         ]
@@ -52,8 +53,16 @@ def gather(
     return train, val
 
 
+def _shut_in_pauses(recording: Recording, sound: FeatureConfig) -> Recording:
+    """As audio2au.data.shut_in_pauses, but lips press as they do: that opens no mouth."""
+    out = shut_in_pauses(recording, sound.sample_rate, sound.fps)
+    out.units[:, INDEX["LipsLowerClose"]] = recording.units[:, INDEX["LipsLowerClose"]]
+    return out
+
+
 def pack(path: Path, splits: tuple[list[Recording], list[Recording]]) -> None:
-    """The recordings, at RATE, into one .npz; the sound loses what Opus leaves out at 20 kbit/s, the units their fifth digit."""
+    """The recordings, at RATE, into one .npz; the sound loses what Opus leaves out at 20 kbit/s, units their fifth
+    digit."""
     out: dict[str, np.ndarray] = {}
     for name, recordings in zip(SPLITS, splits):
         for source in dict.fromkeys(r.source for r in recordings):
