@@ -44,7 +44,8 @@ class AudioToUnits(Streaming, nn.Module):
         Output t is the face of input t - delay; the first `delay` outputs belong to no frame.
         """
         hidden, state = self.hidden(features, state)
-        return firm(torch.sigmoid(self.output(hidden)), self.knee), state
+        units = torch.sigmoid(self.output(hidden))
+        return torch.where(units < self.knee, units * units / self.knee.clamp_min(1e-6), units), state
 
     def hidden(self, features: torch.Tensor, state: tuple | None = None) -> tuple[torch.Tensor, tuple]:
         """What the output layer sees, [B, T, width], and the LSTM's state; training names phones from it."""
@@ -71,11 +72,6 @@ class AudioToUnits(Streaming, nn.Module):
         partial = Path(path).with_suffix(".part")
         partial.write_bytes(save(tensors, about))
         partial.replace(path)
-
-
-def firm(units: torch.Tensor, knee: torch.Tensor) -> torch.Tensor:
-    """As audio2au.recurrent.firm."""
-    return torch.where(units < knee, units * units / knee.clamp_min(1e-6), units)
 
 
 def load(path: str | Path | None = None, device: str = "cpu") -> AudioToUnits:

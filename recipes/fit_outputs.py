@@ -1,13 +1,12 @@
 """Finish a trained voice model at its output layer: what else it hears, and lips that were tracked.
 
-    python -m recipes.fit_outputs PACK.npz WEIGHTS [--examples 600] [--refit LipsLowerClose] [--less 0.2]
+    python -m recipes.fit_outputs PACK.npz WEIGHTS [--examples 600] [--refit LipsLowerClose] [--lower 0.2]
 
 What the output layer sees knows the phones well enough (training may name them), so all of this takes minutes on a
 processor. Outputs are added by logistic regression: how far the tongue is raised (`audio2au.phones.TONGUE`), and
 whether the lower lip lies at the upper teeth, as in f and v. The units in REFIT, which contrasts drew away from them,
-are fitted anew to the tracked lips of PACK's clips, and held to what they were on all other voices. LipsLowerOpen is
-fitted anew to itself less what rounds the lips, `less` times: so free talkers have it whom no training heard. WEIGHTS
-are written anew, with their knees (audio2au.recurrent.firm); PACK is what `recipes.pack_speech` wrote.
+are fitted anew to the tracked lips of PACK's clips, and held to what they were on all other voices. WEIGHTS are written
+anew, with other knees (audio2au.recurrent.firm) if they are given; PACK is what `recipes.pack_speech` wrote.
 
 Prints, for PACK's validation voices, how well frames with a raised tongue or lip are told from others (the area under
 the curve) and what is given there, and r of REFIT on its clips before and after.
@@ -25,7 +24,7 @@ import typer
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from audio2au.data import Mixture, Recording
-from audio2au.model import AudioToUnits, firm, load
+from audio2au.model import AudioToUnits, load
 from audio2au.phones import LABIAL, PHONES, TONGUE
 from recipes.parts.examples import batch_of
 from recipes.parts.lip_reading import area
@@ -42,8 +41,6 @@ HELD = 0.5  # times as much counts what they were on other voices
 REFIT_STEPS, REFIT_RATE, FRAMES = 800, 0.01, 6000  # of either, drawn for each step
 MOST = 0.99  # of a unit's values are below what counts as most: beyond it the tracker has slipped
 LEAST_STD = 1e-3  # of a unit that hardly moves, as LipsLowerClose in s1
-UPPER, LOWER = INDEX["LipsUpperOpen"], INDEX["LipsLowerOpen"]
-ROUNDING = [INDEX["LipsPucker"], INDEX["LipsFunnel"]]
 LESS = 0.2  # LipsLowerOpen for each of ROUNDING
 
 
@@ -106,26 +103,6 @@ def refitted(
     return layer
 
 
-def narrowed(output: torch.nn.Linear, heard: torch.Tensor, less: float, knee: float) -> torch.nn.Linear:
-    """An output layer for LipsLowerOpen from that of all units, given what it sees, [N, width]: when firm, it is as it
-    was less `less` times what rounds the lips."""
-    layer, knees = torch.nn.Linear(heard.shape[1], 1), torch.tensor(knee)
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        layer.weight.copy_(output.weight[[LOWER]])
-        layer.bias.copy_(output.bias[[LOWER]])
-        units = torch.sigmoid(output(heard))
-        wanted = (firm(units[:, LOWER], knees) - less * units[:, ROUNDING].sum(1)).clamp_min(0)
-
-    def loss() -> torch.Tensor:
-        drawn = torch.randint(len(heard), (min(FRAMES, len(heard)),), generator=generator)
-        missed = firm(torch.sigmoid(layer(heard[drawn]))[:, 0], knees) - wanted[drawn]
-        return (missed**2).mean() / wanted.var()
-
-    minimise([*layer.parameters()], loss, REFIT_STEPS, REFIT_RATE)
-    return layer
-
-
 def clips_of(model: AudioToUnits, recordings: list[Recording]) -> tuple[torch.Tensor, torch.Tensor]:
     """What the output layer sees in the clips as they are, and their units."""
     vectors, units, weight, _ = whole([r for r in recordings if r.source == "clips"], model.config.features)
@@ -134,11 +111,8 @@ def clips_of(model: AudioToUnits, recordings: list[Recording]) -> tuple[torch.Te
     return hidden[known], units[known]
 
 
-def finished(
-    model: AudioToUnits, train: list[Recording], examples: int, refit: Sequence[str], less: float, lower: float
-) -> AudioToUnits:
-    """The model with HEARD added and `refit` fitted anew, and so LipsLowerOpen where there is `less` of it, which has
-    the knee `lower`."""
+def finished(model: AudioToUnits, train: list[Recording], examples: int, refit: Sequence[str]) -> AudioToUnits:
+    """The model with HEARD added and the units `refit` fitted anew."""
     sound, units = model.config.features, len(UNIT_NAMES)
     present = {r.source for r in train if r.phones is not None}
     mixture = Mixture(train, {s: share for s, share in SHARES.items() if s in present}, sound, 125)
@@ -152,13 +126,11 @@ def finished(
     for name, rows in (("output.weight", more.weight), ("output.bias", more.bias), ("knee", torch.zeros(len(HEARD)))):
         state[name] = torch.cat([state[name][:units], rows.detach()])
     out.load_state_dict(state)
-    layers = {(LOWER,): narrowed(out.output, hidden, less, lower)} if less else {}
     if "clips" in present and not clips.all():
-        columns = tuple(INDEX[name] for name in refit)
-        layers[columns] = refitted(out.output, clips_of(model, train), hidden[~clips], refit)
-    with torch.no_grad():
-        for columns, layer in layers.items():
-            out.output.weight[[*columns]], out.output.bias[[*columns]] = layer.weight, layer.bias
+        layer = refitted(out.output, clips_of(model, train), hidden[~clips], refit)
+        with torch.no_grad():
+            columns = [INDEX[name] for name in refit]
+            out.output.weight[columns], out.output.bias[columns] = layer.weight, layer.bias
     return out
 
 
@@ -187,16 +159,17 @@ def main(
     weights: Path,
     examples: int = 600,
     refit: list[str] = [*REFIT],
-    less: float = 0.0,
-    upper: Annotated[float, typer.Option(help="Knee of LipsUpperOpen.")] = 0.12,
-    lower: Annotated[float, typer.Option(help="Knee of LipsLowerOpen.")] = 0.12,
+    upper: Annotated[float | None, typer.Option(help="Knee of LipsUpperOpen.")] = None,
+    lower: Annotated[float | None, typer.Option(help="Knee of LipsLowerOpen.")] = None,
     threads: int = 1,
 ) -> None:
     torch.set_num_threads(threads)
     before = load(weights)
     train, val = (unpack(pack, before.config.features, split) for split in ("train", "val"))
-    after = finished(before, train, examples, refit, less, lower)
-    after.knee[[UPPER, LOWER]] = torch.tensor([upper, lower])
+    after = finished(before, train, examples, refit)
+    for name, knee in (("LipsUpperOpen", upper), ("LipsLowerOpen", lower)):
+        if knee is not None:
+            after.knee[INDEX[name]] = knee
     report(before, after, val)
     after.save(weights)
     print(f"wrote {weights}")
