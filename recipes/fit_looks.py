@@ -1,6 +1,6 @@
 """Learn how mouths that speak look like turns of the head: what talkinghead/face/looks.py begins from.
 
-    python -m recipes.fit_looks CORPUS [--out talkinghead/assets/looks.json] [--portraits 48]
+    python -m recipes.fit_looks CORPUS [--out talkinghead/assets/looks.json] [--portraits 100]
 
 Portraits of the train split, half of LFW, half sharp, speak with recordings of RAVDESS, heads and eyes still; the
 product's own tracker looks at FRAMES of each. Of every face a map from what the mouth does to degrees is fitted (ridge
@@ -28,8 +28,8 @@ from talkinghead.units.names import UNIT_NAMES
 
 VOICES = 8  # so many of the recordings, none of those that `judge_head speak` takes
 FRAMES = 120
-WAYS, LOOKS = 12, 6
-RIDGE = 0.5  # in standard deviations of a feature
+WAYS, LOOKS = 24, 10
+RIDGE = 1.0  # in standard deviations of a feature
 STILL = [k for k, name in enumerate(UNIT_NAMES) if name.startswith(("Eye", "Brows"))]
 
 Face = tuple[np.ndarray, np.ndarray]  # UNITS beyond rest [FRAMES, 9], degrees beyond those seen at rest [FRAMES, 3]
@@ -95,7 +95,7 @@ def left_over(faces: list[Face]) -> np.ndarray:
     return np.array(out)
 
 
-def main(corpus: Path, out: Path = Path("talkinghead/assets/looks.json"), portraits: int = 48) -> None:
+def main(corpus: Path, out: Path = Path("talkinghead/assets/looks.json"), portraits: int = 100) -> None:
     head, random, faces = TalkingHead(), np.random.default_rng(0), []
     recordings = sorted((corpus / "ravdess_audio").rglob("*.wav"))
     voices = recordings[1 : 1 + VOICES]  # judge_head takes the first and the last

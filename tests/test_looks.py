@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from recipes.fit_looks import in_common, left_over, telling
-from talkinghead.face.looks import COLUMNS, UNITS, Looks, common, features, own_map
+from talkinghead.face.looks import COLUMNS, PAIRS, PARTED, UNITS, Looks, common, features, own_map
 from talkinghead.face.steady import SIDE, seen
 from talkinghead.pipeline import TalkingHead
 from talkinghead.units.names import INDEX
@@ -35,6 +35,15 @@ def test_products_of_what_opens_a_mouth_count_and_a_mouth_at_rest_is_nothing():
     both = features(jaw + purse) - features(jaw) - features(purse)
     assert np.count_nonzero(both) == 1
     assert np.count_nonzero(features(2 * jaw) - 2 * features(jaw)) == 1
+
+
+def test_lips_that_part_count_more_at_first():
+    gaps = np.zeros((4, len(UNITS)))
+    gaps[:, UNITS.index("LipsLowerOpen")] = 0, 0.12, 0.24, 0.6
+    seen = features(gaps)
+    of_gap = seen[:, len(UNITS) + len(PAIRS[0]) :].sum(1)
+    assert of_gap[1] > of_gap[2] - of_gap[1] > 0
+    assert (np.diff(of_gap) > 0).all() and of_gap[-1] == len(PARTED)  # no purse: the shares alone
 
 
 def test_few_looks_tell_a_faces_own_map(faces):

@@ -15,7 +15,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from talkinghead.units.names import INDEX
+from talkinghead.units.names import INDEX, LIP_OPENING_SCALE
 
 # Units beyond rest that count, the first few of them also by their squares and products.
 UNITS = (
@@ -25,6 +25,10 @@ UNITS = (
 BENT = 5
 COLUMNS = [INDEX[name] for name in UNITS]
 PAIRS = np.triu_indices(BENT)
+# Lips that part are seen as an open mouth at once, whatever they do then: of a gap, in inter-ocular distances, count as
+# well the shares of these that it has, each also times a purse.
+PARTED = (0.03, 0.06, 0.12)
+OPENINGS, PUCKER = [UNITS.index(name) for name in ("LipsUpperOpen", "LipsLowerOpen")], UNITS.index("LipsPucker")
 NOISE = 0.3  # degrees by which a tracker errs in one picture
 
 
@@ -66,7 +70,10 @@ def of_faces(rest: np.ndarray) -> Looks:
 def features(beyond: np.ndarray) -> np.ndarray:
     """Of UNITS beyond rest [..., 9]: [..., K]."""
     bent = beyond[..., :BENT]
-    return np.concatenate([beyond, bent[..., PAIRS[0]] * bent[..., PAIRS[1]]], -1)
+    gap = beyond[..., OPENINGS] @ np.array(LIP_OPENING_SCALE)
+    parted = (gap[..., None] / PARTED).clip(0, 1)
+    pursed = parted * beyond[..., PUCKER, None].clip(0)
+    return np.concatenate([beyond, bent[..., PAIRS[0]] * bent[..., PAIRS[1]], parted, pursed], -1)
 
 
 def own_map(beyond: np.ndarray, turned: np.ndarray, faces: Common) -> np.ndarray:
