@@ -98,8 +98,9 @@ class Head:
     """One portrait's head. `box`, even, is the part of the picture that it can touch, `plate` RGB uint8 [h, w, 3]
     what is behind it there, `opacity` uint8 [h, w] the person's."""
 
-    def __init__(self, image: np.ndarray, landmarks: np.ndarray, own: np.ndarray):
-        """`image` RGB uint8; `landmarks` [478, 3] in its pixels; `own` [3] the photographed pose in degrees."""
+    def __init__(self, image: np.ndarray, landmarks: np.ndarray, own: np.ndarray, others: tuple[np.ndarray, ...] = ()):
+        """`image` RGB uint8; `landmarks` [478, 3] in its pixels; `own` [3] the photographed pose in degrees; `others`
+        the landmarks [478, 2] of other people's faces, which stay."""
         points = landmarks[:, :2].astype(np.float64)
         self._own = np.asarray(own, np.float64)
         self._axes = axes = rotation(self._own)
@@ -108,7 +109,7 @@ class Head:
         lever = axes @ EYES_FROM_PIVOT * self.unit
         self.pivot = eyes - lever[:2] * (1, -1)
         self._upright = _upright(points)
-        opacity = matte(image, points)
+        opacity = matte(image, points, others)
         self._lay(image.shape[1::-1], landmarks, opacity, lever[2])
         self._cut_out(image, opacity)
         self._warned = False
