@@ -243,6 +243,18 @@ def test_nothing_of_a_person_is_left_on_the_plate():
     assert np.abs(found.astype(int) - 90).max() <= 2
 
 
+def test_what_is_rough_beside_a_person_is_rough_behind():
+    """Near the outline, as much as outside; in plain colours nothing is."""
+    random = np.random.default_rng(0)
+    rough = cv2.GaussianBlur(random.normal(128, 120, (300, 300, 3)), (0, 0), 1.5).clip(0, 255).astype(np.uint8)
+    opacity = np.zeros((300, 300), np.uint8)
+    opacity[60:, 110:190] = 255
+    found = plate(np.where(opacity[..., None] > 0, np.uint8(0), rough), opacity, 80.0)
+    inside, outside = found[100:280, 112:118], rough[100:280, 60:90]
+    assert 0.6 < inside.std() / outside.std() < 1.2
+    assert abs(inside.mean() - outside.mean()) < 5
+
+
 def test_lines_beside_a_person_go_on_behind():
     """Also one that runs along the outline: what is hidden of it is not filled from the side."""
     y, x = np.mgrid[:300, :300]
