@@ -49,7 +49,7 @@ LIMIT = np.array([12.0, 9.0, 10.0, 0.35, 0.3, 0.12])  # what a frontal photograp
 TURNED = 0.15  # degrees of yaw and pitch less for each degree that the photograph itself is turned aside
 # Where the picture's border cuts a head its motion across it fades, over CUT inter-ocular distances; a face closer than
 # CLOSE to such a border moves less, but a little.
-CUT, CLOSE, LEAST = 0.5, 0.9, 0.3
+CUT, CLOSE, LEAST = 0.5, 0.9, 0.4
 HEAD = 0.5  # of the head's motion: what makes less is body, which a border may cut
 AT_REST = 0.002  # of the head's motion: pixels that make no more than that stay the photograph's own
 KNEE = 0.6  # of a limit: up to there poses are taken as they are
