@@ -1,6 +1,6 @@
 """Learn how mouths that speak look like turns of the head: what talkinghead/face/looks.py begins from.
 
-    python -m recipes.fit_looks CORPUS [--out talkinghead/assets/looks.json] [--portraits 48]
+    python -m recipes.fit_looks CORPUS [--out talkinghead/assets/looks.json] [--portraits 100]
 
 Portraits of the train split, half of LFW, half sharp, speak with recordings of RAVDESS, heads and eyes still; the
 product's own tracker looks at FRAMES of each. Of every face a map from what the mouth does to degrees is fitted (ridge
@@ -18,7 +18,7 @@ import numpy as np
 import typer
 
 from recipes.parts.manifest import portraits_of
-from talkinghead.face.looks import COLUMNS, NOISE, Common, features, own_map
+from talkinghead.face.looks import NOISE, Common, features, mouth, own_map
 from talkinghead.face.puppet import Puppet
 from talkinghead.face.steady import seen
 from talkinghead.media.audio import decode
@@ -28,11 +28,11 @@ from talkinghead.units.names import UNIT_NAMES
 
 VOICES = 8  # so many of the recordings, none of those that `judge_head speak` takes
 FRAMES = 120
-WAYS, LOOKS = 12, 6
-RIDGE = 0.5  # in standard deviations of a feature
+WAYS, LOOKS = 30, 10
+RIDGE = 1.0  # in standard deviations of a feature
 STILL = [k for k, name in enumerate(UNIT_NAMES) if name.startswith(("Eye", "Brows"))]
 
-Face = tuple[np.ndarray, np.ndarray]  # UNITS beyond rest [FRAMES, 9], degrees beyond those seen at rest [FRAMES, 3]
+Face = tuple[np.ndarray, np.ndarray]  # mouths [FRAMES, 10], degrees beyond those seen at rest [FRAMES, 3]
 
 
 def spoken(head: TalkingHead, puppet: Puppet, voice: Path) -> np.ndarray:
@@ -51,12 +51,12 @@ def look(head: TalkingHead, picture: np.ndarray, voices: list[Path], random: np.
     found, angles = seen(np.concatenate([puppet.rest[None], units[chosen]]), puppet, head.tracker)
     if len(found) <= len(chosen):
         return None
-    return (found[1:] - found[0])[:, COLUMNS], angles[1:] - angles[0]
+    return mouth(found[1:] - found[0], puppet.parting.drawn), angles[1:] - angles[0]
 
 
 def in_common(faces: list[Face], ways: int = WAYS, looks: int = LOOKS) -> Common:
     """What these faces have in common."""
-    done = [features(beyond) for beyond, _ in faces]
+    done = [features(mouths) for mouths, _ in faces]
     size = np.concatenate(done).std(0).clip(1e-6)
     ridge = RIDGE * np.eye(len(size))
     maps = np.stack(
@@ -65,7 +65,7 @@ def in_common(faces: list[Face], ways: int = WAYS, looks: int = LOOKS) -> Common
     mean, flat = maps.mean(0), (maps - maps.mean(0)).reshape(len(maps), -1)
     values, axes = np.linalg.svd(flat, full_matrices=False)[1:]
     main = (values[:ways, None] / np.sqrt(max(len(maps) - 1, 1)) * axes[:ways]).reshape(-1, *mean.shape)
-    mouths = np.concatenate([beyond[::6] for beyond, _ in faces])
+    mouths = np.concatenate([mouths[::6] for mouths, _ in faces])
     common = Common(mean / size[:, None], main / size[:, None], mouths)
     return Common(common.mean, common.ways, mouths[telling(common, looks)])
 
@@ -87,15 +87,15 @@ def left_over(faces: list[Face]) -> np.ndarray:
     """For every face, from what the others have in common and its own frames most like their mouths: the standard
     deviation [3] of what is seen, and of what is left of it, [2, 3]."""
     out = []
-    for k, (beyond, angles) in enumerate(faces):
+    for k, (mouths, angles) in enumerate(faces):
         others = in_common(faces[:k] + faces[k + 1 :])
-        near = [int(((beyond - mouth) ** 2).sum(1).argmin()) for mouth in others.mouths]
-        left = angles - features(beyond) @ own_map(beyond[near], angles[near], others)
+        near = [int(((mouths - one) ** 2).sum(1).argmin()) for one in others.mouths]
+        left = angles - features(mouths) @ own_map(mouths[near], angles[near], others)
         out.append([angles.std(0), left.std(0)])
     return np.array(out)
 
 
-def main(corpus: Path, out: Path = Path("talkinghead/assets/looks.json"), portraits: int = 48) -> None:
+def main(corpus: Path, out: Path = Path("talkinghead/assets/looks.json"), portraits: int = 100) -> None:
     head, random, faces = TalkingHead(), np.random.default_rng(0), []
     recordings = sorted((corpus / "ravdess_audio").rglob("*.wav"))
     voices = recordings[1 : 1 + VOICES]  # judge_head takes the first and the last

@@ -142,7 +142,7 @@ class TalkingHead:
         if options.head or not options.still:
             life = Life(speech.sample_rate, fps, options.seed, options.head, options.still, blink)
             if options.head:
-                life.steady(of_faces(puppet.rest), looks)
+                life.steady(of_faces(puppet.rest, puppet.parting.drawn), looks)
         return puppet.stream(speech, fps, gains, options.seed if blink else None, options.feeling, life, width)
 
     def _looks(self, puppet: Puppet) -> Looks:

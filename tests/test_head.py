@@ -104,6 +104,17 @@ def test_there_is_no_hole_and_no_tear(face, portrait):
             assert np.abs(renderer(*STILL, posed=head(moved)).astype(int) - plain).max() <= 2
 
 
+def test_a_border_that_cuts_a_head_lets_it_move_along(face, portrait):
+    """Across it nobody knows what would come in; along it a head that would stop there would be bent."""
+    top = round(float(face.points[:, 1].min())) - 25  # in her hair
+    head = Head(portrait[top:], face.landmarks - (0, top, 0), face.pose)
+    middle = int(face.points[:, 0].mean())
+    above = np.array([[middle, row] for row in (2, 30)], float)
+    moved = head(pose(roll=8)).carried(above) - above
+    assert np.abs(moved[0, 1]) < 0.5 and moved[0, 0] < -5 and moved[0, 0] / moved[1, 0] > 0.95
+    assert np.abs(head(pose(pitch=-6)).carried(above) - above)[:, 1].argmax() == 1
+
+
 def test_what_is_far_from_the_face_does_not_move(portrait, face, renderer, solid):
     """Farther than 1.6 inter-ocular distances; and there is nothing that could not be told from a still frame."""
     hull = cv2.convexHull(face.points.astype(np.int32))
@@ -241,6 +252,18 @@ def test_nothing_of_a_person_is_left_on_the_plate():
     image[opacity > 0] = 250
     found = plate(image, opacity, 40.0)
     assert np.abs(found.astype(int) - 90).max() <= 2
+
+
+def test_what_is_rough_beside_a_person_is_rough_behind():
+    """Near the outline, as much as outside; in plain colours nothing is."""
+    random = np.random.default_rng(0)
+    rough = cv2.GaussianBlur(random.normal(128, 120, (300, 300, 3)), (0, 0), 1.5).clip(0, 255).astype(np.uint8)
+    opacity = np.zeros((300, 300), np.uint8)
+    opacity[60:, 110:190] = 255
+    found = plate(np.where(opacity[..., None] > 0, np.uint8(0), rough), opacity, 80.0)
+    inside, outside = found[100:280, 112:118], rough[100:280, 60:90]
+    assert 0.6 < inside.std() / outside.std() < 1.2
+    assert abs(inside.mean() - outside.mean()) < 5
 
 
 def test_lines_beside_a_person_go_on_behind():

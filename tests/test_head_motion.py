@@ -21,7 +21,7 @@ from talkinghead.surfaces.cli_options import Models
 from talkinghead.surfaces.live import Live
 from talkinghead.units.driving import spoken
 from talkinghead.units.head_motion import HeadMotion, response
-from talkinghead.units.life import EASES, Life
+from talkinghead.units.life import EASES, MOST, Life
 from talkinghead.units.pose import NEUTRAL, POSE_NAMES
 from talkinghead.units.prosody import FPS, LOOK_AHEAD, PAUSE, Beat, Prosody
 from talkinghead.units.speech import SpeechStream
@@ -192,7 +192,7 @@ def test_what_mouth_and_lids_look_like_is_taken_from_the_pose(strength, share):
         if frame <= EASES[0] * 25:
             np.testing.assert_allclose(after - before, [0, 0, -share * 0.2, 0, 0, 0], atol=1e-6)
     np.testing.assert_allclose(after - before, [-share * 0.5, 0, 0, 0, 0, 0], atol=0.1 * share)
-    for opened, nods in (0.0, 0), (0.2, -1), (0.8, -3):
+    for opened, nods in (0.0, 0), (0.2, -1), (0.8, -MOST):
         units = rest.copy()
         units[jaw] += opened
         before, after = (life.applied(units, vector).pose for life in (plain, steady))

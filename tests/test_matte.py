@@ -39,6 +39,21 @@ def test_the_person_is_opaque_and_what_is_beside_clear(astronaut, astronaut_face
     assert (opacity[5:80, 90:140] < 60).mean() > 0.8 and (opacity[5:80, 310:380] < 60).mean() > 0.8  # flag, shuttle
 
 
+def test_other_people_are_left_where_they_are(astronaut, astronaut_face):
+    """A face beside hers, where her shoulder is; one behind hers, of which her own head is in front."""
+    own = astronaut_face.points
+    alone, wide = matte(astronaut, own), np.ptp(own, axis=0)
+    beside = own + wide * (0.8, 1.3)
+    x, y = beside.mean(0).astype(int)
+    inside = np.s_[y - 9 : y + 9, x - 9 : x + 9]
+    assert alone[inside].min() > 200 and matte(astronaut, own, [beside])[inside].max() == 0
+    behind = matte(astronaut, own, [own + 0.2 * wide])
+    head = cv2.convexHull(own.astype(np.int32))
+    head = cv2.fillConvexPoly(np.zeros_like(alone), head, 1) > 0
+    np.testing.assert_array_equal(behind[head], alone[head])
+    assert (behind[25:45, 200:245] > 200).mean() > 0.9  # her hair
+
+
 def test_network_runs_without_torch_as_it_does_in_torch(tmp_path):
     torch.manual_seed(0)
     net, picture = MatteNet().eval(), torch.rand(1, 3, SIDE, SIDE) * 2 - 1

@@ -46,6 +46,13 @@ def test_a_small_gap_is_not_shut_and_none_stays_none(outline):
     assert (parted > 0.005).sum() > (drawn(outline, units) > 0.005).sum()
 
 
+def test_what_gap_will_be_drawn_is_known(outline):
+    units, parting = spoken(np.linspace(0, 1, 21)), Parting(outline)
+    told, seen = parting.drawn(units), drawn(outline, units)
+    np.testing.assert_allclose(told, seen - seen[0], atol=0.005)
+    assert told[0] == 0
+
+
 def test_one_frame_is_as_among_many(outline):
     units, parting = spoken(np.array([0.1, 0.6])), Parting(outline)
     np.testing.assert_allclose(parting(units)[1], parting(units[1]))

@@ -11,7 +11,7 @@ import pytest
 from talkinghead.face import steady
 from talkinghead.face.looks import Looks, common
 from talkinghead.face.steady import FEWEST, of_speech, steadied
-from talkinghead.units.names import INDEX
+from talkinghead.units.names import INDEX, lip_gap
 from talkinghead.units.pose import NEUTRAL
 from talkinghead.units.track import UnitTrack
 
@@ -29,6 +29,7 @@ class Portrait:
     landmarks, shown, width, height = np.full((478, 3), 50.0), (0, 0, 100, 100), 100, 100
     rest = np.full(46, 0.3, np.float32)
     renderer = SimpleNamespace(busy=RLock())
+    parting = SimpleNamespace(drawn=lip_gap)
 
     def draw(self, units, pose, planar):
         return (vector[None] for vector in units)
@@ -89,7 +90,7 @@ def test_a_portrait_on_which_no_face_is_found_is_no_measure():
 def test_a_mouth_that_speaks_is_looked_at_beyond_its_rest_and_nothing_else(share):
     """Faces that are not like the mean of those that the maps were learned from."""
     faces = common()
-    face = Looks(Portrait.rest, faces.mean + share * faces.ways[0], np.zeros(3))
+    face = Looks(Portrait.rest, lip_gap, faces.mean + share * faces.ways[0], np.zeros(3))
     found = of_speech(Portrait(), lambda picture: [SimpleNamespace(points=OWN, pose=face(picture[0]))])
     assert (found(Portrait.rest) == 0).all()
     spoken, other = Portrait.rest.copy(), Portrait.rest.copy()

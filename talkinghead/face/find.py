@@ -32,7 +32,8 @@ def outline(face: TrackedFace) -> np.ndarray:
 def find_face(
     image: np.ndarray, tracker: _Search, number: int | None = None, name: str = "the picture"
 ) -> tuple[TrackedFace, str | None]:
-    """The face to animate in an RGB uint8 [H, W, 3] picture, in its pixels, and a warning or None.
+    """The face to animate in an RGB uint8 [H, W, 3] picture, in its pixels, with the points of the others,
+    and a warning or None.
 
     `number` counts from 1, the widest; None takes the widest, with a warning when there are several. `tracker` should
     look for more than one. Raises PortraitError: no face, no such number, too small, turned too far.
@@ -42,7 +43,9 @@ def find_face(
         raise PortraitError(f"{name}: no face found; use a picture with one face seen from the front")
     if number is not None and not 1 <= number <= len(faces):
         raise PortraitError(f"{name}: there is no face {number}; found {len(faces)}, counted from 1, the largest")
-    face = _refine(image, tracker, faces[(number or 1) - 1])
+    chosen = faces[(number or 1) - 1]
+    others = tuple(other.points for other in faces if other is not chosen)
+    face = replace(_refine(image, tracker, chosen), others=others)
     if face.width < MIN_FACE:
         raise PortraitError(f"{name}: the face is {face.width:.0f} pixels wide; use one of at least {MIN_FACE}")
     for angle, limit, turn in zip(face.pose[:2], (MAX_YAW, MAX_PITCH), ("to the side", "up or down")):

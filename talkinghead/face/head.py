@@ -47,9 +47,9 @@ WIDE, HIGH, REST = 2.3, 2.15, 0.7  # as much aside and over the eyes all is at r
 LOBES = 0.45  # of the way from the eyes to the chin
 LIMIT = np.array([12.0, 9.0, 10.0, 0.35, 0.3, 0.12])  # what a frontal photograph bears, either way
 TURNED = 0.15  # degrees of yaw and pitch less for each degree that the photograph itself is turned aside
-# Where the picture's border cuts a head its motion fades, over CUT inter-ocular distances; a face closer than CLOSE to
-# such a border moves less, but a little.
-CUT, CLOSE, LEAST = 0.5, 0.9, 0.3
+# Where the picture's border cuts a head its motion across it fades, over CUT inter-ocular distances; a face closer than
+# CLOSE to such a border moves less, but a little.
+CUT, CLOSE, LEAST = 0.5, 0.9, 0.4
 HEAD = 0.5  # of the head's motion: what makes less is body, which a border may cut
 AT_REST = 0.002  # of the head's motion: pixels that make no more than that stay the photograph's own
 KNEE = 0.6  # of a limit: up to there poses are taken as they are
@@ -98,8 +98,9 @@ class Head:
     """One portrait's head. `box`, even, is the part of the picture that it can touch, `plate` RGB uint8 [h, w, 3]
     what is behind it there, `opacity` uint8 [h, w] the person's."""
 
-    def __init__(self, image: np.ndarray, landmarks: np.ndarray, own: np.ndarray):
-        """`image` RGB uint8; `landmarks` [478, 3] in its pixels; `own` [3] the photographed pose in degrees."""
+    def __init__(self, image: np.ndarray, landmarks: np.ndarray, own: np.ndarray, others: tuple[np.ndarray, ...] = ()):
+        """`image` RGB uint8; `landmarks` [478, 3] in its pixels; `own` [3] the photographed pose in degrees; `others`
+        the landmarks [478, 2] of other people's faces, which stay."""
         points = landmarks[:, :2].astype(np.float64)
         self._own = np.asarray(own, np.float64)
         self._axes = axes = rotation(self._own)
@@ -108,13 +109,14 @@ class Head:
         lever = axes @ EYES_FROM_PIVOT * self.unit
         self.pivot = eyes - lever[:2] * (1, -1)
         self._upright = _upright(points)
-        opacity = matte(image, points)
+        opacity = matte(image, points, others)
         self._lay(image.shape[1::-1], landmarks, opacity, lever[2])
         self._cut_out(image, opacity)
         self._warned = False
 
     def _lay(self, size: tuple[int, int], landmarks: np.ndarray, opacity: np.ndarray, eye_depth: float) -> None:
-        """The grid, and what moves at each node: `_basis` [gh, gw, 4] = weight times (x, y, z, 1) from the pivot."""
+        """The grid, and what moves at each node: `_basis` [gh, gw, 4] = weight times (x, y, z, 1) from the pivot;
+        `_shares` [gh, gw, 2] of the motion across and down are made."""
         unit, points = self.unit, landmarks[:, :2].astype(np.float64)
         self.cell = max(2, round(unit / CELLS))
         chin = float(transform(self._upright, points[CHIN])[1])
@@ -132,15 +134,17 @@ class Head:
         self.origin = self.nodes[0, 0]
         outline = cv2.remap(opacity, self.nodes, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         weight = _follows(transform(self._upright, nodes), chin)
-        away = _from_cut(nodes, np.where(weight > HEAD, outline, 0), size)
-        weight = weight * cv2.GaussianBlur(_smooth(away / CUT), (0, 0), 1)
+        cut = [_from_cut(nodes, np.where(weight > HEAD, outline, 0), size, axis) for axis in (0, 1)]
+        away = np.minimum(*cut)
+        # Across a border that cuts nothing may come in; along it nothing would.
+        self._shares = np.stack([cv2.GaussianBlur(_smooth(far / CUT), (0, 0), 1) for far in cut], -1).astype(np.float32)
         at = np.round((points - self.nodes[0, 0]) / self.cell).astype(int).clip(0, (count + 1))
         self.limit = LIMIT * np.clip(away[at[:, 1], at[:, 0]].min() / CLOSE, LEAST, 1)
         self.limit[:2] -= TURNED * np.abs(self._own[:2]) * self.limit[:2] / LIMIT[:2]
         eye_z = landmarks[CORNERS, 2].mean()
         depth = np.c_[points, eye_depth + eye_z - landmarks[:, 2]]
         z = self._relief(depth, outline, transform(self._upright, nodes)[..., 1] > chin + NEAR)
-        self._weight = weight.astype(np.float32)
+        self._weight = (weight * self._shares.max(-1)).astype(np.float32)
         offset = nodes - self.pivot
         z = AXIS * unit + RELIEF * (z - AXIS * unit)
         solid = np.stack([offset[..., 0], -offset[..., 1], z, np.full_like(z, unit)], -1)
@@ -223,7 +227,7 @@ class Head:
         linear = pose[5] * turn[:2] - np.eye(2, 3)
         linear[1] *= -1  # up is down in a picture
         shift = np.array([[pose[3]], [pose[4]]])
-        motion = (self._basis @ np.hstack([linear, shift]).T.astype(np.float32)).astype(np.float32)
+        motion = self._shares * (self._basis @ np.hstack([linear, shift]).T.astype(np.float32))
         shift = -motion
         for _ in range(STEPS - 1):
             at = (self.nodes + shift - self.origin) / np.float32(self.cell)
@@ -302,10 +306,10 @@ def _variation(picture: np.ndarray, unit: float) -> np.ndarray:
     return cv2.resize(varies, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
 
-def _from_cut(nodes: np.ndarray, outline: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """How far nodes [gh, gw, 2] of a picture of `size` pixels are, in inter-ocular distances, from where its border
-    cuts the person, beyond which nothing is known."""
-    outside = ((nodes < 0) | (nodes > np.array(size) - 1)).any(-1)
+def _from_cut(nodes: np.ndarray, outline: np.ndarray, size: tuple[int, int], axis: int) -> np.ndarray:
+    """How far nodes [gh, gw, 2] of a picture of `size` pixels are, in inter-ocular distances, from where its left or
+    right border (axis 0), its upper or lower one (1) cuts the person, beyond which nothing is known."""
+    outside = (nodes[..., axis] < 0) | (nodes[..., axis] > size[axis] - 1)
     free = (~(outside & (outline > 127))).astype(np.uint8)
     if free.all():
         return np.full(free.shape, np.inf)

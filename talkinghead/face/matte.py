@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -21,6 +22,8 @@ FINEST = 3.0  # times SIDE: the largest window whose edge is refined; finer pict
 REFINE_RADIUS, REFINE_EPSILON = 0.012, 2e-4  # of the guided filter: sides of the window, squared grey levels of 1
 LOW, HIGH = 0.12, 0.88  # opacities that become none and full: what is nearly clear would leave a trail on the plate
 SOLID = 0.02, 0.05  # sides of the window inside the outline at which doubt begins to end, and ends: hats, loose hair
+# A head's half width and height in those of the face's landmarks, and how far its middle lies above theirs.
+HEAD, ABOVE = np.array([0.65, 0.8]), 0.15
 SURE = 0.5  # parts of the matte this opaque that do not touch the face belong to somebody or something else
 
 
@@ -37,13 +40,14 @@ def window(points: np.ndarray, size: int = SIDE, margin: float = 0.0) -> np.ndar
     return matrix.astype(np.float32)
 
 
-def matte(image: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Opacity uint8 [H, W] of the person with these landmarks [478, 2] in an RGB uint8 picture [H, W, 3].
+def matte(image: np.ndarray, points: np.ndarray, others: Sequence[np.ndarray] = ()) -> np.ndarray:
+    """Opacity uint8 [H, W] of the person with these landmarks [478, 2] in an RGB uint8 picture [H, W, 3], in which
+    there are `others`.
 
     Zero outside the window, which ends 1.6 inter-ocular distances below the chin.
     """
-    coarse = _predict(crop(image, window(points), SIDE))
-    coarse = _of_face(coarse, transform(window(points), points))
+    own, *theirs = (transform(window(points), face) for face in (points, *others))
+    coarse = _of_face(_predict(crop(image, window(points), SIDE)) * ~_others(own, theirs), own)
     inside = cv2.distanceTransform((coarse > LOW).astype(np.uint8), cv2.DIST_L2, 5) / SIDE
     coarse = np.maximum(coarse, ((inside - SOLID[0]) / (SOLID[1] - SOLID[0])).clip(0, 1))
     natural = 1 / np.hypot(*window(points)[:, 0])  # pixels of the picture in one of the window's
@@ -81,6 +85,23 @@ def described(state: dict[str, np.ndarray]) -> Model:
     x = layers.block(opset13.concat([up(x), quarter], 1), "up_quarter")
     x = layers.conv(layers.block(opset13.concat([up(x), half], 1), "up_half"), "out")
     return Model([opset13.depth_to_space(x, "depth_first", 2)], [picture])
+
+
+def _others(own: np.ndarray, theirs: list[np.ndarray]) -> np.ndarray:
+    """Where in the window, bool [SIDE, SIDE], other people's heads are and not the one with the landmarks `own`, which
+    is in front of them."""
+    at = np.stack(np.meshgrid(np.arange(SIDE), np.arange(SIDE)), -1)
+    out = np.zeros((SIDE, SIDE), bool)
+    for points in theirs:
+        out |= _from_head(at, points) < 1
+    return out & (_from_head(at, own) > 1)
+
+
+def _from_head(at: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """How far points [..., 2] are from the middle of the head with these landmarks [478, 2], 1 at its outline."""
+    low, high = points.min(0), points.max(0)
+    middle = (low + high) / 2 - (0, ABOVE * (high - low)[1])
+    return np.linalg.norm((at - middle) / (HEAD * (high - low)), axis=-1)
 
 
 def _of_face(opacity: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -31,6 +31,10 @@ class Parting:
         # Gaps as drawn, from nothing on, and those that units must speak of for it; inter-ocular distances.
         self._drawn, self._spoken = drawn[last:], lip_gap(wishes)[last:]
 
+    def drawn(self, units: np.ndarray) -> np.ndarray:
+        """The gap between the lips, in inter-ocular distances, that is drawn for `units` and no others."""
+        return np.interp(lip_gap(units), self._spoken, self._drawn)
+
     def __call__(self, units: np.ndarray) -> np.ndarray:
         """The units that draw the gap between the lips that `units` speak of."""
         asked = lip_gap(units)

@@ -3,7 +3,8 @@
 The background is continued inwards, shell by shell, along the lines that end at the outline (coherence transport,
 Bornemann and Maerz 2007): a door frame that passes behind a head goes on where the head uncovers it. Shells alone would
 widen what runs along the outline, for a line's ends lie farther off than what is beside it; so where lines are clear,
-they are drawn through from end to end first.
+they are drawn through from end to end first. Where there are no lines, what is finer than all that, leaves or noise, is
+a reflection of what is outside.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
+from talkinghead.face.blur import blurred
 from talkinghead.media.yuv import STRIP
 
 AROUND = 0.06  # inter-ocular distances outside the matte that are continued as well: single hairs are there
@@ -23,6 +25,7 @@ FINEST = 80  # pixels of an inter-ocular distance: finer pictures are continued 
 REACH = 5  # pixels from which a new one is made
 ALONG = 40.0  # how much nearer those along a line count than those across it, where there is a line
 NEAR, FAR = 0.06, 0.35  # inter-ocular distances, standard deviations: lines are looked for near by, or else farther off
+GRAIN = 0.1  # inter-ocular distances, standard deviation: what is finer is taken from the other side of the outline
 CLEAR, FARTHEST = 0.55, 3.0  # strength of lines that are drawn through; inter-ocular distances at most
 FEW = 1e-3  # of a neighbourhood known, for its lines to count
 ENDS = 2  # pixels at which lines end that are drawn through; at those of 1 they go on
@@ -59,6 +62,7 @@ def _continued(image: np.ndarray, hidden: np.ndarray, unit: float) -> np.ndarray
     depth = np.ceil(cv2.distanceTransform(hidden, cv2.DIST_L2, cv2.DIST_MASK_PRECISE))
     across, strength = _lines(image, hidden == 0, unit)
     sought = (hidden > 0) & (depth <= DEEP * unit) & (strength > CLEAR)
+    seen, person = image, hidden
     image, hidden = _drawn_through(image, hidden, across, sought, round(FARTHEST * unit))
     y, x = np.mgrid[-REACH : REACH + 1, -REACH : REACH + 1].reshape(2, -1)
     disc = (x**2 + y**2 <= REACH**2) & ((x != 0) | (y != 0))
@@ -75,11 +79,30 @@ def _continued(image: np.ndarray, hidden: np.ndarray, unit: float) -> np.ndarray
         weight = (np.exp(-0.5 * aside * aside) + np.float32(1e-4)) * (known.take(near) / distant)
         total = weight.sum(1)
         made = total > 0
-        seen = np.matmul(weight[:, None], colour.take(near, axis=0))[:, 0]
-        colour[here[made]] = seen[made] / total[made, None]
+        light = np.matmul(weight[:, None], colour.take(near, axis=0))[:, 0]
+        colour[here[made]] = light[made] / total[made, None]
         known[here[made]] = 1
     made, left = (a.reshape(edged[1].shape + a.shape[1:])[REACH:-REACH, REACH:-REACH] for a in (colour, known))
-    return _plain(made, (left == 0).astype(np.uint8), PLAIN * unit)
+    made = _plain(made, (left == 0).astype(np.uint8), PLAIN * unit)
+    return made + _grain(seen, person, 1 - (strength / CLEAR).clip(0, 1) ** 2, unit)
+
+
+def _grain(image: np.ndarray, hidden: np.ndarray, share: np.ndarray, unit: float) -> np.ndarray:
+    """What is finer than GRAIN in the image [h, w, 3], reflected in the outline of what is `hidden` uint8 [h, w] into
+    it, less and less until DEEP, times `share` [h, w]: leaves and noise, where there are no lines to go on with."""
+    known = (hidden == 0).astype(np.float32)
+    mean = blurred(np.dstack([image, known]) * known[..., None], GRAIN * unit)
+    fine = (image - mean[..., :3] / np.maximum(mean[..., 3:], 1e-3)) * known[..., None]
+    far, labels = cv2.distanceTransformWithLabels(hidden, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    outside, nearest = np.flatnonzero(known), np.zeros(labels.max() + 1, np.int32)
+    nearest[labels.take(outside)] = outside
+    (height, wide), reach, out = hidden.shape, DEEP * unit, np.zeros_like(image)
+    inside = np.flatnonzero((far > 0) & (far < reach)).astype(np.int32)
+    (y, x), (there_y, there_x) = (divmod(at, np.int32(wide)) for at in (inside, nearest[labels.take(inside)]))
+    beyond = (2 * there_y - y).clip(0, height - 1) * wide + (2 * there_x - x).clip(0, wide - 1)
+    much = share.take(inside) * np.sqrt(1 - far.take(inside) / reach)
+    out.reshape(-1, 3)[inside] = fine.reshape(-1, 3).take(beyond, axis=0) * much[:, None]
+    return out
 
 
 def _shells(depth: np.ndarray, most: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -163,12 +163,15 @@ def make_puppet(
     from talkinghead.face.render import Renderer, square
 
     size, points, landmarks, photograph = generator.config.size, found.points, found.landmarks, image
+    others = found.others
     shown = 0, 0, image.shape[1], image.shape[0]
     if crop:
         image, points, shown = square(image, points, AROUND)
         scale = np.ptp(points[:, 0]) / found.width
         landmarks = np.c_[points, landmarks[:, 2] * scale]
-    making_head = Once(lambda: Head(image, landmarks, found.pose))
+        back = cv2.invertAffineTransform(alignment(points, 1))
+        others = tuple(transform(back, transform(alignment(found.points, 1), other)) for other in others)
+    making_head = Once(lambda: Head(image, landmarks, found.pose, others))
     if turns:
         making_head.begin()
     code = generator.encode(cut(photograph, alignment(found.points, size), size), found.units)
@@ -192,6 +195,7 @@ def make_puppet(
     def smaller(side: int) -> Puppet:
         scale = side / max(image.shape[:2])
         picture = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        return make_puppet(picture, replace(found, landmarks=landmarks * scale), generator, mover, teeth=teeth)
+        face = replace(found, landmarks=landmarks * scale, others=tuple(other * scale for other in others))
+        return make_puppet(picture, face, generator, mover, teeth=teeth)
 
     return Puppet(found.units, renderer, decode, outline, landmarks, making_head, shown, forks, smaller)

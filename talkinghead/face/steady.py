@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from talkinghead.face.looks import COLUMNS, NOISE, Looks, common, own_map
+from talkinghead.face.looks import COLUMNS, NOISE, Looks, common, mouth, own_map
 from talkinghead.media.yuv import planes, to_rgb
 from talkinghead.units.blink import close_lids
 from talkinghead.units.pose import ANGLES, NEUTRAL
@@ -53,16 +53,16 @@ def steadied(track: UnitTrack, puppet: Puppet, tracker: Tracker, head: float) ->
 
 def of_speech(puppet: Puppet, tracker: Tracker) -> Looks:
     """What a portrait's mouth and lids look like while it speaks; nothing, where its face is not found."""
-    faces = common()
+    faces, drawn = common(), puppet.parting.drawn
     wanted = np.tile(puppet.rest, (len(faces.mouths) + 2, 1))
-    wanted[2:, COLUMNS] = (wanted[2:, COLUMNS] + faces.mouths).clip(0, 1)
+    wanted[2:, COLUMNS] = (wanted[2:, COLUMNS] + faces.mouths[:, :-1]).clip(0, 1)
     wanted[1] = close_lids(wanted[1], 1.0)
     units, angles = seen(wanted, puppet, tracker)
     if len(units) < len(wanted):
-        return Looks(puppet.rest, np.zeros_like(faces.mean), np.zeros(3))
+        return Looks(puppet.rest, drawn, np.zeros_like(faces.mean), np.zeros(3))
     shut, *turned = angles[1:] - angles[0]
     shut = shut**3 / (shut**2 + 2 * NOISE**2)  # as far as one look tells
-    return Looks(puppet.rest, own_map((units[2:] - units[0])[:, COLUMNS], np.array(turned), faces), shut)
+    return Looks(puppet.rest, drawn, own_map(mouth(units[2:] - units[0], drawn), np.array(turned), faces), shut)
 
 
 def seen(units: np.ndarray, puppet: Puppet, tracker: Tracker) -> tuple[np.ndarray, np.ndarray]:

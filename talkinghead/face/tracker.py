@@ -22,11 +22,13 @@ from talkinghead.units.pose import angles
 class TrackedFace:
     """One face. `landmarks` [478, 3] in pixels (z on the scale of x, smaller is nearer), `units` [46] in [0, 1],
     `pose` degrees of yaw, pitch and roll: positive where the subject turns to their own left, looks up, and leans the
-    head counter-clockwise in the picture. Over 12,000 portraits the median pitch is -1.3 degrees, yaw and roll 0."""
+    head counter-clockwise in the picture. Over 12,000 portraits the median pitch is -1.3 degrees, yaw and roll 0.
+    `others` are the points of other faces in the picture, where somebody looked for them."""
 
     landmarks: np.ndarray
     units: np.ndarray
     pose: np.ndarray
+    others: tuple[np.ndarray, ...] = ()
 
     @property
     def points(self) -> np.ndarray:

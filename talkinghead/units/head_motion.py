@@ -46,8 +46,8 @@ STIRS, CALMS = 0.2, 0.6  # seconds in which a head becomes active, and less so
 # some of the movement, and the learned spread is of movement faster than a second or two, so it is stretched.
 SETTLES = 1.5  # seconds
 STRETCH = np.array([1.6, 1.6, 1.5])
-USUAL, OF_LATE = 0.7, 2.5  # variance in spreads squared that a head keeps to, judged by so many seconds of speech
-LEAST, LARGEST = 0.5, 2.0  # times that the movement is made as large
+USUAL, OF_LATE = 0.7, 2.0  # variance in spreads squared that a head keeps to, judged by so many seconds of speech
+LEAST, LARGEST = 0.5, 2.6  # times that the movement is made as large
 FAR = 2.8  # spreads from the middle that a head does not go beyond
 PERSONAL = 0.1  # standard deviation of the logarithm of each axis's share
 BREATH = np.array([0.05, 0.3, 0.08])  # degrees of yaw, pitch and roll

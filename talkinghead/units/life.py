@@ -19,7 +19,7 @@ from talkinghead.units.pose import ANGLES, NEUTRAL, relative
 from talkinghead.units.prosody import FPS, Beat, Prosody
 from talkinghead.units.track import Motion
 
-MOST = 3.0  # degrees taken from a turn because mouth and lids seem to turn the head
+MOST = 2.0  # degrees taken from a turn because mouth and lids seem to turn the head
 # Seconds until which that is what faces have in common, for nobody waits for a portrait to be looked at, and from which
 # it is the portrait's own.
 EASES = (0.8, 1.2)
