@@ -1,4 +1,4 @@
-"""Packed recordings come back as they were, but for what Opus and eight bits leave out."""
+"""Packed recordings come back as they were, but for what Opus and sixteen bits leave out."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_what_is_packed_comes_back(tmp_path, monkeypatch, recordings, rate):
         given = sorted(given, key=lambda r: r.source)
         assert [r.source for r in found] == [r.source for r in given]
         for a, b in zip(given, found):
-            assert b.units == pytest.approx(a.units, abs=0.5 / 254, nan_ok=True)
+            assert b.units == pytest.approx(a.units, abs=0.5 / 65534, nan_ok=True)
             assert (b.known == a.known).all() and b.many_voiced == a.many_voiced
             for what in ("phones", "closed"):
                 assert np.array_equal(getattr(a, what), getattr(b, what)), what
