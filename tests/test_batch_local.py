@@ -7,6 +7,7 @@ import sys
 import time
 from multiprocessing import active_children
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -60,6 +61,17 @@ def test_a_process_that_dies_costs_its_own_job_alone(folder, two, untrained):
     (lost,) = (result for result in rest if result.status == FAILED)
     assert lost.message == "its process died (-9); free some memory"
     assert [r.status for r in batch_local.run(batch, jobs)].count(MADE) == 1  # the same again goes on
+
+
+def test_a_process_goes_on_with_its_portrait_and_leaves_others_theirs(folder):
+    jobs = read_jobs(listed(*(f"{name}.png,voice.wav,,{name}{n}.mp4" for n in range(2) for name in ("anna", "bea"))))
+    looks = {job.output: job.look for job in jobs}
+    first, second = (SimpleNamespace(look=look) for look in (looks["bea0.mp4"], None))
+    taken = [batch_local._taken(jobs, [first, second], worker).output for worker in (first, second)]
+    assert taken == ["bea0.mp4", "anna0.mp4"]
+    second.look = looks["anna0.mp4"]
+    assert batch_local._taken(jobs, [first, second], second).output == "anna1.mp4"
+    assert batch_local._taken(jobs, [first, second], second).output == "bea1.mp4"  # rather than none
 
 
 def test_models_that_do_not_load_end_the_batch_with_one_line(folder, two):

@@ -148,3 +148,17 @@ def test_frames_are_those_that_this_process_draws(monkeypatch, options):
     for ours, theirs in zip(*drawn, strict=True):
         assert all(np.array_equal(a, b) for a, b in zip(ours, theirs))
     assert not np.array_equal(drawn[0][0][0], drawn[0][-1][0])
+
+
+def test_a_portrait_is_looked_at_once_its_first_frame_is_asked_for(monkeypatch):
+    """What frames are forked with is not in the middle of being drawn on."""
+    said, begun = [], forks._begun
+    monkeypatch.setattr(forks, "_begun", lambda *args: said.append("forked") or begun(*args))
+    none = lambda units, closed: np.zeros(3)  # noqa: E731
+    monkeypatch.setattr(TalkingHead, "_looks", lambda self, puppet: said.append("looked") or none)
+    for picture in (True, False):
+        clip = TalkingHead().speak(DEMO, VOICE)
+        assert said == []
+        assert len(list(itertools.islice(clip.pictures(planar=picture), 40))) == 40
+        assert said == (["forked", "looked"] if picture else ["looked"])
+        said.clear()

@@ -277,3 +277,12 @@ def test_lines_beside_a_person_go_on_behind():
     edged = cv2.copyMakeBorder(lines, 1, 1, 1, 1, cv2.BORDER_REPLICATE).astype(int)
     off = np.min([np.abs(found - edged[a : a + 300, b : b + 300]).max(-1) for a in range(3) for b in range(3)], axis=0)
     assert (off[60:240, 120:180] > 30).mean() < 0.05
+
+
+def test_a_line_behind_a_person_passes_from_one_ends_colour_to_the_others():
+    image = np.full((160, 160, 3), 120, np.uint8)
+    image[72:88, :80], image[72:88, 80:] = 220, 30
+    opacity = np.zeros((160, 160), np.uint8)
+    opacity[50:110, 55:105] = 255
+    found = plate(image, opacity, 80.0)[80, 55:105, 0].astype(int)
+    assert (np.diff(found) <= 2).all() and found[0] > 200 and 100 < found[25] < 150 and found[-1] < 50
