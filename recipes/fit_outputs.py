@@ -41,7 +41,6 @@ HELD = 0.5  # times as much counts what they were on other voices
 REFIT_STEPS, REFIT_RATE, FRAMES = 800, 0.01, 6000  # of either, drawn for each step
 MOST = 0.99  # of a unit's values are below what counts as most: beyond it the tracker has slipped
 LEAST_STD = 1e-3  # of a unit that hardly moves, as LipsLowerClose in s1
-LESS = 0.2  # LipsLowerOpen for each of ROUNDING
 
 
 def seen(model: AudioToUnits, vectors: torch.Tensor, *others: torch.Tensor) -> tuple[torch.Tensor, ...]:

@@ -257,17 +257,6 @@ def test_a_failure_half_way_leaves_nothing(talkinghead, folder, head):
     assert status == 130 and files(folder) == BEFORE
 
 
-@pytest.fixture(scope="session")
-def untrained(tmp_path_factory):
-    """Weights of a generator that never moves anything, for runs in a process of their own."""
-    import gath
-    from gath.generator import FlowConfig, FlowGenerator
-
-    path = tmp_path_factory.mktemp("weights") / "flow.safetensors"
-    gath.save(FlowGenerator(FlowConfig(UNIT_NAMES, width=8, blocks=1)), path)
-    return path
-
-
 def test_a_run_of_its_own_says_nothing(folder, untrained, astronaut):
     command = [*COMMAND, "edit", "portrait.png", "Puff=1", "-o", "out.png", "--generator", untrained]
     done = subprocess.run(command, capture_output=True, text=True, env=environment())

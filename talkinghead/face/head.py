@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from talkinghead.face.align import transform
+from talkinghead.face.curves import rise
 from talkinghead.face.frames import Box, Colours, evened
 from talkinghead.face.matte import matte
 from talkinghead.face.plate import plate
@@ -29,7 +30,7 @@ VARIES = 0.08  # inter-ocular distances, standard deviation of what is near by
 SAME, OTHER = 4.0, 16.0  # grey levels from the plate: surely background, surely not
 CELLS = 12  # nodes of the motion's grid in an inter-ocular distance
 STEPS = 4  # of the fixed point that inverts the motion
-CHIN, FOREHEAD, CORNERS = 152, 10, [33, 263]
+CHIN, CORNERS = 152, [33, 263]
 # Depths over the pivot, inter-ocular distances: of the outline, and of the throat, which lies behind the chin.
 RIM, THROAT = 0.1, 0.3
 # A warp leaves ears and nostrils as photographed, so that a turn looks smaller than it is: with a deeper relief the
@@ -137,7 +138,7 @@ class Head:
         cut = [_from_cut(nodes, np.where(weight > HEAD, outline, 0), size, axis) for axis in (0, 1)]
         away = np.minimum(*cut)
         # Across a border that cuts nothing may come in; along it nothing would.
-        self._shares = np.stack([cv2.GaussianBlur(_smooth(far / CUT), (0, 0), 1) for far in cut], -1).astype(np.float32)
+        self._shares = np.stack([cv2.GaussianBlur(rise(far / CUT), (0, 0), 1) for far in cut], -1).astype(np.float32)
         at = np.round((points - self.nodes[0, 0]) / self.cell).astype(int).clip(0, (count + 1))
         self.limit = LIMIT * np.clip(away[at[:, 1], at[:, 0]].min() / CLOSE, LEAST, 1)
         self.limit[:2] -= TURNED * np.abs(self._own[:2]) * self.limit[:2] / LIMIT[:2]
@@ -246,13 +247,13 @@ def _upright(points: np.ndarray) -> np.ndarray:
 
 def _follows(at: np.ndarray, chin: float) -> np.ndarray:
     """How much of the head's motion is made at points [..., 2] of the upright face whose chin is at `chin`."""
-    beside = _smooth((np.abs(at[..., 0]) - 0.4) / 0.5)
+    beside = rise((np.abs(at[..., 0]) - 0.4) / 0.5)
     start = chin * (1 + (LOBES - 1) * beside)
     down = at[..., 1] - start
     length = chin - start  # what starts higher ends no higher
-    neck, shoulders = 1 - _smooth(down / (NECK + length)), 1 - _smooth(down / (SHOULDERS + length))
-    aside = 1 - _smooth((np.abs(at[..., 0]) - WIDE + REST) / REST)
-    above = 1 - _smooth((-at[..., 1] - HIGH + REST) / REST)
+    neck, shoulders = 1 - rise(down / (NECK + length)), 1 - rise(down / (SHOULDERS + length))
+    aside = 1 - rise((np.abs(at[..., 0]) - WIDE + REST) / REST)
+    above = 1 - rise((-at[..., 1] - HIGH + REST) / REST)
     return aside * above * ((1 - SHARE) * neck + SHARE * shoulders)
 
 
@@ -335,8 +336,3 @@ def _membrane(pull: np.ndarray, wanted: np.ndarray) -> np.ndarray:
         before, size = size, (rest**2).sum()
         way = rest + size / before * way
     return z
-
-
-def _smooth(t: np.ndarray) -> np.ndarray:
-    t = np.clip(t, 0, 1)
-    return t * t * (3 - 2 * t)

@@ -90,8 +90,10 @@ def described(state: dict[str, np.ndarray]) -> Model:
 def _others(own: np.ndarray, theirs: list[np.ndarray]) -> np.ndarray:
     """Where in the window, bool [SIDE, SIDE], other people's heads are and not the one with the landmarks `own`, which
     is in front of them."""
-    at = np.stack(np.meshgrid(np.arange(SIDE), np.arange(SIDE)), -1)
     out = np.zeros((SIDE, SIDE), bool)
+    if not theirs:
+        return out
+    at = np.stack(np.meshgrid(np.arange(SIDE), np.arange(SIDE)), -1)
     for points in theirs:
         out |= _from_head(at, points) < 1
     return out & (_from_head(at, own) > 1)

@@ -169,8 +169,8 @@ def make_puppet(
         image, points, shown = square(image, points, AROUND)
         scale = np.ptp(points[:, 0]) / found.width
         landmarks = np.c_[points, landmarks[:, 2] * scale]
-        back = cv2.invertAffineTransform(alignment(points, 1))
-        others = tuple(transform(back, transform(alignment(found.points, 1), other)) for other in others)
+        into, back = alignment(found.points, 1), cv2.invertAffineTransform(alignment(points, 1))
+        others = tuple(transform(back, transform(into, other)) for other in others)
     making_head = Once(lambda: Head(image, landmarks, found.pose, others))
     if turns:
         making_head.begin()

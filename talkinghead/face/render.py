@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from talkinghead.face.align import alignment, crop, transform
+from talkinghead.face.curves import rise
 from talkinghead.face.frames import RGB, YUV, Box, Colours, Frame, Frames, evened
 from talkinghead.face.head import Head, Posed
 from talkinghead.face.lids import Lids
@@ -257,8 +258,7 @@ def square(image: np.ndarray, points: np.ndarray, around: float = 0.0) -> tuple[
 def _fade(size: int) -> np.ndarray:
     """[size, size] weight: one inside, a smooth fall over FEATHER to exactly zero in the outermost pixels."""
     t = np.arange(size) / (size - 1)
-    ramp = np.clip(np.minimum(t, 1 - t) / FEATHER, 0, 1)
-    ramp = ramp * ramp * (3 - 2 * ramp)
+    ramp = rise(np.minimum(t, 1 - t) / FEATHER)
     return np.outer(ramp, ramp).astype(np.float32)
 
 
