@@ -15,6 +15,7 @@ import pytest
 import soundfile
 from PIL import Image
 
+from talkinghead.media import encoders
 from talkinghead.media.ffmpeg import executable
 from talkinghead.media.video import VideoReader
 from talkinghead.surfaces import cli
@@ -283,3 +284,21 @@ def test_signals_end_a_run_with_one_line_and_no_output(folder, untrained, number
 
 def environment():
     return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def test_an_encoder_that_does_not_work_is_said_before_anything_loads(talkinghead, monkeypatch):
+    monkeypatch.setattr(Models, "head", lambda self: pytest.fail("a model was loaded"))
+    monkeypatch.setattr(encoders, "HARDWARE", {"nvenc": ["-c:v", "no_such_circuits"]})
+    speak = ["speak", "portrait.png", "voice.wav", "--encoder"]
+    status, _, err = talkinghead(*speak, "nvenc", "-o", "a.mp4")
+    assert status == 1 and re.fullmatch(r"talkinghead: --encoder nvenc does not work here .*; leave it out\n", err)
+    status, _, err = talkinghead(*speak, "nvenc", "-o", "a.webm")
+    assert (status, err) == (1, "talkinghead: a.webm: --encoder nvenc writes .mp4 and .mov only; leave it out\n")
+    status, _, err = talkinghead(*speak, "h265", "-o", "a.mp4")
+    assert status == 2 and "'h265' is none of x264, auto, nvenc" in " ".join(err.split())
+
+
+def test_the_encoder_that_is_named_writes(talkinghead, monkeypatch):
+    monkeypatch.setattr(encoders, "HARDWARE", {"nvenc": ["-c:v", "mpeg4", "-q:v", "2"]})  # a stand-in
+    assert talkinghead("speak", "portrait.png", "voice.wav", "-o", "a.mp4", "--encoder", "nvenc")[0] == 0
+    assert "Video: mpeg4" in streams("a.mp4")

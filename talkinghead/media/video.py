@@ -13,7 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from talkinghead.errors import ClipError, OutputError
+from talkinghead.media import encoders
 from talkinghead.media.audio import TIMELINE, probe
+from talkinghead.media.encoders import X264
 from talkinghead.media.ffmpeg import Ffmpeg, existing_recording, head, read_input
 from talkinghead.media.outputs import VIDEO_SUFFIXES, check_output, partial_of, synthetic_notice
 from talkinghead.media.threads import Feed
@@ -34,30 +36,25 @@ _PALETTE = (
     f"fps=fps='min(source_fps,{GIF_MAX_FPS})',split[a][b];"
     "[a]trim=end_frame=1,palettegen[p];[b][p]paletteuse=dither=bayer:bayer_scale=5:diff_mode=rectangle"
 )
-# Quality is cheap where only a part of a still picture moves; colour gets a little more of it. Neither frames in
-# between nor arithmetic coding: half the work at the same PSNR, for files that are two fifths larger. What of the rest
-# earns nothing at this quality is left out: a sixth less work at the same PSNR and size. Threads share a frame instead
-# of taking one each: a quarter less memory.
-_LIGHT = "subme=1:me=dia:ref=1:weightp=0:bframes=0:cabac=0:aq-mode=0:scenecut=0:no-deblock=1:8x8dct=0:partitions=none"
-_X264 = ["-x264-params", f"chroma-qp-offset=-4:{_LIGHT}:rc-lookahead=0:sync-lookahead=0:sliced-threads=1"]
-_H264 = ["-c:v", "libx264", "-preset", "superfast", "-crf", "17", *_X264]
 _VP9 = ["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "7", "-row-mt", "1", "-crf", "20", "-b:v", "0"]
 _FASTSTART = ["-movflags", "+faststart"]  # the index first, so that a browser can start before it has all
 
 
 @dataclass(frozen=True)
 class Format:
-    """ffmpeg's options for one kind of file; `sound` is None where the kind has none."""
+    """ffmpeg's options for one kind of file; `sound` is None where the kind has none, `coded` where it is chosen, see
+    media.encoders."""
 
-    picture: list[str]
+    filters: str
+    coded: list[str] | None
     sound: list[str] | None
     container: list[str]
 
 
 _AAC = ["-c:a", "aac", "-aac_coder", "fast", "-b:a", "160k"]
-_MP4 = Format(["-vf", _TAGS, *_H264], _AAC, _FASTSTART)
-_WEBM = Format(["-vf", _TAGS, *_VP9], ["-c:a", "libopus", "-b:a", "112k"], [])
-FORMATS = dict(zip(VIDEO_SUFFIXES, (_MP4, _MP4, _WEBM, Format(["-vf", _PALETTE], None, []))))
+_MP4 = Format(_TAGS, None, _AAC, _FASTSTART)
+_WEBM = Format(_TAGS, _VP9, ["-c:a", "libopus", "-b:a", "112k"], [])
+FORMATS = dict(zip(VIDEO_SUFFIXES, (_MP4, _MP4, _WEBM, Format(_PALETTE, [], None, []))))
 
 
 class VideoWriter:
@@ -72,7 +69,8 @@ class VideoWriter:
     The video grows under a temporary name beside `path`, gets its sound when its length is known, and takes its place
     at the end. Any exception in the block, KeyboardInterrupt and SystemExit included, kills ffmpeg, removes what is
     temporary and leaves an existing `path` as it was. Raises OutputError in one line, see `check_output`; besides if
-    the disk is full or ffmpeg dies, and if no frame was written.
+    the `encoder` (encoders.ENCODERS, of .mp4 and .mov) does not work here, the disk is full or ffmpeg dies, and if no
+    frame was written.
     """
 
     def __init__(
@@ -84,11 +82,13 @@ class VideoWriter:
         sound: str | Path | None = None,
         force: bool = False,
         seal: Callable[[Path, str], None] | None = None,
+        encoder: str = X264,
     ):
         self.path = Path(path)
         self.frames = 0
         self._force = force
         self._seal = seal
+        self._encoder = encoder
         self._target = check_output(path, force)
         suffix = self.path.suffix.lower()  # a link's target may be called anything
         self._format = FORMATS[suffix]
@@ -107,8 +107,12 @@ class VideoWriter:
         rate = f"{self._fps.numerator}/{self._fps.denominator}"
         pixels = "yuv420p" if self.planar else "rgb24"
         raw = ["-f", "rawvideo", "-pix_fmt", pixels, "-s", f"{width}x{height}", "-framerate", rate, "-i", "pipe:0"]
+        coded = self._format.coded
+        if coded is None:
+            coded = encoders.arguments(self._encoder, width, height)
         container = [] if self._sound else self._container()
-        self._ffmpeg = Ffmpeg([*raw, *self._format.picture, *container, f"file:{self._silent}"], stdin=True)
+        picture = ["-vf", self._format.filters, *coded]
+        self._ffmpeg = Ffmpeg([*raw, *picture, *container, f"file:{self._silent}"], stdin=True)
         self._feed = Feed(self._ffmpeg.stdin, WAITING_FRAMES)
         return self
 

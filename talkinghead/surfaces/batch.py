@@ -23,6 +23,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from talkinghead.errors import JobsError, OutputError, TalkingHeadError
+from talkinghead.media import encoders
 from talkinghead.media.ffmpeg import existing_file, playlists_allowed
 from talkinghead.media.outputs import VIDEO_SUFFIXES, check_output, partial_of, sweep
 from talkinghead.media.video import VideoWriter
@@ -142,8 +143,9 @@ class Batch:
     """The folder that jobs write to, what is already done there, and how to do the rest. One at a time in a folder.
 
     `weights` is the generator's file, or None for the one that ships. `force` makes every job again, and replaces
-    files that no batch made. Videos are signed as `signing` says. An object of this class can be sent to another
-    process. Raises SigningError if nothing could be signed.
+    files that no batch made. Videos are signed as `signing` says and compressed by `encoder`. An object of this class
+    can be sent to another process. Raises SigningError if nothing could be signed, OutputError if the encoder does not
+    work here.
     """
 
     def __init__(
@@ -154,10 +156,12 @@ class Batch:
         force: bool = False,
         signing: Signing = Signing(),
         playlists: bool = False,
+        encoder: str = encoders.X264,
     ):
         self.out, self.device, self.force = Path(out).absolute(), device, force
         self.weights = None if weights is None else str(Path(weights).absolute())
-        self.signing, self.playlists = signing.absolute(), playlists
+        self.signing, self.playlists, self.encoder = signing.absolute(), playlists, encoder
+        encoders.arguments(encoder)
         self.signing.seal()  # tried before any model loads
 
     def open(self, jobs: list[Job]) -> None:
@@ -204,6 +208,8 @@ class Batch:
         """Changes with the row, and with the size or time of any file it is made from."""
         files = [_stamp(path) for path in (job.portrait, job.audio, job.au, self.weights) if path]
         made_of = [asdict(job), self.weights, files]
+        if self.encoder != encoders.X264:
+            made_of.append(self.encoder)
         if self.signing.wanted:
             made_of += [str(self.signing.sign_cert), str(self.signing.sign_key)]
         return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
@@ -237,7 +243,8 @@ class Batch:
             clip = head.speak(puppets(job), job.audio, job.frames)
         finished = partial_of(target, target.suffix)
         try:
-            with VideoWriter(finished, clip.width, clip.height, clip.fps, job.audio, seal=seal) as video:
+            shape = clip.width, clip.height, clip.fps
+            with VideoWriter(finished, *shape, job.audio, seal=seal, encoder=self.encoder) as video:
                 for frame in clip.pictures(video.planar):
                     video.write(frame)
             # The record comes first and says which file it speaks of, so that at no moment a kill loses whole work.

@@ -1,6 +1,6 @@
 """How fast one size is, measured in a process of its own: portrait, voice and size in, one line of JSON out.
 
-    python -m talkinghead.surfaces.bench PORTRAIT VOICE SIDE SECONDS REPEATS HEAD
+    python -m talkinghead.surfaces.bench PORTRAIT VOICE SIDE SECONDS REPEATS HEAD ENCODER
 
 `talkinghead bench` starts it for every size and makes a table of the lines.
 """
@@ -33,6 +33,7 @@ from talkinghead.media.video import VideoWriter
 from talkinghead.pipeline import TalkingHead
 
 RATE = 16000  # Hz, of the voice
+Film = Callable[[Clip, Iterable[np.ndarray]], tuple[int, float]]  # writes a video, see _film
 KEPT_BYTES = 300_000_000  # of finished frames, which the encoder alone is given back and forth
 
 
@@ -52,21 +53,24 @@ class Figures:
     encoder_mebibytes: float  # and ffmpeg's on top
 
 
-def figures(portrait: Path, voice: Path, side: int, seconds: float, repeats: int, strength: float) -> Figures:
-    """With a head that moves by `strength`. Raises what TalkingHead.speak raises."""
+def figures(
+    portrait: Path, voice: Path, side: int, seconds: float, repeats: int, strength: float, encoder: str
+) -> Figures:
+    """With a head that moves by `strength`. Raises what TalkingHead.speak and VideoWriter raise."""
     image, head = _square(portrait, side), TalkingHead()
     with tempfile.TemporaryDirectory() as folder:
         sound, video = Path(folder) / "voice.wav", Path(folder) / "video.mp4"
         _repeat(voice, seconds, sound)
+        film = partial(_film, sound=sound, video=video, encoder=encoder)
         speak = partial(head.speak, image, sound, head=strength)
         clip = speak()
-        _film(clip, itertools.islice(clip.pictures(planar=True), 1), sound, video)
+        film(clip, itertools.islice(clip.pictures(planar=True), 1))
         first = time.time() - _born()
-        times, own, others = _spoken(speak, sound, video, repeats)
+        times, own, others = _spoken(speak, film, repeats)
         mebibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        encoding, encoder, peak = _encoding(speak(), sound, video, repeats)
+        encoding, encoded, peak = _encoding(speak(), film, repeats)
     factors = [took / seconds for took in times]
-    costs = own, max(others - encoder, 0), encoder
+    costs = own, max(others - encoded, 0), encoded
     return Figures(side, first, median(factors), max(factors), encoding / seconds, *costs, mebibytes, peak)
 
 
@@ -98,9 +102,9 @@ def _born() -> float:
 LOADED = time.time()
 
 
-def _film(clip: Clip, frames: Iterable[np.ndarray], sound: Path, video: Path) -> tuple[int, float]:
+def _film(clip: Clip, frames: Iterable[np.ndarray], sound: Path, video: Path, encoder: str) -> tuple[int, float]:
     """How many frames there were, and ffmpeg's peak memory in MiB (NaN where the system does not tell)."""
-    with VideoWriter(video, clip.width, clip.height, clip.fps, sound, force=True) as writer:
+    with VideoWriter(video, clip.width, clip.height, clip.fps, sound, force=True, encoder=encoder) as writer:
         for frame in frames:
             writer.write(frame)
         # Not RUSAGE_CHILDREN's: in that a child begins with all that its parent has.
@@ -109,14 +113,14 @@ def _film(clip: Clip, frames: Iterable[np.ndarray], sound: Path, video: Path) ->
     return writer.frames, int(peak[1]) / 1024 if peak else float("nan")
 
 
-def _spoken(speak: Callable[[], Clip], sound: Path, video: Path, repeats: int) -> tuple[list[float], float, float]:
+def _spoken(speak: Callable[[], Clip], film: Film, repeats: int) -> tuple[list[float], float, float]:
     """Seconds of each time; milliseconds a frame of this process and of others that it started."""
     times, frames = [], 0
     before = _used(resource.RUSAGE_SELF), _used(resource.RUSAGE_CHILDREN)
     for _ in range(repeats):
         start = time.perf_counter()
         clip = speak()
-        frames += _film(clip, clip.pictures(planar=True), sound, video)[0]
+        frames += film(clip, clip.pictures(planar=True))[0]
         times.append(time.perf_counter() - start)
     after = _used(resource.RUSAGE_SELF), _used(resource.RUSAGE_CHILDREN)
     return times, *(1000 * (b - a) / frames for a, b in zip(before, after))
@@ -127,7 +131,7 @@ def _used(who: int) -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _encoding(clip: Clip, sound: Path, video: Path, repeats: int) -> tuple[float, float, float]:
+def _encoding(clip: Clip, film: Film, repeats: int) -> tuple[float, float, float]:
     """Seconds of writing as many frames as the clip has, finished before in the encoder's own colours, ffmpeg's
     milliseconds a frame, and its peak memory in MiB."""
     most = max(8, KEPT_BYTES // (clip.height * clip.width * 3 // 2))
@@ -136,18 +140,17 @@ def _encoding(clip: Clip, sound: Path, video: Path, repeats: int) -> tuple[float
     for _ in range(repeats):
         frames = itertools.islice(itertools.cycle(kept + kept[-2:0:-1]), clip.frames)
         start = time.perf_counter()
-        count, peak = _film(clip, frames, sound, video)
+        count, peak = film(clip, frames)
         times.append(time.perf_counter() - start)
         written += count
     return median(times), 1000 * (_used(resource.RUSAGE_CHILDREN) - before) / written, peak
 
 
 if __name__ == "__main__":
-    picture, spoken, *numbers = sys.argv[1:]
+    picture, spoken, side, seconds, repeats, strength, encoder = sys.argv[1:]
+    numbers = int(side), float(seconds), int(repeats), float(strength)
     try:
-        found = figures(
-            Path(picture), Path(spoken), int(numbers[0]), float(numbers[1]), int(numbers[2]), float(numbers[3])
-        )
+        found = figures(Path(picture), Path(spoken), *numbers, encoder)
     except TalkingHeadError as error:
         sys.exit(f"talkinghead: {error}")
     print(json.dumps(asdict(found)))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from talkinghead.errors import OptionError
+from talkinghead.media.encoders import ENCODERS, check_encoder
 from talkinghead.media.timing import frame_rate
 from talkinghead.options import About, described, option
 from talkinghead.surfaces.running import tell_all
@@ -32,6 +33,22 @@ PlaylistsOption = Annotated[
     bool, typer.Option("--allow-playlists", help="Play lists (HLS, DASH, concat), which may name any file of yours.")
 ]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
+
+
+def _known_encoder(name: str) -> str:
+    try:
+        return check_encoder(name)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+EncoderOption = Annotated[
+    str,
+    typer.Option(
+        callback=_known_encoder,
+        help=f"Of .mp4 and .mov: {', '.join(ENCODERS)}; auto takes the machine's own circuits, if ffmpeg reaches any.",
+    ),
+]
 
 
 @dataclass(frozen=True, kw_only=True)

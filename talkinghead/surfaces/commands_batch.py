@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
+from talkinghead.media.encoders import X264
 from talkinghead.options import Signing
-from talkinghead.surfaces.cli_options import Models, PlaylistsOption
+from talkinghead.surfaces.cli_options import EncoderOption, Models, PlaylistsOption
 from talkinghead.surfaces.running import Stopped, one_line, progress
 
 
@@ -20,6 +21,7 @@ def batch(
     ray: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Run on this Ray cluster: auto, local.")] = None,
     models: Models,
     signing: Signing,
+    encoder: EncoderOption = X264,
     allow_playlists: PlaylistsOption = False,
     force: Annotated[bool, typer.Option("--force", help="Make every job again, also over other files.")] = False,
 ) -> None:
@@ -32,7 +34,7 @@ def batch(
     from talkinghead.surfaces.batch import FAILED, REPORT, Batch, read_jobs, report
 
     listed = read_jobs(jobs)
-    work = Batch(out, models.generator, models.device, force, signing, allow_playlists)
+    work = Batch(out, models.generator, models.device, force, signing, allow_playlists, encoder)
     work.open(listed)
     if ray:
         from talkinghead.surfaces import batch_ray

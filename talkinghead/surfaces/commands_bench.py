@@ -10,6 +10,9 @@ from typing import Annotated
 
 import typer
 
+from talkinghead.media.encoders import X264
+from talkinghead.surfaces.cli_options import EncoderOption
+
 COLUMNS = (
     "| pixels | first frame, s | real-time factor (worst) | encoding alone | ratio"
     " | units, ms | drawing, ms | encoder, ms | memory, MiB |"
@@ -24,6 +27,7 @@ def bench(
     seconds: Annotated[float, typer.Option(min=1, help="Length of the videos.")] = 10.0,
     repeats: Annotated[int, typer.Option(min=1, help="Videos of each size; the median counts.")] = 3,
     head: Annotated[float, typer.Option(min=0, help="How strongly the head moves; 0 keeps it still.")] = 1.0,
+    encoder: EncoderOption = X264,
 ) -> None:
     """Measure how fast this machine is.
 
@@ -41,7 +45,7 @@ def bench(
     for side in sizes:
         module = [sys.executable, "-m", "talkinghead.surfaces.bench"]
         done = subprocess.run(
-            [*module, str(portrait), str(voice), str(side), str(seconds), str(repeats), str(head)],
+            [*module, str(portrait), str(voice), str(side), str(seconds), str(repeats), str(head), encoder],
             stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         if done.returncode:  # it has said why

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
+from talkinghead.media.encoders import X264
 from talkinghead.options import FrameOptions, Signing
-from talkinghead.surfaces.cli_options import ForceOption, Models, OutputOption, PortraitArg
+from talkinghead.surfaces.cli_options import EncoderOption, ForceOption, Models, OutputOption, PortraitArg
 from talkinghead.surfaces.running import check_outputs, film
 
 RATE = 16000  # of the copy that vowels are measured in
@@ -31,6 +32,7 @@ def say(
     options: FrameOptions,
     models: Models,
     signing: Signing,
+    encoder: EncoderOption = X264,
     force: ForceOption = False,
 ) -> None:
     """Make a portrait say a text, by a speech synthesiser of this machine.
@@ -43,7 +45,7 @@ def say(
     from talkinghead.media.synthesis import synthesise
     from talkinghead.pipeline import TalkingHead
 
-    check_outputs(output, save_au, force)
+    check_outputs(output, save_au, force, encoder)
     seal = signing.seal(output)
     with TemporaryDirectory() as folder:
         sound = Path(folder, "said.wav")
@@ -57,4 +59,4 @@ def say(
 
             speech = recite(*said, np.concatenate(list(decode(sound, RATE))), RATE)
         head = TalkingHead(models.generator, speech, models.device)
-        film(head.speak(portrait, sound, options), output, sound, save_au, force, seal)
+        film(head.speak(portrait, sound, options), output, sound, save_au, force, seal, encoder)

@@ -7,10 +7,18 @@ from typing import Annotated
 
 import typer
 
+from talkinghead.media.encoders import X264
 from talkinghead.media.ffmpeg import playlists_allowed
 from talkinghead.options import FrameOptions, Signing
 from talkinghead.samples import DEMO, VOICE
-from talkinghead.surfaces.cli_options import ForceOption, Models, OutputOption, PlaylistsOption, PortraitArg
+from talkinghead.surfaces.cli_options import (
+    EncoderOption,
+    ForceOption,
+    Models,
+    OutputOption,
+    PlaylistsOption,
+    PortraitArg,
+)
 from talkinghead.surfaces.running import check_outputs, film, one_line, progress
 
 
@@ -25,6 +33,7 @@ def speak(
     options: FrameOptions,
     models: Models,
     signing: Signing,
+    encoder: EncoderOption = X264,
     allow_playlists: PlaylistsOption = False,
     force: ForceOption = False,
 ) -> None:
@@ -37,7 +46,7 @@ def speak(
     sound = speech or audio
     if not (sound or au):
         raise typer.BadParameter("give a sound file, or action units with --au", param_hint="speech")
-    check_outputs(output, save_au, force)
+    check_outputs(output, save_au, force, encoder)
     seal = signing.seal(output)
     head = models.head()
     with playlists_allowed(allow_playlists):
@@ -47,7 +56,7 @@ def speak(
             clip = head.animate(portrait, read_csv(au, options.rate), options, sound=sound)
         else:
             clip = head.speak(portrait, sound, options)
-        film(clip, output, sound, save_au, force, seal)
+        film(clip, output, sound, save_au, force, seal, encoder)
 
 
 def drive(
@@ -59,6 +68,7 @@ def drive(
     options: FrameOptions,
     models: Models,
     signing: Signing,
+    encoder: EncoderOption = X264,
     allow_playlists: PlaylistsOption = False,
     force: ForceOption = False,
 ) -> None:
@@ -68,11 +78,11 @@ def drive(
     """
     from talkinghead.media.audio import has_sound
 
-    check_outputs(output, save_au, force)
+    check_outputs(output, save_au, force, encoder)
     seal = signing.seal(output)
     with playlists_allowed(allow_playlists):
         driven = models.head().drive(portrait, clip, options, progress=progress)
-        film(driven, output, clip if has_sound(clip) else None, save_au, force, seal)
+        film(driven, output, clip if has_sound(clip) else None, save_au, force, seal, encoder)
 
 
 def demo(

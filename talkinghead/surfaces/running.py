@@ -11,6 +11,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from talkinghead.media import encoders
 from talkinghead.media.stages import LOG, stage, tell
 
 if TYPE_CHECKING:
@@ -104,17 +105,24 @@ def progress(frames: Iterable, total: int | None, unit: str = "frame") -> Iterab
     return tqdm(frames, total=total, unit=unit, leave=False, disable=not sys.stderr.isatty())
 
 
-def check_outputs(video: Path, csv: Path | None, force: bool) -> None:
-    """Raises OutputError unless a video, and a CSV of its units, can be written there."""
+def check_outputs(video: Path, csv: Path | None, force: bool, encoder: str = encoders.X264) -> None:
+    """Raises OutputError unless a video by this encoder, and a CSV of its units, can be written there."""
     from talkinghead.media.outputs import check_output
 
     check_output(video, force)
+    encoders.check_here(encoder, video)
     if csv:
         check_output(csv, force, (".csv",))
 
 
 def film(
-    clip: Clip, output: Path, sound: Path | None, save_au: Path | None, force: bool, seal: Seal | None = None
+    clip: Clip,
+    output: Path,
+    sound: Path | None,
+    save_au: Path | None,
+    force: bool,
+    seal: Seal | None = None,
+    encoder: str = encoders.X264,
 ) -> None:
     """Write a clip to a video, with its sound, and its units to a CSV if that is wanted. Raises OutputError."""
     from talkinghead.media.video import VideoWriter
@@ -126,7 +134,8 @@ def film(
         )
     record = CsvWriter(save_au, clip.fps, force, clip.turns, relative=True) if save_au else nullcontext()
     with stage(f"{output} drawn and written"):
-        with record as csv, VideoWriter(output, clip.width, clip.height, clip.fps, sound, force, seal) as video:
+        shape = clip.width, clip.height, clip.fps
+        with record as csv, VideoWriter(output, *shape, sound, force, seal, encoder) as video:
             for frame in progress(clip.pictures(video.planar), clip.frames):
                 video.write(frame)
                 if csv:
