@@ -170,6 +170,19 @@ def test_lips_purse_step_by_step_and_not_into_a_knot(outline, unit):
     assert thick[5] > 1.1 * thick[0]
 
 
+def test_lips_that_look_pursed_in_the_photograph_purse_as_far_as_others(astronaut, astronaut_face):
+    def narrower(full, more):
+        units = vector(LipsPucker=full)
+        outline = Outline(gath.ready_lips(), astronaut, placed(astronaut_face), astronaut_face.points, units)
+        wide = np.ptp(outline(np.stack([units, units + vector(LipsPucker=more)]))[:, RING : 2 * RING, 0], axis=1)
+        return wide[0] - wide[1]
+
+    plain = narrower(0.0, 0.4)
+    assert plain > 0.03
+    assert narrower(0.15, 0.4) == pytest.approx(plain, rel=0.1)
+    assert narrower(0.6, 0.4) < 0.5 * plain  # those are pursed
+
+
 def test_lips_that_purse_thin_out_towards_the_corners_and_others_stay():
     """However bluntly those of a laugh would end."""
     points = np.zeros((2, 4 * RING, 2), np.float32)

@@ -11,8 +11,9 @@ import numpy as np
 
 from gath.lean_lips import LeanLips
 from gath.mesh import INNER_LIP, MOUTH
+from gath.purse import PURSING
 from talkinghead.face.curves import SMOOTH, curve
-from talkinghead.face.lips import PHOTOGRAPHED_OPEN, possible, pursed, rest_units
+from talkinghead.face.lips import PHOTOGRAPHED_OPEN, REST_LIMITS, possible, pursed, rest_units
 from talkinghead.units.moods import REGIONS
 from talkinghead.units.names import INDEX, UNIT_NAMES
 
@@ -44,7 +45,12 @@ class Outline:
         """`points` [478, 2] of the face in the RGB `image`, in its pixels, which `to_face` [2, 3] takes to fractions
         of the aligned face's side; `units` [46] its own."""
         raw = (points[list(MOUTH)] @ to_face[:, :2].T + to_face[:, 2]).astype(np.float32)
-        self._mover, self._points, self._units = mover, raw, possible(units)
+        self._mover, self._points = mover, raw
+        # Full lips are read as pursed a little. A mover that took that for a purse would leave little to be pursed.
+        self._look = np.zeros(len(UNIT_NAMES), np.float32)
+        for name in PURSING:
+            self._look[INDEX[name]] = min(units[INDEX[name]], REST_LIMITS[name])
+        self._units = possible(units) - self._look
         # Eyes and brows do not move the lips, however often they were seen to go together.
         still = [name.startswith(REGIONS["eyes"] + REGIONS["brows"]) for name in UNIT_NAMES]
         self._still = np.array(still)
@@ -67,7 +73,7 @@ class Outline:
 
     def moved(self, units: np.ndarray) -> np.ndarray:
         """Points [N, P, 2] under units [N, 46], as the landmarks of talkers move."""
-        wish = np.where(self._still, self._units, possible(units))
+        wish = np.where(self._still, self._units, (possible(units) - self._look).clip(0))
         return self._mover(self._points, self._units, wish) + self._mended
 
     def __call__(self, units: np.ndarray) -> np.ndarray:
