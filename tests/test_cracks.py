@@ -164,7 +164,7 @@ def test_the_next_run_sweeps_what_a_killed_one_left_and_nothing_else(tmp_path):
 
 def test_unfinished_files_keep_the_ending_that_their_writers_go_by(tmp_path):
     for suffix in VIDEO_SUFFIXES:
-        assert partial_of(tmp_path / f"o{suffix}", suffix, "-silent").suffix == suffix
+        assert partial_of(tmp_path / f"o{suffix}", suffix, "-drawn").suffix == suffix
     assert len(partial_of(tmp_path / ("o" * 250 + ".mp4"), ".mp4").name) < 100
 
 

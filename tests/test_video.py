@@ -21,7 +21,7 @@ from videos import NTSC, PAL, RATES, ask, noise, opencv_frames, pictures, write
 
 from talkinghead.errors import OutputError
 from talkinghead.media import ffmpeg, video
-from talkinghead.media.outputs import check_output
+from talkinghead.media.outputs import check_output, synthetic_notice
 from talkinghead.media.video import VideoReader, VideoWriter
 
 
@@ -87,12 +87,24 @@ def test_the_frames_decide_the_length_of_the_sound(tmp_path, sound, suffix, fps,
     assert sound_seconds(path) == pytest.approx(float(count / fps), abs=0.001)
 
 
-def test_sound_stays_where_it_was(tmp_path):
+@pytest.mark.parametrize("suffix", [".mp4", ".webm"])
+@pytest.mark.parametrize("expected", [30, 20, 40])  # right, too few, too many
+def test_sound_is_the_same_whether_its_length_was_expected_or_not(tmp_path, sound, suffix, expected):
+    one = write(tmp_path / f"a{suffix}", pictures(30), sound=sound)
+    other = write(tmp_path / f"b{suffix}", pictures(30), sound=sound, expected=expected)
+    heard, again = (ask("-i", path, "-f", "s16le", "-").stdout for path in (one, other))
+    assert heard == again and len(heard) / 4 / 48000 == pytest.approx(1.2, abs=0.001)
+    assert all((a == b).all() for a, b in zip(opencv_frames(one), opencv_frames(other), strict=True))
+    assert synthetic_notice() in ask("-i", other).stderr.decode()
+
+
+@pytest.mark.parametrize("expected", [40, None])
+def test_sound_stays_where_it_was(tmp_path, expected):
     """A click half way is still half way, to the millisecond, behind an encoder's padding and a silence added."""
     click = np.zeros(44100)
     click[22050:22100] = 0.9
     soundfile.write(tmp_path / "a.wav", click, 44100)
-    path = write(tmp_path / "a.mp4", pictures(40), sound=tmp_path / "a.wav")
+    path = write(tmp_path / "a.mp4", pictures(40), sound=tmp_path / "a.wav", expected=expected)
     heard = np.frombuffer(ask("-i", path, "-ac", "1", "-ar", "48000", "-f", "s16le", "-").stdout, "<i2")
     assert np.argmax(np.abs(heard.astype(int))) / 48000 == pytest.approx(0.5, abs=0.0015)
     assert len(heard) / 48000 == pytest.approx(1.6, abs=0.001)
@@ -232,7 +244,7 @@ def test_an_interrupt_while_the_sound_is_muxed(tmp_path, sound, monkeypatch):
         self._muxed.write_bytes(b"half")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(VideoWriter, "_mux", interrupt)
+    monkeypatch.setattr(VideoWriter, "_muxed_with_sound", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path / "a.mp4", pictures(3), sound=sound)
     assert list(tmp_path.iterdir()) == []

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import IO
 
@@ -60,6 +61,12 @@ def probe(path: str | Path) -> SoundInfo:
     Raises SoundError, in one line, if the file is missing, a folder, empty, unreadable, not sound, or without sound.
     """
     path = existing_recording(Path(path), SoundError)
+    about = path.stat()
+    return _probed(path, about.st_mtime_ns, about.st_size)
+
+
+@lru_cache(16)
+def _probed(path: Path, *_stamp: int) -> SoundInfo:
     output, duration, complaints = head(_arguments(path, "-t", "0.1", "-c:a", "pcm_s16be"))
     header = _read_header(io.BytesIO(output))
     if header is None:

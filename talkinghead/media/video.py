@@ -62,15 +62,16 @@ class VideoWriter:
 
     `fps` is kept exactly: frame k is shown at k / fps seconds. The number of frames written decides the length; the
     `sound`, in any format `audio.decode` takes, is cut there or continued by silence, and downmixed to stereo at
-    most. Odd widths and heights gain one line, repeated from the border (yuv420p has none); .gif keeps them, has no
-    sound and at most GIF_MAX_FPS frames a second. Memory does not grow with the length. `seal` signs the finished file
+    most; where the `expected` number of frames is right, it is encoded beside them. Odd widths and heights gain one
+    line, repeated from the border (yuv420p has none); .gif keeps them, has no sound and at most GIF_MAX_FPS frames a
+    second. Memory does not grow with the length. `seal` signs the finished file
     before it takes its place, see provenance.Seal.
 
-    The video grows under a temporary name beside `path`, gets its sound when its length is known, and takes its place
-    at the end. Any exception in the block, KeyboardInterrupt and SystemExit included, kills ffmpeg, removes what is
-    temporary and leaves an existing `path` as it was. Raises OutputError in one line, see `check_output`; besides if
-    the `encoder` (encoders.ENCODERS, of .mp4 and .mov) does not work here, the disk is full or ffmpeg dies, and if no
-    frame was written.
+    The video grows under a temporary name beside `path`, if need be gets its sound when its length is known, and takes
+    its place at the end. Any exception in the block, KeyboardInterrupt and SystemExit included, kills ffmpeg, removes
+    what is temporary and leaves an existing `path` as it was. Raises OutputError in one line, see `check_output`;
+    besides if the `encoder` (encoders.ENCODERS, of .mp4 and .mov) does not work here, the disk is full or ffmpeg dies,
+    and if no frame was written.
     """
 
     def __init__(
@@ -83,17 +84,18 @@ class VideoWriter:
         force: bool = False,
         seal: Callable[[Path, str], None] | None = None,
         encoder: str = X264,
+        expected: int | None = None,
     ):
         self.path = Path(path)
         self.frames = 0
         self._force = force
         self._seal = seal
-        self._encoder = encoder
+        self._encoder, self._expected = encoder, expected
         self._target = check_output(path, force)
         suffix = self.path.suffix.lower()  # a link's target may be called anything
         self._format = FORMATS[suffix]
         self._sound = Path(sound) if sound is not None and self._format.sound else None
-        self._silent = partial_of(self._target, suffix, "-silent")
+        self._drawn = partial_of(self._target, suffix, "-drawn")
         self._muxed = partial_of(self._target, suffix)
         self._shape = (height, width, 3)
         self.planar = self._format.sound is not None  # the formats with sound are those in yuv420p
@@ -110,9 +112,10 @@ class VideoWriter:
         coded = self._format.coded
         if coded is None:
             coded = encoders.arguments(self._encoder, width, height)
-        container = [] if self._sound else self._container()
+        sound, streams = self._heard(self._expected) if self._sound and self._expected else ([], [])
+        container = [] if self._sound and not sound else self._container()
         picture = ["-vf", self._format.filters, *coded]
-        self._ffmpeg = Ffmpeg([*raw, *picture, *container, f"file:{self._silent}"], stdin=True)
+        self._ffmpeg = Ffmpeg([*raw, *sound, *streams, *picture, *container, f"file:{self._drawn}"], stdin=True)
         self._feed = Feed(self._ffmpeg.stdin, WAITING_FRAMES)
         return self
 
@@ -157,7 +160,7 @@ class VideoWriter:
             raise self._failure(self._ffmpeg) from None
         if self._ffmpeg.wait() != 0:
             raise self._failure(self._ffmpeg)
-        finished = self._mux(self._sound, self._format.sound) if self._sound and self._format.sound else self._silent
+        finished = self._muxed_with_sound() if self._sound and self.frames != self._expected else self._drawn
         if self.path.suffix.lower() == ".gif":
             _append_gif_comment(finished, synthetic_notice())
         if self._seal:
@@ -165,20 +168,26 @@ class VideoWriter:
         check_output(self.path, self._force)  # somebody else may have written it meanwhile
         os.replace(finished, self._target)
 
-    def _mux(self, sound: Path, codec: list[str]) -> Path:
-        """Copy the finished pictures beside the sound, cut or continued by silence to their length to the sample."""
-        channels = probe(sound).channels
+    def _heard(self, frames: int) -> tuple[list[str], list[str]]:
+        """ffmpeg's arguments for the sound beside pictures that are its first input: its inputs, and what is made of
+        them, cut or continued by silence to the length of so many frames to the sample."""
+        assert self._sound and self._format.sound
+        channels = probe(self._sound).channels
         layout = "mono" if channels == 1 else "stereo"
         filters = [TIMELINE, f"aformat=sample_rates={SOUND_RATE}:channel_layouts={layout}"]
         if channels > NAMED_CHANNELS:
             filters.insert(1, "pan=mono|c0=" + "+".join(f"{1 / channels:.6f}*c{c}" for c in range(channels)))
-        samples = round(self.frames / self._fps * SOUND_RATE)
+        samples = round(frames / self._fps * SOUND_RATE)
         graph = f"[1:a:0]{','.join(filters)}[sound];[sound][2:a:0]concat=v=0:a=1,atrim=end_sample={samples}[all]"
         silence = ["-f", "lavfi", "-i", f"anullsrc=r={SOUND_RATE}:cl={layout}"]
-        inputs = [*read_input(self._silent), *read_input(sound), *silence]
-        streams = ["-filter_complex", graph, "-map", "0:v:0", "-map", "[all]", "-map_metadata", "-1", "-c:v", "copy"]
-        output = [*codec, *self._container(), f"file:{self._muxed}"]
-        with Ffmpeg([*inputs, *streams, *output]) as ffmpeg:
+        streams = ["-filter_complex", graph, "-map", "0:v:0", "-map", "[all]", "-map_metadata", "-1"]
+        return [*read_input(self._sound), *silence], [*streams, *self._format.sound]
+
+    def _muxed_with_sound(self) -> Path:
+        """A copy of the pictures with the sound."""
+        sound, streams = self._heard(self.frames)
+        output = ["-c:v", "copy", *self._container(), f"file:{self._muxed}"]
+        with Ffmpeg([*read_input(self._drawn), *sound, *streams, *output]) as ffmpeg:
             if ffmpeg.wait() != 0:
                 raise self._failure(ffmpeg)
         return self._muxed
@@ -190,7 +199,7 @@ class VideoWriter:
         finally:
             self._ffmpeg.kill()
             self._feed.end()
-            self._silent.unlink(missing_ok=True)
+            self._drawn.unlink(missing_ok=True)
             self._muxed.unlink(missing_ok=True)
 
 

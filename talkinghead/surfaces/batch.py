@@ -244,7 +244,8 @@ class Batch:
         finished = partial_of(target, target.suffix)
         try:
             shape = clip.width, clip.height, clip.fps
-            with VideoWriter(finished, *shape, job.audio, seal=seal, encoder=self.encoder) as video:
+            by = dict(seal=seal, encoder=self.encoder, expected=clip.frames)
+            with VideoWriter(finished, *shape, job.audio, **by) as video:
                 for frame in clip.pictures(video.planar):
                     video.write(frame)
             # The record comes first and says which file it speaks of, so that at no moment a kill loses whole work.

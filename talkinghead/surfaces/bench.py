@@ -104,7 +104,8 @@ LOADED = time.time()
 
 def _film(clip: Clip, frames: Iterable[np.ndarray], sound: Path, video: Path, encoder: str) -> tuple[int, float]:
     """How many frames there were, and ffmpeg's peak memory in MiB (NaN where the system does not tell)."""
-    with VideoWriter(video, clip.width, clip.height, clip.fps, sound, force=True, encoder=encoder) as writer:
+    shape = clip.width, clip.height, clip.fps
+    with VideoWriter(video, *shape, sound, force=True, encoder=encoder, expected=clip.frames) as writer:
         for frame in frames:
             writer.write(frame)
         # Not RUSAGE_CHILDREN's: in that a child begins with all that its parent has.

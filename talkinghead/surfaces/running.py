@@ -135,7 +135,7 @@ def film(
     record = CsvWriter(save_au, clip.fps, force, clip.turns, relative=True) if save_au else nullcontext()
     with stage(f"{output} drawn and written"):
         shape = clip.width, clip.height, clip.fps
-        with record as csv, VideoWriter(output, *shape, sound, force, seal, encoder) as video:
+        with record as csv, VideoWriter(output, *shape, sound, force, seal, encoder, clip.frames) as video:
             for frame in progress(clip.pictures(video.planar), clip.frames):
                 video.write(frame)
                 if csv:

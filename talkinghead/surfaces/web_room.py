@@ -258,10 +258,10 @@ class Room:
         from talkinghead.media.video import VideoWriter
 
         most = round(self.limits.seconds * clip.fps)
-        seal = Signing(sign=sign).seal(made.path)
+        seal, shape = Signing(sign=sign).seal(made.path), (clip.width, clip.height, clip.fps)
         with (
             CsvWriter(made.units, clip.fps, pose=clip.turns, relative=True) as csv,
-            VideoWriter(made.path, clip.width, clip.height, clip.fps, voice, seal=seal) as video,
+            VideoWriter(made.path, *shape, voice, seal=seal, expected=clip.frames) as video,
         ):
             frames, too_long = self._in_turn(clip, video.planar), SoundError(self._too_long(voice))
             for motion, frame in _counted(frames, clip.frames, tell, most, too_long):
