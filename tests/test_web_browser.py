@@ -222,6 +222,8 @@ def test_the_picture_follows_a_slider(page, files, tmp_path):
     download.value.save_as(tmp_path / "full.png")
     image = Image.open(tmp_path / "full.png")
     assert image.size == (512, 512) and "Synthetic media" in image.text["Description"]
+    page.locator("#edit-portrait").get_by_role("button", name="Remove Image").click()
+    page.wait_for_function("!document.querySelector('#edit-preview img')")
 
 
 def test_a_clip_becomes_units_over_time(page, files, tmp_path):

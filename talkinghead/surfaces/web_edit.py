@@ -64,16 +64,18 @@ def edit_tab(room: Room) -> None:
         with plainly(room):
             return str(room.picture(sitting, dict(zip(UNIT_NAMES, values)), sign)) if sitting else None
 
-    gr.on(
-        [portrait.change, *(option.input for option in look.components)],
-        sit,
-        [portrait, *look.components],
-        [sitting, full, preview, *sliders],
+    # Not `change`, which comes twice for some uploads.
+    seat = dict(
+        fn=sit,
+        inputs=[portrait, *look.components],
+        outputs=[sitting, full, preview, *sliders],
         show_progress_on=preview,
         api_visibility="private",
     )
+    gr.on([portrait.input, portrait.clear, *(option.input for option in look.components)], **seat)
     for name, button in faces.items():
-        button.click(lambda name=name: str(room.sample(PORTRAITS[name])), None, portrait, **light())
+        chosen = button.click(lambda name=name: str(room.sample(PORTRAITS[name])), None, portrait, **light())
+        chosen.then(**seat)
     # A page waits for one picture before it asks for the next.
     gr.on(
         [slider.input for slider in sliders],
