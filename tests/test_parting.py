@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from talkinghead.face.outline import IOD, LOWER, UPPER
+from talkinghead.face.outline import IOD, LOWER, OUTER, UPPER
 from talkinghead.face.parting import Parting
 from talkinghead.pipeline import TalkingHead
 from talkinghead.samples import DEMO
@@ -56,3 +56,14 @@ def test_what_gap_will_be_drawn_is_known(outline):
 def test_one_frame_is_as_among_many(outline):
     units, parting = spoken(np.array([0.1, 0.6])), Parting(outline)
     np.testing.assert_allclose(parting(units)[1], parting(units[1]))
+
+
+def test_a_smile_purses_by_no_more_than_other_mouths_do(outline):
+    purse = np.zeros((2, len(UNIT_NAMES)), np.float32)
+    purse[1, INDEX["LipsPucker"]] = 0.4
+    narrower = [
+        -np.diff(np.ptp(outline((outline.rest + units).clip(0, 1))[:, OUTER, 0], axis=1) / IOD)[0]
+        for units in (purse, Parting(outline)(purse))
+    ]
+    assert narrower[0] > 0.15  # both smile at rest
+    assert 0.08 < narrower[1] < 0.14

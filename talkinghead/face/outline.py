@@ -21,6 +21,7 @@ IOD = 0.36  # inter-ocular distance in fractions of the aligned face's side
 # Rings of 20 points each: inner lip, outer lip, skin. A ring's lower and upper half, both from the picture's left
 # corner to its right one.
 RING = len(INNER_LIP)
+OUTER = np.arange(RING, 2 * RING)
 LOWER, UPPER = np.arange(RING // 2 + 1), np.r_[0, np.arange(RING - 1, RING // 2 - 1, -1)]
 # A gap that the units give is drawn narrower: nothing up to the first, all of it from the second number on, in
 # inter-ocular distances. The tracker sees gaps of up to 0.012 between lips that touch.
