@@ -128,6 +128,13 @@ def test_it_moves_as_much_as_talkers_do(demo):
         assert np.abs(turned[0]).max() < 0.5  # it begins as the photograph
 
 
+def test_everybody_leans_in_a_way_of_their_own(demo):
+    beats = beats_of(np.tile(demo, 4))
+    speeds = (np.diff(angles_of(beats, seed)[:, [0, 2]], axis=0).T for seed in range(12))
+    leans = np.array([np.corrcoef(speed)[0, 1] for speed in speeds])
+    assert leans.min() < -0.25 and leans.max() > 0.25 and 0.25 < leans.std() < 0.7
+
+
 def test_nothing_drifts(demo):
     beats = beats_of(np.tile(demo, 60))[: 600 * FPS]
     turned = angles_of(beats, 0)[:, :3].cumsum(0)
