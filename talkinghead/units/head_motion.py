@@ -46,7 +46,7 @@ STIRS, CALMS = 0.2, 0.6  # seconds in which a head becomes active, and less so
 # Where a head has been of late is its middle: what leads away from the portrait for longer is taken back. That costs
 # some of the movement, and the learned spread is of movement faster than a second or two, so it is stretched.
 SETTLES = 1.5  # seconds
-STRETCH = np.array([1.6, 1.6, 1.5])
+STRETCH = np.array([1.6, 1.6, 1.45])
 USUAL, OF_LATE = 0.7, 2.0  # variance in spreads squared that a head keeps to, judged by so many seconds of speech
 LEAST, LARGEST = 0.5, 2.6  # times that the movement is made as large
 FAR = 2.8  # spreads from the middle that a head does not go beyond
