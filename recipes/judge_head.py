@@ -17,7 +17,8 @@ the 95th percentile of speed, the largest step between two frames, identity. OUT
 
 `stripes`: slanted ones are put behind each person. Of what is background both as photographed and as turned, the share
 that differs by more than 30 levels from all of the stripes within a pixel: `near`, from 0.03 inter-ocular distances
-beside the person on, and `far`, from 0.15 on, in TURNS. OUT receives the pictures.
+beside the person on, and `far`, from 0.15 on, in TURNS; nan where less than FEWEST of the picture is left to judge.
+OUT receives the pictures.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ SOUND_SECONDS, SOUND_RATE = 10, 16000
 AXES = ("yaw", "pitch", "roll")
 TURNS = ((7, 4, -8, 0.1, 0.05, 1.03), (11, 0, 0, 0, 0, 1), (0, -8, -9, 0, 0, 1))
 NEAR, BEYOND = 0.03, 0.15  # inter-ocular distances beside the person
+FEWEST = 0.002  # of a picture's pixels
 
 app = typer.Typer(help=__doc__)
 Scorer = Annotated[Path, typer.Option()]
@@ -231,7 +233,7 @@ def off_stripes(
     height, width = free.shape
     around = [edged[a : a + height, b : b + width] for a in range(3) for b in range(3)]
     off = np.min([np.abs(frame - other).max(-1) for other in around], axis=0) > 30
-    return float(off[free].mean())
+    return float(off[free].mean()) if free.mean() >= FEWEST else float("nan")
 
 
 def repeated(voice: Path, out: Path) -> Path:

@@ -128,6 +128,13 @@ def test_it_moves_as_much_as_talkers_do(demo):
         assert np.abs(turned[0]).max() < 0.5  # it begins as the photograph
 
 
+def test_everybody_leans_in_a_way_of_their_own(demo):
+    beats = beats_of(np.tile(demo, 4))
+    speeds = (np.diff(angles_of(beats, seed)[:, [0, 2]], axis=0).T for seed in range(12))
+    leans = np.array([np.corrcoef(speed)[0, 1] for speed in speeds])
+    assert leans.min() < -0.25 and leans.max() > 0.25 and 0.25 < leans.std() < 0.7
+
+
 def test_nothing_drifts(demo):
     beats = beats_of(np.tile(demo, 60))[: 600 * FPS]
     turned = angles_of(beats, 0)[:, :3].cumsum(0)
@@ -190,13 +197,13 @@ def test_what_mouth_and_lids_look_like_is_taken_from_the_pose(strength, share):
     for frame in range(round(EASES[1] * 25)):  # nobody waits for a portrait to be looked at
         before, after = (life.applied(rest, vector).pose for life in (plain, steady))
         if frame <= EASES[0] * 25:
-            np.testing.assert_allclose(after - before, [0, 0, -share * 0.2, 0, 0, 0], atol=1e-6)
+            np.testing.assert_allclose(after - before, [0, 0, -share * 0.2, 0, 0, 0], atol=1e-3)
     np.testing.assert_allclose(after - before, [-share * 0.5, 0, 0, 0, 0, 0], atol=0.1 * share)
-    for opened, nods in (0.0, 0), (0.2, -1), (0.8, -MOST):
+    for opened, nods in (0.0, 0), (0.2, -MOST * np.tanh(1 / MOST)), (0.8, -MOST * np.tanh(4 / MOST)):
         units = rest.copy()
         units[jaw] += opened
         before, after = (life.applied(units, vector).pose for life in (plain, steady))
-        np.testing.assert_allclose(after - before, [-share * 0.5, -share * nods, 0, 0, 0, 0], atol=1e-5)
+        np.testing.assert_allclose(after - before, [-share * 0.5, -share * nods, 0, 0, 0, 0], atol=0.01)
 
 
 def test_the_first_frames_do_not_wait_for_a_look_at_the_portrait(tmp_path, demo):

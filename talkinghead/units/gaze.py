@@ -1,4 +1,4 @@
-"""Where the eyes look while somebody talks, what the lids do with them, and brows that lift on stressed words.
+"""Where the eyes look while somebody talks, and what the lids do with them.
 
 Eyes rest on the camera in fixations that are never quite the same, jump away for a moment now and then, more often when
 a phrase begins, and come back, at the latest when it ends. A jump takes a frame, a large one two or three. Whatever the
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from talkinghead.units.brows import raise_brows
 from talkinghead.units.names import INDEX
 from talkinghead.units.prosody import FPS, Beat
 
@@ -28,9 +29,6 @@ FURTHER = 0.2  # chance that a glance is followed by a second
 LARGE = 3.0  # degrees of a jump, from which people tend to blink with it
 STRIDE, SHARE = 5.0, 0.55  # degrees that eyes go in one frame; of a longer way, what is gone in the first
 FARTHEST = 12.0  # degrees from the middle of the eye
-# A brow's lift: an impulse through two one-pole filters.
-LIFTED, LIFTS, LIFT = 1.25, 0.5, (0.05, 0.13)  # stress from which, how often, and how far
-BROW_POLE, BROW_FALL = 0.55, 0.86
 
 
 class Gaze:
@@ -67,24 +65,8 @@ class Gaze:
         return round(FPS * self._random.uniform(*seconds))
 
 
-class Brows:
-    """Beats in, how far the brows are lifted out, 25 a second."""
-
-    def __init__(self, seed: int):
-        self._random = np.random.default_rng([seed, 13])
-        self._pushed = self._lift = 0.0
-
-    def step(self, beat: Beat) -> float:
-        asked = 0.0
-        if beat.stress > LIFTED and self._random.random() < LIFTS:
-            asked = float(self._random.uniform(*LIFT)) * min(beat.stress, 2.0)
-        self._pushed += (1 - BROW_POLE) * (asked - self._pushed)
-        self._lift = min(BROW_FALL * self._lift + self._pushed, 2 * LIFT[1])
-        return self._lift
-
-
 def look(units: np.ndarray, angles: np.ndarray, lift: float, gain: float | np.ndarray = 1.0) -> np.ndarray:
-    """Units [46] with the eyes turned by `angles` [2] from where they look, lids that follow, and brows lifted.
+    """Units [46] with the eyes turned by `angles` [2] from where they look, lids that follow, brows raised by `lift`.
 
     `gain` multiplies what is changed, a number or one for each unit.
     """
@@ -94,8 +76,7 @@ def look(units: np.ndarray, angles: np.ndarray, lift: float, gain: float | np.nd
         _turn(out, f"EyeOut_{side}", f"EyeIn_{side}", outward)
         _turn(out, f"EyeUp_{side}", f"EyeDown_{side}", up)
         out[INDEX[f"EyeBlink_{side}"]] -= LID_PER_UNIT * up
-        out[INDEX[f"BrowsU_{side}"]] += 0.7 * lift
-    out[INDEX["BrowsU_C"]] += lift
+    raise_brows(out, lift)
     return (units + gain * (out - units)).clip(0, 1).astype(np.float32)
 
 

@@ -13,13 +13,14 @@ import numpy as np
 
 from talkinghead.media.timing import Resampler, frames_in
 from talkinghead.units.blink import CuedBlinks, close_lids
-from talkinghead.units.gaze import LARGE, Brows, Gaze, look
+from talkinghead.units.brows import Brows
+from talkinghead.units.gaze import LARGE, Gaze, look
 from talkinghead.units.head_motion import HeadMotion
 from talkinghead.units.pose import ANGLES, NEUTRAL, relative
 from talkinghead.units.prosody import FPS, Beat, Prosody
 from talkinghead.units.track import Motion
 
-MOST = 2.0  # degrees taken from a turn because mouth and lids seem to turn the head
+MOST = 3.0  # degrees taken from a turn, softly, because mouth and lids seem to turn the head
 # Seconds until which that is what faces have in common, for nobody waits for a portrait to be looked at, and from which
 # it is the portrait's own.
 EASES = (0.8, 1.2)
@@ -69,7 +70,7 @@ class Life:
             closed = 0.0 if self._lids is None else float(vector[_LIDS])
             own = float(np.interp(float(self._drawn / self._fps), EASES, (0, 1)))
             looks = (1 - own) * self._common(units, closed) + (own * self._own()(units, closed) if own else 0)
-            pose[ANGLES] -= min(self._strength, 1) * looks.clip(-MOST, MOST)
+            pose[ANGLES] -= min(self._strength, 1) * MOST * np.tanh(looks / MOST)
         self._drawn += 1
         if not self._still:
             units = look(units, vector[_EYES], vector[_BROWS], gain)
@@ -87,4 +88,4 @@ class Life:
         cued = beat.ends or self._gaze.jumped > LARGE
         lid = 0.0 if self._lids is None else self._lids.closure((self._frame + 0.5) / FPS, cued)
         self._frame += 1
-        return np.array([*pose, *eyes, self._brows.step(beat), lid])
+        return np.array([*pose, *eyes, self._brows.step(beat, pose[1]), lid])
