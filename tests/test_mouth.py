@@ -15,7 +15,8 @@ from talkinghead.face import teeth
 from talkinghead.face.align import alignment, transform
 from talkinghead.face.curves import curve, spline
 from talkinghead.face.mouth import Mouth
-from talkinghead.face.mouth_layers import layers, over, single, softness
+from talkinghead.face.mouth_layers import layers, over, single
+from talkinghead.face.mouth_place import softness
 from talkinghead.face.outline import IOD, LOWER, RING, UPPER, Outline
 from talkinghead.units.names import INDEX
 

@@ -16,7 +16,8 @@ from talkinghead.face.align import transform
 from talkinghead.face.blur import blurred
 from talkinghead.face.curves import curve, spline
 from talkinghead.face.head import Posed
-from talkinghead.face.mouth_layers import LOWER_EDGE, LUMINANCE, MILLIMETRE, Place, below, layers
+from talkinghead.face.mouth_layers import LOWER_EDGE, layers
+from talkinghead.face.mouth_place import LUMINANCE, MILLIMETRE, Place, below
 from talkinghead.face.mouth_view import Grid, View
 from talkinghead.face.outline import IOD, LOWER, RING, UPPER
 from talkinghead.face.sheets import Skin
@@ -35,7 +36,8 @@ TONGUE_LAG = 0.45  # of the jaw's way
 RAISED, LIFTED, TIP, TIP_LAG = (0.1, 0.7), -3.0, 0.75, 0.35
 # Inter-ocular distances: how far it falls, and how soft it is, across and down: corners are darker than the middle.
 UPPER_LIP_SHADOW, SHADE = 0.02, (0.07, 0.036)
-EDGE_SOFT = 0.45  # of the photograph's blur: that of the opening's edge
+MEET = 2  # pixels beside the seam, and twice the photograph's blur, in which lips are blended
+EDGE_SOFT = 0.9  # of the photograph's blur: that of the opening's edge
 LIP_SHADE = 0.3  # how dark lips turn where they roll inward
 SLIT = 0.012  # inter-ocular distances over which what is behind a slit comes in, or a pixel if that is more
 TOUCHING = 0.03  # inter-ocular distances: lips closer than that still show something of the line where they meet
@@ -181,13 +183,29 @@ class Mouth:
         both = one * (sheets[0] + sheets[1]) / 2
         sheets = [large(both + (1 - one) * sheet) for sheet in sheets]
         seam = view.points(self._pixels(curve((points[LOWER] + points[UPPER]) / 2)))
-        where = np.ascontiguousarray(sheets[0])
-        cv2.copyTo(sheets[1], below(seam, view.shape, cv2.LINE_8), where)
         gap = float((points[LOWER, 1] - points[UPPER, 1]).max()) / IOD
-        touching = max(0.0, 1 - gap / TOUCHING)
+        skin, rgba = self._skin(max(0.0, 1 - gap / TOUCHING))
+        lower = below(seam, view.shape, cv2.LINE_AA)
+        where = np.ascontiguousarray(sheets[0])
+        cv2.copyTo(sheets[1], cv2.threshold(lower, 127, 255, cv2.THRESH_BINARY)[1], where)
+        face = skin(where, rgba)
+        # One lip's last pixels are blended with the other's, as softly as the photograph is.
+        margin = MEET + int(2 * self._layers.soft)
+        first, last = int(seam[:, 1].min()) - margin, int(seam[:, 1].max()) + margin + 1
+        near = np.s_[max(first, 0) : max(last, 0), max(int(seam[0, 0]) - margin, 0) : max(int(seam[-1, 0]) + margin, 0)]
+        if face[near].size:
+            both = [skin(sheet[near], rgba) for sheet in sheets]
+            share = (
+                cv2.GaussianBlur(lower[near], (0, 0), max(EDGE_SOFT * self._layers.soft, 0.4)).astype(np.float32) / 255
+            )
+            face[near] = cv2.blendLinear(*both, 1 - share, share)
+        return face
+
+    def _skin(self, touching: float) -> tuple[Skin, np.ndarray | None]:
+        """The sheet to read lips from that touch in part, and its pixels, if it is between two."""
         if 0 < touching < 1:
-            return self._shut(where, cv2.addWeighted(self._shut.rgba, touching, self._parted.rgba, 1 - touching, 0))
-        return (self._shut if touching else self._parted)(where)
+            return self._shut, cv2.addWeighted(self._shut.rgba, touching, self._parted.rgba, 1 - touching, 0)
+        return self._shut if touching else self._parted, None
 
     def _pixels(self, points: np.ndarray) -> np.ndarray:
         """Fractions of the aligned face [..., 2] in pixels of the photograph."""
