@@ -37,13 +37,13 @@ RAISED, LIFTED, TIP, TIP_LAG = (0.1, 0.7), -3.0, 0.75, 0.35
 # Inter-ocular distances: how far it falls, and how soft it is, across and down: corners are darker than the middle.
 UPPER_LIP_SHADOW, SHADE = 0.02, (0.07, 0.036)
 MEET = 2  # pixels beside the seam, and twice the photograph's blur, in which lips are blended
-EDGE_SOFT = 0.9  # of the photograph's blur: that of the opening's edge
+EDGE_SOFT = 0.6  # of the photograph's blur: that of the opening's edge
 LIP_SHADE = 0.3  # how dark lips turn where they roll inward
 SLIT = 0.012  # inter-ocular distances over which what is behind a slit comes in, or a pixel if that is more
 TOUCHING = 0.03  # inter-ocular distances: lips closer than that still show something of the line where they meet
 STILL = (0.002, 0.008)  # inter-ocular distances of motion from which and by which the patch replaces the photograph
 # The light on what lies deep, on lower and on upper teeth: the least, and how it grows with that between the lips.
-DEEP, LOW, HIGH = (0.15, 1.5), (0.25, 1.5), (0.32, 2.2)
+DEEP, LOW, HIGH = (0.15, 1.5), (0.25, 1.5), (0.38, 2.4)
 # So much of the way to what it is in most frames the light between the lips goes, as a power, by these factors at most.
 EVEN, GAIN = 0.5, (0.7, 1.3)
 # Millimetres of lower teeth that are seen above the lip: the least, once that has fallen from the first to the second
@@ -216,8 +216,8 @@ class Mouth:
         lower, upper = curve(points[LOWER]), curve(points[UPPER])
         gaps = (lower - upper)[:, 1].clip(0)
         iod, pixel = self._place.iod, IOD / self._place.iod
-        seen = float(np.clip((gaps.max() - pixel / 2) / max(pixel, SLIT * IOD), 0, 1))
-        if not seen:
+        seen = ((gaps - pixel / 2) / max(pixel, SLIT * IOD)).clip(0, 1)
+        if not seen.any():
             return
         # A filled polygon covers its edge as well: half a pixel all around.
         inset = np.stack([0 * gaps, np.minimum(gaps, pixel) / 2], -1)
@@ -229,7 +229,10 @@ class Mouth:
         if x1 <= x0 or y1 <= y0:
             return
         opening = np.zeros((y1 - y0, x1 - x0), np.uint8)
-        cv2.fillPoly(opening, [np.round((ring - (x0, y0)) * 16).astype(np.int32)], 255 * seen, cv2.LINE_AA, 4)
+        cv2.fillPoly(opening, [np.round((ring - (x0, y0)) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+        # Where lips hardly part less is seen: a filled polygon would draw a line there, however near its edges are.
+        columns = (255 * np.interp(np.arange(x0, x1), ring[: len(seen), 0], seen)).astype(np.uint8)
+        opening = cv2.multiply(opening, np.repeat(columns[None], y1 - y0, 0), scale=1 / 255)
         mask = cv2.GaussianBlur(opening, (0, 0), EDGE_SOFT * self._layers.soft)
         shadow = blurred(opening, *(max(share * iod, 0.7) for share in SHADE))
         around = face[y0:y1, x0:x1]
