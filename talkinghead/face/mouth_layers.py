@@ -38,6 +38,9 @@ COVERED = 0.03  # inter-ocular distances: upper teeth that end so close to the l
 # Millimetres over which light on teeth is even, and how much of the clefts between them is lost where the inter-ocular
 # distance is so many times the photograph's blur.
 TOOTH, LOST = 3.0, ((45.0, 75.0), (1.6, 0.0))
+REDDER = 1.1  # times as red as the brightest of them, over green, are teeth at most
+LOWER_WIDE = 0.2  # of the mouth's width, and of all teeth seen, lower ones must take
+ALIKE = (0.7, 1.5)  # times as bright as they are drawn teeth beside a photograph's own may become
 SEEN = 0.15  # share of the open mouth that teeth must take to be used
 
 
@@ -90,8 +93,10 @@ def layers(place: Place, own: np.ndarray, rest: np.ndarray, eyes: list[np.ndarra
     fine = teeth.density(MILLIMETRE / IOD * place.iod)
     if which != "none":
         drawn = drawer(teeth.upper(seed, flesh * GUM, fine), upper_edge)
-        upper = over(drawn, single(place, above, drawn, soft))
-        lower = over(drawer(teeth.lower(seed, flesh * GUM, fine), LOWER_EDGE), below)
+        ratio = alike(drawn, above)
+        upper = over(tinted(drawn, ratio), single(place, above, drawn, soft))
+        drawn = drawer(teeth.lower(seed, flesh * GUM, fine), LOWER_EDGE)
+        lower = over(tinted(drawn, ratio / (ratio @ LUMINANCE)), below)
     hue = (flesh + PALER) / (1 + PALER) * TONGUE
     tongue, tip = drawer(teeth.tongue(hue, fine), TONGUE_TOP), drawer(teeth.tip(hue, fine), upper_edge)
     cavity = 255 * CAVITY * float(white @ LUMINANCE) * flesh
@@ -164,7 +169,12 @@ def _own_teeth(place: Place, own: np.ndarray, lips: np.ndarray) -> tuple | None:
     found = (inside & bright & pale).astype(np.uint8)
     wide = max(3, round(0.035 * place.iod))
     found = cv2.morphologyEx(found, cv2.MORPH_CLOSE, np.ones((max(1, wide // 3), wide), np.uint8))
-    found = found & inside
+    red = pixels[..., 0] / pixels[..., 1].clip(0.02)
+    sure = (found > 0) & inside & bright & pale
+    found = (found > 0) & inside
+    if sure.any():  # gums and tongues are redder than what is brightest
+        found &= red < REDDER * np.median(red[sure & (light >= np.percentile(light[sure], 60))])
+    found = found.astype(np.uint8)
     if found.sum() < max(SEEN * inside.sum(), 12):
         return None
     count, label, _, centres = cv2.connectedComponentsWithStats(found)
@@ -176,6 +186,9 @@ def _own_teeth(place: Place, own: np.ndarray, lips: np.ndarray) -> tuple | None:
         ys = np.flatnonzero((label == k).any(1))
         # What starts at the upper lip is an upper tooth however far it reaches.
         above[label == k] = 1 if y - high < low - y or ys[0] - high < 0.25 * (low - high) else 2
+    x, count = np.nonzero(above == 2)[1], (above > 0).sum()  # a glint in a corner is no row of teeth
+    if len(x) and (np.ptp(x) < LOWER_WIDE * np.ptp(top[:, 0]) or len(x) < LOWER_WIDE * count):
+        above[above == 2] = 0
     picture = [_cut(place, above == k) for k in (1, 2)]
     if not (above == 1).any():
         return None
@@ -197,6 +210,21 @@ def single(place: Place, own: np.ndarray, drawn: np.ndarray, soft: float) -> np.
     cleft = 1 - light / np.maximum(even, 1e-3)
     much = np.interp(place.iod / soft, *LOST) * cleft.clip(0, 0.3) * (drawn[..., 3] > 127)
     return np.dstack([own[..., :3] * (1 - much)[..., None] + 0.5, own[..., 3]]).astype(np.uint8)
+
+
+def alike(drawn: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """How many times as bright [3] a photograph's `own` teeth are as those `drawn` there, within reason; both
+    premultiplied RGBA uint8 [h, w, 4]."""
+    both = (drawn[..., 3] > 250) & (own[..., 3] > 250)
+    if not both.any():
+        return np.ones(3)
+    wanted, now = (np.median(layer[both][:, :3], 0) for layer in (own, drawn))
+    return (wanted / now.clip(1)).clip(*ALIKE)
+
+
+def tinted(layer: np.ndarray, ratio: np.ndarray) -> np.ndarray:
+    """A layer so many times as bright, per colour."""
+    return (layer * np.r_[ratio, 1] + 0.5).clip(0, 255).astype(np.uint8)
 
 
 def _lowered(place: Place, layer: np.ndarray, millimetres: float) -> np.ndarray:
