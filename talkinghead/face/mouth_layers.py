@@ -99,7 +99,7 @@ def layers(place: Place, own: np.ndarray, rest: np.ndarray, eyes: list[np.ndarra
         lower = over(tinted(drawn, ratio / (ratio @ LUMINANCE)), below)
     hue = (flesh + PALER) / (1 + PALER) * TONGUE
     tongue, tip = drawer(teeth.tongue(hue, fine), TONGUE_TOP), drawer(teeth.tip(hue, fine), upper_edge)
-    cavity = 255 * CAVITY * float(white @ LUMINANCE) * flesh
+    cavity = 255 * CAVITY * float(white @ LUMINANCE) * place.greyed(flesh)
     level = LEVEL * 255 * float(white @ LUMINANCE)
     return Layers(*sheets(place, own, lips, soft), cavity, tongue, tip, lower, upper, soft, level)
 
@@ -123,7 +123,7 @@ class _Drawer:
         to_box[:, 2] = self.place.points(self.seam + MILLIMETRE * np.array([layer.x, layer.y + y]))
         to_box[:, :2] *= unit
         rgba = layer.rgba.copy()
-        rgba[..., :3] *= rgba[..., 3:] * self.white
+        rgba[..., :3] = self.place.greyed(rgba[..., :3]) * rgba[..., 3:] * self.white
         step = float(np.hypot(*to_box[:, 0]))  # pixels of the photograph to one of the layer's
         rgba = cv2.GaussianBlur(rgba, (0, 0), max(TEETH_SOFT * self.soft / step, 0.3))
         drawn = cv2.warpAffine(rgba, to_box, self.place.shape[::-1], flags=cv2.INTER_LINEAR)

@@ -63,7 +63,7 @@ def sheets(place: Place, own: np.ndarray, lips: np.ndarray, soft: float) -> tupl
     )
     seam = cv2.GaussianBlur(seam, (0, 0), max(SEAM_SOFT * place.iod, 0.7 * soft)).astype(np.float32)[..., None]
     seam *= max(1 / 255, SEAM_LEAST / max(seam.max(), 1))
-    return parted, (parted * (1 - seam * SEAM)).astype(np.uint8)
+    return parted, (parted * (1 - seam * place.greyed(SEAM))).astype(np.uint8)
 
 
 def _toned(place: Place, own: np.ndarray, parted: np.ndarray, soft: float) -> np.ndarray:
@@ -81,7 +81,7 @@ def _toned(place: Place, own: np.ndarray, parted: np.ndarray, soft: float) -> np
     for lip, most in ((1 - lower, LIPS_TO_SKIN[0]), (lower, LIPS_TO_SKIN[1])):
         inside = (outer > 200) & (lip > 0.5)
         if inside.sum() > ENOUGH:
-            gain = most * colour / np.median(parted[inside], 0).clip(1)
+            gain = place.greyed(most) * colour / np.median(parted[inside], 0).clip(1)
             loss += (faint * soft_outer * lip)[..., None] * (1 - gain.clip(LEAST_TONE, 1)).astype(np.float32)
     return (parted * (1 - loss) + 0.5).astype(np.uint8)
 
