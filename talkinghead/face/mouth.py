@@ -37,7 +37,7 @@ RAISED, LIFTED, TIP, TIP_LAG = (0.1, 0.7), -3.0, 0.75, 0.35
 # Inter-ocular distances: how far it falls, and how soft it is, across and down: corners are darker than the middle.
 UPPER_LIP_SHADOW, SHADE = 0.02, (0.07, 0.036)
 MEET = 2  # pixels beside the seam, and twice the photograph's blur, in which lips are blended
-EDGE_SOFT = 0.6  # of the photograph's blur: that of the opening's edge
+EDGE_SOFT = 0.7  # of the photograph's blur: that of the opening's edge
 LIP_SHADE = 0.3  # how dark lips turn where they roll inward
 SLIT = 0.012  # inter-ocular distances over which what is behind a slit comes in, or a pixel if that is more
 TOUCHING = 0.03  # inter-ocular distances: lips closer than that still show something of the line where they meet
@@ -109,7 +109,7 @@ class Mouth:
         """The mouth with its `points` [P, 2] there, over a face moved by the backward `flow` [2, S, S], both in
         fractions of the aligned face, where it is seen on a head that is posed, or as photographed; `tongue`
         as in Motion."""
-        points = self._with_face(points, flow)
+        points = self.with_face(points, flow)
         moved = float(np.abs(points - self._own).max()) / IOD
         strength = np.clip((moved - STILL[0]) / STILL[1], 0, 1)
         near = self._near(points)
@@ -128,7 +128,7 @@ class Mouth:
         rgb = cv2.multiply(face, cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB), scale=1 / 255)
         return Patch(cv2.merge([*cv2.split(rgb), alpha]), *view.box[:2])
 
-    def _with_face(self, points: np.ndarray, flow: np.ndarray) -> np.ndarray:
+    def with_face(self, points: np.ndarray, flow: np.ndarray) -> np.ndarray:
         """The points, their corners no further out and nearer to where the backward `flow` carries the photograph's."""
         size, carried = flow.shape[-1], self._own
         flow = np.ascontiguousarray(flow.transpose(1, 2, 0))
