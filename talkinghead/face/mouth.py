@@ -187,7 +187,7 @@ class Mouth:
         skin, rgba = self._skin(max(0.0, 1 - gap / TOUCHING))
         lower = below(seam, view.shape, cv2.LINE_AA)
         where = np.ascontiguousarray(sheets[0])
-        cv2.copyTo(sheets[1], cv2.threshold(lower, 127, 255, cv2.THRESH_BINARY)[1], where)
+        cv2.copyTo(sheets[1], lower, where)
         face = skin(where, rgba)
         # One lip's last pixels are blended with the other's, as softly as the photograph is.
         margin = MEET + int(2 * self._layers.soft)
