@@ -31,7 +31,7 @@ FAINT, AROUND, TONE_SOFT, LEAST_TONE, BARE = ((45.0, 75.0), (1.0, 0.0)), 0.02, 1
 BEYOND = 0.3  # times the photograph's blur: so far beyond the lips' outline teeth may have left their light
 # How dark, wide and soft the line is between lips that were photographed apart: red is what is left of the light there.
 # However soft, it is nowhere fainter than SEAM_LEAST of that where it is darkest.
-SEAM_LEAST = 0.7
+SEAM_LEAST = 0.5
 SEAM, SEAM_WIDTH, SEAM_SOFT = np.array([0.3, 0.37, 0.37], np.float32), 0.008, 0.008
 
 
