@@ -36,6 +36,20 @@ def test_where_lips_hardly_part_nothing_shows_between_them(sitter):
     assert min(along[18:23]) > 10 and max(along[:6] + along[-6:]) < 0
 
 
+def test_an_open_mouth_of_a_head_on_its_side_is_open(sitter):
+    """As upright: dark and teeth, not lips."""
+    open_ = sitter.opened(1.5)
+    upright = drawn(sitter.mouth(0), sitter.image, open_)
+    side = len(sitter.image)
+    turned = np.ascontiguousarray(np.rot90(sitter.image))
+    to_upright = np.array([[0, -1, side - 1], [1, 0, 0]], float)  # pixels of the turned picture in the upright one
+    matrix = sitter.matrix @ np.vstack([to_upright, (0, 0, 1)])
+    mouth = Mouth(turned, matrix, sitter.outline.own, sitter.rest, sitter.eyes, 0)
+    back = np.rot90(drawn(mouth, turned, open_), -1)
+    inside = sitter.inside(open_)
+    assert np.abs(back[inside].mean(0) - upright[inside].mean(0)).max() < 12
+
+
 def test_lips_meet_without_steps(sitter):
     """Whatever is on either side, the line between the two sheets is blended."""
     mouth, points = sitter.mouth(0), slit(sitter, 0.0)

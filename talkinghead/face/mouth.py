@@ -231,8 +231,8 @@ class Mouth:
         opening = np.zeros((y1 - y0, x1 - x0), np.uint8)
         cv2.fillPoly(opening, [np.round((ring - (x0, y0)) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
         # Where lips hardly part less is seen: a filled polygon would draw a line there, however near its edges are.
-        columns = (255 * np.interp(np.arange(x0, x1), ring[: len(seen), 0], seen)).astype(np.uint8)
-        opening = cv2.multiply(opening, np.repeat(columns[None], y1 - y0, 0), scale=1 / 255)
+        shares = _along(ring[: len(seen)] - (x0, y0), 255 * seen, opening.shape)
+        opening = cv2.multiply(opening, shares, scale=1 / 255)
         mask = cv2.GaussianBlur(opening, (0, 0), EDGE_SOFT * self._layers.soft)
         shadow = blurred(opening, *(max(share * iod, 0.7) for share in SHADE))
         around = face[y0:y1, x0:x1]
@@ -281,6 +281,14 @@ class Mouth:
         ):
             out = _under(out, view.layer(layer, self._place.box[:2] + way, part), light, lit)
         return out
+
+
+def _along(line: np.ndarray, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The `values` [N] of a line [N, 2] carried to all pixels across from it, uint8 [h, w]."""
+    axis = int(np.ptp(line[:, 1]) > np.ptp(line[:, 0]))  # a head may lie on its side
+    order = np.argsort(line[:, axis])
+    known = np.interp(np.arange(shape[1 - axis]), line[order, axis], values[order]).astype(np.uint8)
+    return np.ascontiguousarray(np.broadcast_to(known[:, None] if axis else known, shape))
 
 
 def _under(
