@@ -92,6 +92,7 @@ class Mouth:
         self._place = place = Place(image, to_face, self._low, self._high)
         self._own, self._rest = own.astype(np.float32), rest.astype(np.float32)
         self._layers = layers(place, own, rest, eyes, teeth)
+        self._meets = max(EDGE_SOFT * self._layers.soft, 0.4)
         self._parted, self._shut = (Skin(lips, image.shape) for lips in (self._layers.parted, self._layers.shut))
         self._cell = (self._high - self._low) / (np.array(GRID) - 1)
         x, y = (np.linspace(self._low[k], self._high[k], GRID[k], dtype=np.float32) for k in (0, 1))
@@ -184,21 +185,23 @@ class Mouth:
         sheets = [large(both + (1 - one) * sheet) for sheet in sheets]
         seam = view.points(self._pixels(curve((points[LOWER] + points[UPPER]) / 2)))
         gap = float((points[LOWER, 1] - points[UPPER, 1]).max()) / IOD
-        skin, rgba = self._skin(max(0.0, 1 - gap / TOUCHING))
-        lower = below(seam, view.shape, cv2.LINE_AA)
+        touching = max(0.0, 1 - gap / TOUCHING)
+        skin, rgba = self._skin(touching)
         where = np.ascontiguousarray(sheets[0])
-        cv2.copyTo(sheets[1], lower, where)
+        cv2.copyTo(sheets[1], below(seam, view.shape, cv2.LINE_8), where)
         face = skin(where, rgba)
+        if not touching:
+            return face
         # One lip's last pixels are blended with the other's, as softly as the photograph is.
         margin = MEET + int(2 * self._layers.soft)
-        first, last = int(seam[:, 1].min()) - margin, int(seam[:, 1].max()) + margin + 1
-        near = np.s_[max(first, 0) : max(last, 0), max(int(seam[0, 0]) - margin, 0) : max(int(seam[-1, 0]) + margin, 0)]
-        if face[near].size:
-            both = [skin(sheet[near], rgba) for sheet in sheets]
-            share = (
-                cv2.GaussianBlur(lower[near], (0, 0), max(EDGE_SOFT * self._layers.soft, 0.4)).astype(np.float32) / 255
-            )
-            face[near] = cv2.blendLinear(*both, 1 - share, share)
+        x0, y0 = (np.floor(seam.min(0)).astype(int) - margin).clip(0)
+        x1, y1 = np.ceil(seam.max(0)).astype(int) + margin
+        near = face[y0:y1, x0:x1]
+        if near.size:
+            both = [skin(sheet[y0:y1, x0:x1], rgba) for sheet in sheets]
+            lower = cv2.GaussianBlur(below(seam - (x0, y0), near.shape[:2], cv2.LINE_AA), (0, 0), self._meets)
+            share = lower.astype(np.float32) * np.float32(1 / 255)
+            near[:] = cv2.blendLinear(*both, 1 - share, share)
         return face
 
     def _skin(self, touching: float) -> tuple[Skin, np.ndarray | None]:
