@@ -17,7 +17,7 @@ import numpy as np
 import typer
 
 from gath.mesh import INNER_LIP, OUTER_LIP
-from talkinghead.face.mouth_layers import LUMINANCE
+from talkinghead.face.mouth_place import LUMINANCE
 from talkinghead.face.tracker import Tracker
 from talkinghead.media.video import VideoReader
 

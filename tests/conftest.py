@@ -113,6 +113,16 @@ def astronaut_face(astronaut, tracker):
     return tracker(astronaut)[0]
 
 
+@pytest.fixture(scope="module")
+def sitter(astronaut, tracker):
+    """The astronaut, twice as large, so that there is something to see."""
+    import cv2
+    from sitters import Sitter
+
+    image = cv2.resize(astronaut[:256, 96:352], None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
+    return Sitter(image, tracker(image)[0])
+
+
 @pytest.fixture
 def head(tracker):
     """A TalkingHead of stubs, around the real tracker."""

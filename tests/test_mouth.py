@@ -8,59 +8,15 @@ from types import SimpleNamespace
 import cv2
 import numpy as np
 import pytest
+from sitters import STILL, Sitter, drawn
 
-import gath
-from gath.mesh import EYES
 from talkinghead.face import teeth
-from talkinghead.face.align import alignment, transform
+from talkinghead.face.align import transform
 from talkinghead.face.curves import curve, spline
 from talkinghead.face.mouth import Mouth
-from talkinghead.face.mouth_layers import layers, over, single, softness
-from talkinghead.face.outline import IOD, LOWER, RING, UPPER, Outline
-from talkinghead.units.names import INDEX
-
-STILL = np.zeros((2, 64, 64), np.float32)
-OPEN = {"JawOpen": 0.4, "LipsUpperOpen": 0.5, "LipsLowerOpen": 0.5, "LipsUpperUp": 0.4, "LipsLowerDown": 0.3}
-
-
-class Sitter:
-    """A portrait with what a mouth is made of."""
-
-    def __init__(self, image, face):
-        self.image, self.face = image, face
-        self.matrix = alignment(face.points, 1)
-        self.matrix[:, 2] += 0.5
-        self.outline = Outline(gath.ready_lips(), image, self.matrix, face.points, face.units)
-        self.rest = self.outline(self.outline.rest[None])[0]
-        self.eyes = [transform(self.matrix, face.points[list(eye)]) for eye in EYES]
-
-    def mouth(self, which="own"):
-        return Mouth(self.image, self.matrix, self.outline.own, self.rest, self.eyes, which)
-
-    def opened(self, strength=1.0):
-        units = self.outline.rest.copy()
-        for name, value in OPEN.items():
-            units[INDEX[name]] += strength * value
-        return self.outline(units[None].clip(0, 1))[0]
-
-    def inside(self, points):
-        """Pixels of the photograph well within the inner lip."""
-        ring = transform(cv2.invertAffineTransform(self.matrix), points[:RING])
-        mask = cv2.fillPoly(np.zeros(self.image.shape[:2], np.uint8), [np.round(ring).astype(np.int32)], 1)
-        return cv2.erode(mask, np.ones((3, 3), np.uint8)) > 0
-
-
-@pytest.fixture(scope="module")
-def sitter(astronaut, tracker):
-    """Twice as large, so that there is something to see."""
-    image = cv2.resize(astronaut[:256, 96:352], None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
-    return Sitter(image, tracker(image)[0])
-
-
-def drawn(mouth, image, points, flow=STILL):
-    frame = image.copy()
-    mouth(points, flow).lay(frame)
-    return frame
+from talkinghead.face.mouth_layers import layers, over, single
+from talkinghead.face.mouth_place import softness
+from talkinghead.face.outline import IOD, LOWER, RING, UPPER
 
 
 def test_own_mouth_is_the_photographs(sitter):
@@ -181,12 +137,12 @@ def test_corners_go_with_the_face_and_lips_that_meet_still_do(sitter):
     aside = (np.arange(size, dtype=np.float32) + 0.5) / size - sitter.rest[:, 0].mean()
     flow = np.zeros((2, size, size), np.float32)
     flow[0], flow[1] = 0.3 * aside, 0.01
-    moved = mouth._with_face(sitter.rest, flow)
+    moved = mouth.with_face(sitter.rest, flow)
     wide = np.ptp(moved[RING : 2 * RING, 0]) / np.ptp(sitter.rest[RING : 2 * RING, 0])
     assert 0.7 < wide < 0.98
     np.testing.assert_allclose(moved[LOWER, 1], moved[UPPER, 1], atol=1e-5)
     np.testing.assert_allclose(moved[LOWER[5]], sitter.rest[LOWER[5]], atol=1e-3)
-    assert np.array_equal(mouth._with_face(sitter.outline.own, STILL), sitter.outline.own)
+    assert np.array_equal(mouth.with_face(sitter.outline.own, STILL), sitter.outline.own)
 
 
 def test_parted_lips_have_no_dark_rim(sitter):

@@ -16,7 +16,7 @@ from talkinghead.face.blur import blurred
 from talkinghead.face.curves import curve, rise
 from talkinghead.face.head import Posed
 from talkinghead.face.mouth import Patch
-from talkinghead.face.mouth_layers import LUMINANCE, softness
+from talkinghead.face.mouth_place import LUMINANCE, softness
 from talkinghead.face.sheets import Skin
 from talkinghead.face.warp import enlarged, nodes
 from talkinghead.units.names import INDEX

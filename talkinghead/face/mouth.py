@@ -16,7 +16,8 @@ from talkinghead.face.align import transform
 from talkinghead.face.blur import blurred
 from talkinghead.face.curves import curve, spline
 from talkinghead.face.head import Posed
-from talkinghead.face.mouth_layers import LOWER_EDGE, LUMINANCE, MILLIMETRE, Place, below, layers
+from talkinghead.face.mouth_layers import LOWER_EDGE, layers
+from talkinghead.face.mouth_place import LUMINANCE, MILLIMETRE, Place, below
 from talkinghead.face.mouth_view import Grid, View
 from talkinghead.face.outline import IOD, LOWER, RING, UPPER
 from talkinghead.face.sheets import Skin
@@ -35,13 +36,14 @@ TONGUE_LAG = 0.45  # of the jaw's way
 RAISED, LIFTED, TIP, TIP_LAG = (0.1, 0.7), -3.0, 0.75, 0.35
 # Inter-ocular distances: how far it falls, and how soft it is, across and down: corners are darker than the middle.
 UPPER_LIP_SHADOW, SHADE = 0.02, (0.07, 0.036)
-EDGE_SOFT = 0.45  # of the photograph's blur: that of the opening's edge
+MEET = 2  # pixels beside the seam, and twice the photograph's blur, in which lips are blended
+EDGE_SOFT = 0.7  # of the photograph's blur: that of the opening's edge
 LIP_SHADE = 0.3  # how dark lips turn where they roll inward
 SLIT = 0.012  # inter-ocular distances over which what is behind a slit comes in, or a pixel if that is more
 TOUCHING = 0.03  # inter-ocular distances: lips closer than that still show something of the line where they meet
 STILL = (0.002, 0.008)  # inter-ocular distances of motion from which and by which the patch replaces the photograph
 # The light on what lies deep, on lower and on upper teeth: the least, and how it grows with that between the lips.
-DEEP, LOW, HIGH = (0.15, 1.5), (0.25, 1.5), (0.32, 2.2)
+DEEP, LOW, HIGH = (0.15, 1.5), (0.25, 1.5), (0.38, 2.4)
 # So much of the way to what it is in most frames the light between the lips goes, as a power, by these factors at most.
 EVEN, GAIN = 0.5, (0.7, 1.3)
 # Millimetres of lower teeth that are seen above the lip: the least, once that has fallen from the first to the second
@@ -90,6 +92,7 @@ class Mouth:
         self._place = place = Place(image, to_face, self._low, self._high)
         self._own, self._rest = own.astype(np.float32), rest.astype(np.float32)
         self._layers = layers(place, own, rest, eyes, teeth)
+        self._meets = max(EDGE_SOFT * self._layers.soft, 0.4)
         self._parted, self._shut = (Skin(lips, image.shape) for lips in (self._layers.parted, self._layers.shut))
         self._cell = (self._high - self._low) / (np.array(GRID) - 1)
         x, y = (np.linspace(self._low[k], self._high[k], GRID[k], dtype=np.float32) for k in (0, 1))
@@ -107,7 +110,7 @@ class Mouth:
         """The mouth with its `points` [P, 2] there, over a face moved by the backward `flow` [2, S, S], both in
         fractions of the aligned face, where it is seen on a head that is posed, or as photographed; `tongue`
         as in Motion."""
-        points = self._with_face(points, flow)
+        points = self.with_face(points, flow)
         moved = float(np.abs(points - self._own).max()) / IOD
         strength = np.clip((moved - STILL[0]) / STILL[1], 0, 1)
         near = self._near(points)
@@ -126,7 +129,7 @@ class Mouth:
         rgb = cv2.multiply(face, cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB), scale=1 / 255)
         return Patch(cv2.merge([*cv2.split(rgb), alpha]), *view.box[:2])
 
-    def _with_face(self, points: np.ndarray, flow: np.ndarray) -> np.ndarray:
+    def with_face(self, points: np.ndarray, flow: np.ndarray) -> np.ndarray:
         """The points, their corners no further out and nearer to where the backward `flow` carries the photograph's."""
         size, carried = flow.shape[-1], self._own
         flow = np.ascontiguousarray(flow.transpose(1, 2, 0))
@@ -181,13 +184,31 @@ class Mouth:
         both = one * (sheets[0] + sheets[1]) / 2
         sheets = [large(both + (1 - one) * sheet) for sheet in sheets]
         seam = view.points(self._pixels(curve((points[LOWER] + points[UPPER]) / 2)))
-        where = np.ascontiguousarray(sheets[0])
-        cv2.copyTo(sheets[1], below(seam, view.shape, cv2.LINE_8), where)
         gap = float((points[LOWER, 1] - points[UPPER, 1]).max()) / IOD
         touching = max(0.0, 1 - gap / TOUCHING)
+        skin, rgba = self._skin(touching)
+        where = np.ascontiguousarray(sheets[0])
+        cv2.copyTo(sheets[1], below(seam, view.shape, cv2.LINE_8), where)
+        face = skin(where, rgba)
+        if not touching:
+            return face
+        # One lip's last pixels are blended with the other's, as softly as the photograph is.
+        margin = MEET + int(2 * self._layers.soft)
+        x0, y0 = (np.floor(seam.min(0)).astype(int) - margin).clip(0)
+        x1, y1 = np.ceil(seam.max(0)).astype(int) + margin
+        near = face[y0:y1, x0:x1]
+        if near.size:
+            both = [skin(sheet[y0:y1, x0:x1], rgba) for sheet in sheets]
+            lower = cv2.GaussianBlur(below(seam - (x0, y0), near.shape[:2], cv2.LINE_AA), (0, 0), self._meets)
+            share = lower.astype(np.float32) * np.float32(1 / 255)
+            near[:] = cv2.blendLinear(*both, 1 - share, share)
+        return face
+
+    def _skin(self, touching: float) -> tuple[Skin, np.ndarray | None]:
+        """The sheet to read lips from that touch in part, and its pixels, if it is between two."""
         if 0 < touching < 1:
-            return self._shut(where, cv2.addWeighted(self._shut.rgba, touching, self._parted.rgba, 1 - touching, 0))
-        return (self._shut if touching else self._parted)(where)
+            return self._shut, cv2.addWeighted(self._shut.rgba, touching, self._parted.rgba, 1 - touching, 0)
+        return self._shut if touching else self._parted, None
 
     def _pixels(self, points: np.ndarray) -> np.ndarray:
         """Fractions of the aligned face [..., 2] in pixels of the photograph."""
@@ -198,8 +219,8 @@ class Mouth:
         lower, upper = curve(points[LOWER]), curve(points[UPPER])
         gaps = (lower - upper)[:, 1].clip(0)
         iod, pixel = self._place.iod, IOD / self._place.iod
-        seen = float(np.clip((gaps.max() - pixel / 2) / max(pixel, SLIT * IOD), 0, 1))
-        if not seen:
+        seen = ((gaps - pixel / 2) / max(pixel, SLIT * IOD)).clip(0, 1)
+        if not seen.any():
             return
         # A filled polygon covers its edge as well: half a pixel all around.
         inset = np.stack([0 * gaps, np.minimum(gaps, pixel) / 2], -1)
@@ -211,7 +232,10 @@ class Mouth:
         if x1 <= x0 or y1 <= y0:
             return
         opening = np.zeros((y1 - y0, x1 - x0), np.uint8)
-        cv2.fillPoly(opening, [np.round((ring - (x0, y0)) * 16).astype(np.int32)], 255 * seen, cv2.LINE_AA, 4)
+        cv2.fillPoly(opening, [np.round((ring - (x0, y0)) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+        # Where lips hardly part less is seen: a filled polygon would draw a line there, however near its edges are.
+        shares = _along(ring[: len(seen)] - (x0, y0), 255 * seen, opening.shape)
+        opening = cv2.multiply(opening, shares, scale=1 / 255)
         mask = cv2.GaussianBlur(opening, (0, 0), EDGE_SOFT * self._layers.soft)
         shadow = blurred(opening, *(max(share * iod, 0.7) for share in SHADE))
         around = face[y0:y1, x0:x1]
@@ -260,6 +284,14 @@ class Mouth:
         ):
             out = _under(out, view.layer(layer, self._place.box[:2] + way, part), light, lit)
         return out
+
+
+def _along(line: np.ndarray, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The `values` [N] of a line [N, 2] carried to all pixels across from it, uint8 [h, w]."""
+    axis = int(np.ptp(line[:, 1]) > np.ptp(line[:, 0]))  # a head may lie on its side
+    order = np.argsort(line[:, axis])
+    known = np.interp(np.arange(shape[1 - axis]), line[order, axis], values[order]).astype(np.uint8)
+    return np.ascontiguousarray(np.broadcast_to(known[:, None] if axis else known, shape))
 
 
 def _under(
