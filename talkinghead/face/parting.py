@@ -48,7 +48,7 @@ class Parting:
         return np.interp(lip_gap(units), self._spoken, self._drawn)
 
     def __call__(self, units: np.ndarray) -> np.ndarray:
-        """The units that draw the gap between the lips that `units` speak of, and purses as wide as others'."""
+        """The units that draw the gap between the lips that `units` speak of, with purses hardly wider than others'."""
         units, asked = units.copy(), lip_gap(units)
         units[..., ACROSS] *= self._across
         wanted = np.interp(asked, self._drawn, self._spoken)
