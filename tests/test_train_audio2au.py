@@ -30,7 +30,7 @@ from recipes.parts.speech_pack import RATE, gather, pack
 from recipes.parts.speech_training import Contrasts, Levels, Objective
 from recipes.train_audio2au import Config, main, parse
 from talkinghead.models import load_speech
-from talkinghead.units.names import INDEX, UNIT_NAMES
+from talkinghead.units.names import DRAWN, HEARD, INDEX, UNIT_NAMES
 
 ROOT = Path(__file__).parents[1]
 TINY = ["hidden=8", "layers=2", "batch=2", "frames=25", "steps=12", "warmup=2", "validate_every=3", "save_every=4"]
@@ -274,9 +274,16 @@ def test_finished_outputs_tell_tongue_and_tuck_and_change_no_unit_but_those_fitt
     fit_outputs.main(tmp_path / "p.npz", weights, examples=8)
     speech = load_speech(weights)
     after = speech.predict(syllables(1.0))
-    assert speech.unit_names == (*UNIT_NAMES, "TongueUp", "LipTuck") and after.shape == (25, 48)
+    assert speech.unit_names == (*UNIT_NAMES, *HEARD) and after.shape == (25, 50)
     changed = [UNIT_NAMES[k] for k in range(46) if np.abs(after[:, k] - before[:, k]).max() > 1e-6]
     assert sorted(changed) == sorted(fit_outputs.REFIT)
+    for name, drawn in DRAWN.items():
+        column = len(UNIT_NAMES) + HEARD.index(drawn)
+        np.testing.assert_allclose(after[:, column], before[:, INDEX[name]], atol=1e-6)
+    fit_outputs.main(tmp_path / "p.npz", weights, examples=8, refit=[""], less=0.2, lower=0.3)
+    again = load_speech(weights).predict(syllables(1.0))
+    changed = [load_speech(weights).unit_names[k] for k in range(50) if np.abs(again[:, k] - after[:, k]).max() > 1e-6]
+    assert changed == ["LipsLowerOpen"] and (again < after)[:, INDEX["LipsLowerOpen"]].all()
     main(words(toy, tmp_path / "more", f"start={weights}"))  # goes on from such weights
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -11,8 +14,9 @@ from talkinghead.options import FrameOptions
 from talkinghead.samples import VOICE
 from talkinghead.units import width as width_module
 from talkinghead.units.moods import gain_vector, is_auto
-from talkinghead.units.names import INDEX, UNIT_NAMES
-from talkinghead.units.width import LEAST, LIVELY, MOST, Begun, Width, with_jaw, with_tuck
+from talkinghead.units.names import DRAWN, HEARD, INDEX, UNIT_NAMES
+from talkinghead.units.speech import SpeechStream
+from talkinghead.units.width import LEAST, LIVELY, MOST, Begun, Width, as_drawn, with_jaw, with_tuck
 
 
 def spoken(frames: int, high: float) -> np.ndarray:
@@ -75,6 +79,35 @@ def test_where_a_network_tells_f_and_v_the_lip_tucks_there_alone():
     assert with_tuck(units, 0.95)[lower] >= 0.2 and (with_tuck(units, 0.2) == units).all()
     units[[lower, upper]] = 0.15, 0.02  # would be taken for an f
     assert (with_tuck(units, 0.1) == units).all()
+
+
+def test_drawn_lips_take_what_a_network_says_of_drawn_lips():
+    heard = np.random.default_rng(0).random((3, len(UNIT_NAMES) + len(HEARD)), np.float32)
+    told = [INDEX[name] for name in DRAWN]
+    drawn = [len(UNIT_NAMES) + HEARD.index(name) for name in DRAWN.values()]
+    assert (as_drawn(heard)[:, told] == heard[:, drawn]).all()
+    others = np.delete(np.arange(heard.shape[1]), told)
+    assert (as_drawn(heard)[:, others] == heard[:, others]).all()
+    for columns in (len(UNIT_NAMES), len(UNIT_NAMES) + 2):  # phones that are known, and networks of before
+        assert (as_drawn(heard[:, :columns]) == heard[:, :columns]).all()
+
+
+def test_a_face_is_moved_by_what_is_said_of_drawn_lips():
+    heard = np.zeros((1, len(UNIT_NAMES) + len(HEARD)), np.float32)
+    heard[0, [INDEX["JawOpen"], INDEX["LipsLowerOpen"]]] = 0.2, 0.01
+    heard[0, len(UNIT_NAMES) + HEARD.index(DRAWN["LipsLowerOpen"])] = 0.2
+    stream = SimpleNamespace(push=lambda samples: heard, finish=lambda frames: heard[:0])
+    model = SimpleNamespace(sample_rate=16000, fps=25.0, stream=lambda: stream)
+    speech = SpeechStream(model, np.zeros(len(UNIT_NAMES), np.float32), Fraction(25), seed=None)
+    moved = [*speech.push(np.zeros(640, np.float32)), *speech.finish()]
+    assert moved[0].units[INDEX["LipsLowerOpen"]] > 0.15
+
+
+def test_lips_purse_and_spread_further_than_they_are_asked_to():
+    units = np.zeros(len(UNIT_NAMES), np.float32)
+    shaped = [INDEX[name] for name in ("LipsPucker", "LipsFunnel", "LipsStretch_L", "LipsStretch_R")]
+    units[shaped] = 0.05
+    assert (units * Width().factors)[shaped].min() > 0.07 and Width().factors[INDEX["MouthSmile_L"]] == 1
 
 
 def test_auto_is_a_gain():

@@ -54,9 +54,9 @@ def gather(
 
 
 def _shut_in_pauses(recording: Recording, sound: FeatureConfig) -> Recording:
-    """As audio2au.data.shut_in_pauses, but lips press as they do: that opens no mouth."""
-    out = shut_in_pauses(recording, sound.sample_rate, sound.fps)
-    out.units[:, INDEX["LipsLowerClose"]] = recording.units[:, INDEX["LipsLowerClose"]]
+    """As audio2au.data.shut_in_pauses, but lips press and purse as they do: that opens no mouth."""
+    out, kept = shut_in_pauses(recording, sound.sample_rate, sound.fps), [INDEX["LipsLowerClose"], INDEX["LipsPucker"]]
+    out.units[:, kept] = recording.units[:, kept]
     return out
 
 

@@ -55,7 +55,10 @@ SOURCES: dict[str, tuple[tuple[str, ...], str]] = {
 }
 
 UNIT_NAMES: tuple[str, ...] = tuple(SOURCES)
-TONGUE, TUCK = HEARD = ("TongueUp", "LipTuck")  # which a voice model may know besides, in this order
+TONGUE, TUCK = "TongueUp", "LipTuck"
+# Units that a voice model may give a second time, as drawn lips need them to be read; the units are as people move.
+DRAWN = {"LipsLowerOpen": "LowerOpenDrawn", "LipsPucker": "PuckerDrawn"}
+HEARD = (TONGUE, TUCK, *DRAWN.values())  # what it may know besides the units, in this order
 INDEX: dict[str, int] = {name: i for i, name in enumerate(UNIT_NAMES)}
 
 # MediaPipe mesh points: inner lip top and bottom, inner mouth corners, outer eye corners.

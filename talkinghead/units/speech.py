@@ -13,9 +13,9 @@ from talkinghead.media.timing import Resampler, frames_in
 from talkinghead.units.blink import blinks, close_lids
 from talkinghead.units.life import Life
 from talkinghead.units.moods import Mood
-from talkinghead.units.names import HEARD, UNIT_NAMES
+from talkinghead.units.names import UNIT_NAMES
 from talkinghead.units.track import Motion
-from talkinghead.units.width import Width, with_jaw, with_tuck
+from talkinghead.units.width import Width, as_drawn, with_jaw, with_tuck
 
 
 class SpeechStream:
@@ -73,10 +73,9 @@ class SpeechStream:
         return self._drive(owed + self._resampler.finish(frames_in(seconds, self.fps)))
 
     def _widened(self, units: np.ndarray) -> np.ndarray:
-        """The model's outputs [T, 46 to 48] as wide as the voice up to each of them wants it."""
-        if self._width is None:
-            return units
-        for vector in (units := units.copy()):
+        """The model's outputs [T, 46 to 50] as they are drawn, as wide as the voice up to each of them wants it."""
+        units = as_drawn(units)
+        for vector in units if self._width else ():
             self._width.hear(vector[None])
             vector[: len(UNIT_NAMES)] *= self._width.factors
         return units
@@ -84,7 +83,7 @@ class SpeechStream:
     def _said(self, heard: np.ndarray) -> Motion:
         """The face that the model gives for one frame: [46], and what it knows besides (names.HEARD)."""
         units, besides = heard[: len(UNIT_NAMES)], heard[len(UNIT_NAMES) :]
-        tongue, tuck = (float(besides[k]) if len(besides) > k else None for k in range(len(HEARD)))
+        tongue, tuck = (float(besides[k]) if len(besides) > k else None for k in range(2))
         excess = self._parting(self._gain * with_tuck(with_jaw(units), tuck))
         units = self._mood((self._rest + excess).clip(0, 1).astype(np.float32), self._rest)
         return Motion(units, tongue=tongue or 0.0)

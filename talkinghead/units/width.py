@@ -15,7 +15,7 @@ import numpy as np
 
 from talkinghead.media import audio
 from talkinghead.units.moods import OPENING
-from talkinghead.units.names import INDEX, UNIT_NAMES
+from talkinghead.units.names import DRAWN, HEARD, INDEX, UNIT_NAMES
 
 LIVELY = 0.30
 """95th percentile of JawOpen, above rest and while the lips are parted, of ten clips of people who talk freely
@@ -26,7 +26,7 @@ TRUSTED = 50  # frames of parted lips after which a voice counts as much as the 
 HEARD_SECONDS = 60  # of a file, from its start
 _BINS = 200
 JAW, LIPS = INDEX["JawOpen"], [INDEX["LipsLowerOpen"], INDEX["LipsUpperOpen"]]
-PURSE = 1.3  # times what the network says: drawn lips purse less than they are asked to
+PURSE, SPREAD = 1.3, 7.0  # times what the network says: drawn lips purse and spread less than they are asked to
 FOLLOWS = 1.15  # LipsLowerOpen for each JawOpen in open vowels
 NARROWER, WIDER = 0.5, 1.8  # times what the lips themselves are asked, at least and at most
 ROLLED, RAISED = (INDEX["LipsLowerClose"], INDEX["LipsUpperClose"]), INDEX["LipsUpperUp"]
@@ -34,6 +34,19 @@ TUCKS = (0.05, 0.09)  # by which the lower lip rolls in more than the upper one:
 SURE = (0.4, 0.7)  # of f or v, from and for sure at, where the network tells
 TUCKED = (0.2, 0.03)  # LipsLowerClose beyond LipsUpperClose, and LipsUpperUp, of a lip at the teeth
 OPEN = 0.1  # LipsLowerOpen from which a wide jaw takes the lips fully along; at 0, where lips touch, not at all
+
+
+def as_drawn(heard: np.ndarray) -> np.ndarray:
+    """What a voice model gives, [..., 46 to 50], with those of its units that it gives a second time as lips are drawn.
+
+    People who talk freely hardly part rounded lips, and move them less between wide and narrow vowels than a viewer
+    needs to read lips that are drawn.
+    """
+    out = heard.copy()
+    for name, drawn in DRAWN.items():
+        if heard.shape[-1] > (column := len(UNIT_NAMES) + HEARD.index(drawn)):
+            out[..., INDEX[name]] = heard[..., column]
+    return out
 
 
 def parted(units: np.ndarray, ratio: np.ndarray) -> np.ndarray:
@@ -68,13 +81,13 @@ def with_tuck(units: np.ndarray, heard: float | None = None) -> np.ndarray:
 
 
 class Width:
-    """Follows the 95th percentile of JawOpen; `factors` [46] are 1 but for the openings and PURSE."""
+    """Follows the 95th percentile of JawOpen; `factors` [46] are 1 but for the openings, PURSE and SPREAD."""
 
     def __init__(self) -> None:
         self._counts = np.zeros(_BINS)
 
     def hear(self, units: np.ndarray) -> None:
-        """`units` [T, 46] above rest, as the speech model gives them."""
+        """`units` [T, 46] above rest, as the speech model gives them to be drawn."""
         jaw = (units[units[:, LIPS].sum(1) > PARTED, JAW] * _BINS).astype(int).clip(0, _BINS - 1)
         self._counts += np.bincount(jaw, minlength=_BINS)
 
@@ -92,6 +105,7 @@ class Width:
         out = np.ones(len(UNIT_NAMES), np.float32)
         out[[INDEX[name] for name in OPENING]] = self.gain
         out[[INDEX["LipsPucker"], INDEX["LipsFunnel"]]] = PURSE
+        out[[INDEX["LipsStretch_L"], INDEX["LipsStretch_R"]]] = SPREAD
         return out
 
 
@@ -108,11 +122,11 @@ class Begun:
         for block in itertools.takewhile(lambda _: self._heard < HEARD_SECONDS * speech.sample_rate, blocks):
             self._heard += len(block)
             known.append(self._stream.push(block))
-            self.width.hear(known[-1])
+            self.width.hear(as_drawn(known[-1]))
         self._known = np.concatenate(known)
         # What is owed until there, as if silence followed, without an end of the stream itself.
         frames = int(self._heard * speech.fps / speech.sample_rate)
-        self.width.hear(copy.deepcopy(self._stream).finish(frames))
+        self.width.hear(as_drawn(copy.deepcopy(self._stream).finish(frames)))
 
     def stream(self) -> Begun:
         return self
