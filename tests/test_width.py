@@ -96,3 +96,10 @@ def test_a_sound_whose_beginning_was_heard_gives_the_same_units(minute, monkeypa
     pieces = [stream.push(piece) for piece in np.split(samples, np.cumsum(sizes)[np.cumsum(sizes) < len(samples)])]
     units = np.concatenate([*pieces, stream.finish()])
     assert np.array_equal(units, speech.predict(samples))
+
+
+def test_lips_purse_and_spread_further_than_they_are_asked_to():
+    units = np.zeros(len(UNIT_NAMES), np.float32)
+    shaped = [INDEX[name] for name in ("LipsPucker", "LipsFunnel", "LipsStretch_L", "LipsStretch_R")]
+    units[shaped] = 0.05
+    assert (units * Width().factors)[shaped].min() > 0.06 and Width().factors[INDEX["MouthSmile_L"]] == 1

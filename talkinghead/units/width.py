@@ -26,7 +26,7 @@ TRUSTED = 50  # frames of parted lips after which a voice counts as much as the 
 HEARD_SECONDS = 60  # of a file, from its start
 _BINS = 200
 JAW, LIPS = INDEX["JawOpen"], [INDEX["LipsLowerOpen"], INDEX["LipsUpperOpen"]]
-PURSE = 1.3  # times what the network says: drawn lips purse less than they are asked to
+PURSE, SPREAD = 1.5, 7.0  # times what the network says: drawn lips purse and spread less than they are asked to
 FOLLOWS = 1.15  # LipsLowerOpen for each JawOpen in open vowels
 NARROWER, WIDER = 0.5, 1.8  # times what the lips themselves are asked, at least and at most
 ROLLED, RAISED = (INDEX["LipsLowerClose"], INDEX["LipsUpperClose"]), INDEX["LipsUpperUp"]
@@ -68,7 +68,7 @@ def with_tuck(units: np.ndarray, heard: float | None = None) -> np.ndarray:
 
 
 class Width:
-    """Follows the 95th percentile of JawOpen; `factors` [46] are 1 but for the openings and PURSE."""
+    """Follows the 95th percentile of JawOpen; `factors` [46] are 1 but for the openings, PURSE and SPREAD."""
 
     def __init__(self) -> None:
         self._counts = np.zeros(_BINS)
@@ -92,6 +92,7 @@ class Width:
         out = np.ones(len(UNIT_NAMES), np.float32)
         out[[INDEX[name] for name in OPENING]] = self.gain
         out[[INDEX["LipsPucker"], INDEX["LipsFunnel"]]] = PURSE
+        out[[INDEX["LipsStretch_L"], INDEX["LipsStretch_R"]]] = SPREAD
         return out
 
 
