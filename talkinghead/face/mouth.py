@@ -37,7 +37,7 @@ RAISED, LIFTED, TIP, TIP_LAG = (0.1, 0.7), -3.0, 0.75, 0.35
 # Inter-ocular distances: how far it falls, and how soft it is, across and down: corners are darker than the middle.
 UPPER_LIP_SHADOW, SHADE = 0.02, (0.07, 0.036)
 MEET = 2  # pixels beside the seam, and twice the photograph's blur, in which lips are blended
-EDGE_SOFT = 0.7  # of the photograph's blur: that of the opening's edge
+EDGE_SOFT = 0.5  # of the photograph's blur: that of the opening's edge
 LIP_SHADE = 0.3  # how dark lips turn where they roll inward
 SLIT = 0.012  # inter-ocular distances over which what is behind a slit comes in, or a pixel if that is more
 TOUCHING = 0.03  # inter-ocular distances: lips closer than that still show something of the line where they meet
@@ -219,8 +219,8 @@ class Mouth:
         lower, upper = curve(points[LOWER]), curve(points[UPPER])
         gaps = (lower - upper)[:, 1].clip(0)
         iod, pixel = self._place.iod, IOD / self._place.iod
-        seen = ((gaps - pixel / 2) / max(pixel, SLIT * IOD)).clip(0, 1)
-        if not seen.any():
+        seen = float(np.clip((gaps.max() - pixel / 2) / max(pixel, SLIT * IOD), 0, 1))
+        if not seen:
             return
         # A filled polygon covers its edge as well: half a pixel all around.
         inset = np.stack([0 * gaps, np.minimum(gaps, pixel) / 2], -1)
@@ -233,8 +233,8 @@ class Mouth:
             return
         opening = np.zeros((y1 - y0, x1 - x0), np.uint8)
         cv2.fillPoly(opening, [np.round((ring - (x0, y0)) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-        # Where lips hardly part less is seen: a filled polygon would draw a line there, however near its edges are.
-        shares = _along(ring[: len(seen)] - (x0, y0), 255 * seen, opening.shape)
+        # Where lips part by less than a pixel a filled polygon would draw a line, however near its edges are.
+        shares = _along(ring[: len(gaps)] - (x0, y0), 255 * seen * (gaps / pixel).clip(0, 1), opening.shape)
         opening = cv2.multiply(opening, shares, scale=1 / 255)
         mask = cv2.GaussianBlur(opening, (0, 0), EDGE_SOFT * self._layers.soft)
         shadow = blurred(opening, *(max(share * iod, 0.7) for share in SHADE))
