@@ -23,6 +23,7 @@ HELD = (0.15, 1.6)  # seconds, but not beyond the end of a phrase
 POLE = 0.66  # of the two equal filters through which they follow: up within a fifth of a second
 PER_DEGREE = 0.015  # of pitch
 LOWEST, HIGHEST = -0.08, 0.3
+ASIDE = 0.7  # of the rise of the inner ends: that of the outer ones
 PERSONAL = 0.25  # standard deviation of the logarithm of how lively a person's brows are
 
 
@@ -53,6 +54,6 @@ def raise_brows(units: np.ndarray, by: float) -> None:
     """`units` [46], changed in place: brows that are drawn down are let go before they rise."""
     for side in "LR":
         up, down = INDEX[f"BrowsU_{side}"], INDEX[f"BrowsD_{side}"]
-        units[down] -= 0.7 * by
-        units[up] += 0.7 * by
+        units[down] -= ASIDE * by
+        units[up] += ASIDE * by
     units[INDEX["BrowsU_C"]] += by
