@@ -265,3 +265,11 @@ def test_the_demo_voice_is_small_and_pauses(tmp_path):
     level = np.sqrt(np.mean(samples[: len(samples) // 1600 * 1600].reshape(-1, 1600) ** 2, axis=1))  # tenths of seconds
     quiet = "".join("." if value < 0.001 else "#" for value in level)
     assert sum(len(run) >= 4 for run in quiet.strip(".").split("#")) == 3
+
+
+def test_a_file_that_was_replaced_is_looked_at_again(tmp_path):
+    path = tmp_path / "a.wav"
+    for rate, channels in (16000, 1), (44100, 2):
+        soundfile.write(path, np.zeros((rate, channels)), rate)
+        about = audio.probe(path)
+        assert (about.sample_rate, about.channels) == (rate, channels)

@@ -61,7 +61,6 @@ def check_here(name: str, path: Path) -> None:
 def refusal(*options: str, size: tuple[int, int]) -> str:
     """Why ffmpeg cannot encode pictures of this size so, tried with two; empty if it can. It takes 15 milliseconds to
     learn that there are no such circuits."""
-    width, height = (side + side % 2 for side in size)
-    picture = ["-f", "lavfi", "-i", f"color=size={width}x{height}:rate=25", "-frames:v", "2"]
+    picture = ["-f", "lavfi", "-i", "color=size={}x{}:rate=25".format(*size), "-frames:v", "2"]
     with Ffmpeg([*picture, *options, "-f", "null", "-"]) as ffmpeg:
         return "" if ffmpeg.wait() == 0 else ffmpeg.complaints[0] if ffmpeg.complaints else "it gave no reason"
