@@ -258,6 +258,7 @@ def test_signals_leave_nothing_behind(tmp_path, sound, number):
         import numpy as np
         from talkinghead.media.video import VideoWriter
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in jobs of the background
         with VideoWriter(sys.argv[1], 64, 48, Fraction(25), sys.argv[2]) as writer:
             print(writer._ffmpeg.process.pid, flush=True)
             while True:
@@ -275,7 +276,10 @@ def test_signals_leave_nothing_behind(tmp_path, sound, number):
     time.sleep(0.3)
     assert len(list(tmp_path.iterdir())) == 1  # the temporary file
     run.send_signal(number)
-    run.communicate(timeout=30)
+    try:
+        run.communicate(timeout=30)
+    finally:
+        run.kill()
     assert run.returncode != 0
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ProcessLookupError):
