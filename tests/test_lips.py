@@ -6,7 +6,7 @@ import pytest
 import gath
 from talkinghead.face.align import alignment, transform
 from talkinghead.face.lips import LAUGH_LIMITS, REST_LIMITS, possible, rest_units
-from talkinghead.face.outline import EARLIEST, IOD, LOWER, RING, UPPER, Outline, rounded
+from talkinghead.face.outline import EARLIEST, IOD, LOWER, OUTER, RING, UPPER, Outline, rounded
 from talkinghead.units.names import INDEX, SOURCES, UNIT_NAMES, lip_gap, lip_opening, units_from_scores
 
 OPEN = {"JawOpen": 0.4, "LipsUpperOpen": 0.4, "LipsLowerOpen": 0.5}
@@ -174,7 +174,7 @@ def test_lips_that_look_pursed_in_the_photograph_purse_as_far_as_others(astronau
     def narrower(full, more):
         units = vector(LipsPucker=full)
         outline = Outline(gath.ready_lips(), astronaut, placed(astronaut_face), astronaut_face.points, units)
-        wide = np.ptp(outline(np.stack([units, units + vector(LipsPucker=more)]))[:, RING : 2 * RING, 0], axis=1)
+        wide = np.ptp(outline(np.stack([units, units + vector(LipsPucker=more)]))[:, OUTER, 0], axis=1)
         return wide[0] - wide[1]
 
     plain = narrower(0.0, 0.4)

@@ -17,10 +17,8 @@ from talkinghead.units.width import parted
 
 TYPICAL = {"JawOpen": 0.3, "LipsLowerOpen": 0.27, "LipsUpperOpen": 0.3}  # of a mouth that opens
 STEPS, FURTHEST = 33, 1.6  # of TYPICAL that are looked at, and the last of them
-PURSED, NARROWER = (
-    0.4,
-    0.13,
-)  # a purse, and by how many inter-ocular distances it draws together mouths that do not smile
+PURSED = 0.4  # a purse...
+NARROWER = 0.13  # ...and the inter-ocular distances by which it draws mouths together that do not smile
 ACROSS = [INDEX[name] for name in (*PURSING, "LipsStretch_L", "LipsStretch_R")]  # what moves the corners of a mouth
 LIFTED = 4.0  # times its units at most are asked for, so that a gap grows from nothing without a jump
 

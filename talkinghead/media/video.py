@@ -141,7 +141,7 @@ class VideoWriter:
         self.frames += 1
 
     @property
-    def encoder(self) -> int:
+    def process(self) -> int:
         """Number of the process that encodes."""
         return self._ffmpeg.process.pid
 

@@ -109,7 +109,7 @@ def _film(clip: Clip, frames: Iterable[np.ndarray], sound: Path, video: Path, en
         for frame in frames:
             writer.write(frame)
         # Not RUSAGE_CHILDREN's: in that a child begins with all that its parent has.
-        about = Path(f"/proc/{writer.encoder}/status")
+        about = Path(f"/proc/{writer.process}/status")
         peak = re.search(r"VmHWM:\s*(\d+) kB", about.read_text()) if about.exists() else None
     return writer.frames, int(peak[1]) / 1024 if peak else float("nan")
 
