@@ -14,10 +14,7 @@ A run whose folder holds latest.pt goes on from it and equals one that was never
 
 from __future__ import annotations
 
-import csv
-import dataclasses
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,12 +24,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gath import files
 from gath.data import to_tensor
 from gath.matte import MatteNet
 from recipes.parts.behind import pattern
 from recipes.parts.config import parse
-from recipes.parts.runs import Log, move_average, replace
+from recipes.parts.net_run import NetRun, train
 from talkinghead.face.matte import SIDE
 
 ANGLE, ZOOM, SHIFT = 6.0, 0.1, 5.0  # standard deviations: degrees, logarithm of the scale, pixels
@@ -42,7 +38,6 @@ CLOSE = np.array([[0.32, 0.36], [0.32, 0.2]])  # left, top, right, bottom: the f
 SHARPEN = 0.3, 0.85  # what a teacher's matte is stretched to 0 and 1 from
 GAIN, TINT, GREY = 0.3, 0.15, 0.1  # contrast, colour cast in [-1, 1], share of grey pictures
 BLURRED, MOST_BLUR = 0.3, 1.5  # share of the pictures, pixels
-WARM_UP = 100  # steps over which the learning rate rises
 VAL_PICTURES = 200
 
 
@@ -142,88 +137,38 @@ class Pictures:
         return cv2.remap(picture, seen, None, **flags), cv2.remap(matte, seen, None, **flags)
 
 
-class Run:
-    """Everything that changes while training, and how it is saved and restored."""
+class Run(NetRun):
+    """One run of this recipe."""
 
     def __init__(self, config: Config):
-        self.config, self.step = config, 0
-        torch.manual_seed(config.seed)
-        self.faces = Pictures(config.data, "train", config.seed)
-        self.net, self.average = MatteNet(), MatteNet().requires_grad_(False)
-        if config.start:
-            self.net.load_state_dict({k: torch.from_numpy(v) for k, v in files.read(config.start)[2].items()})
-        self.average.load_state_dict(self.net.state_dict())
-        for net in (self.net, self.average):
-            net.to(memory_format=torch.channels_last)
-        self.optimiser = torch.optim.Adam(self.net.parameters(), config.rate)
-        self.parts = {"net": self.net, "average": self.average, "optimiser": self.optimiser}
+        super().__init__(config, MatteNet)
+        self.config, self.faces = config, Pictures(config.data, "train", config.seed)
+        self.rng = self.faces.rng
 
     def train_step(self) -> dict[str, float]:
-        c = self.config
-        rate = c.rate * (1 + np.cos(np.pi * min(1.0, self.step / c.steps))) / 2
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate * min(1.0, (self.step + 1) / WARM_UP)
-        picture, matte = self.faces.draw(self.faces.rows(c.batch))
-        with torch.autocast("cpu", torch.bfloat16, enabled=c.bfloat16):
+        picture, matte = self.faces.draw(self.faces.rows(self.config.batch))
+        with self.autocast():
             logits = self.net(picture.contiguous(memory_format=torch.channels_last))
         loss = F.binary_cross_entropy_with_logits(logits.float(), matte)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimiser.step()
-        move_average(self.average, self.net, c.ema, self.step)
-        self.step += 1
+        self.descend(loss)
         return {"entropy": float(loss.detach())}
 
     def check(self) -> None:
-        """The average's errors on photographs of `val`, the same ones at every check, to val.csv."""
-        figures = []
-        for composed in (0.0, 1.0):
+        """The average's errors on photographs of `val`, the same ones at every check."""
+        figures = {}
+        for composed, prefix in ((0.0, ""), (1.0, "composed_")):
             faces = Pictures(self.config.data, "val", seed=1)
             picture, matte = faces.draw(faces.rows(VAL_PICTURES), composed)
             with torch.inference_mode():
                 out = torch.cat([self.average(part) for part in picture.split(self.config.batch)]).sigmoid()
-            figures += [float((out - matte).abs().mean()), float(((out > 0.5) != (matte > 0.5)).float().mean())]
-        path, columns = self.config.run / "val.csv", ["step", "error", "wrong", "composed_error", "composed_wrong"]
-        rows = list(csv.reader(path.read_text().splitlines()))[1:] if path.exists() else []
-        rows = [r for r in rows if int(r[0]) < self.step]  # a resumed run comes by here again
-        with open(path, "w", newline="") as file:
-            csv.writer(file).writerows([columns, *rows, [self.step, *(f"{x:.5f}" for x in figures)]])
-        print(f"step {self.step}  " + "  ".join(f"{n} {x:.4f}" for n, x in zip(columns[1:], figures)), flush=True)
-
-    def save(self) -> None:
-        state = {name: part.state_dict() for name, part in self.parts.items()}
-        state |= {"step": self.step, "random": self.faces.rng.bit_generator.state}
-        state["config"] = dataclasses.asdict(self.config)
-        replace(self.config.run / "latest.pt", lambda path: torch.save(state, path))
-        weights = self.config.run / "weights.safetensors"
-        replace(weights, lambda path: files.save(self.average, path, steps=self.step))
-
-    def restore(self) -> None:
-        path = self.config.run / "latest.pt"
-        if not path.exists():
-            return
-        state = torch.load(path, weights_only=False)
-        for name, part in self.parts.items():
-            part.load_state_dict(state[name])
-        self.step, self.faces.rng.bit_generator.state = state["step"], state["random"]
+            figures[prefix + "error"] = float((out - matte).abs().mean())
+            figures[prefix + "wrong"] = float(((out > 0.5) != (matte > 0.5)).float().mean())
+        self.note(figures)
 
 
 def main(words: list[str]) -> None:
     config = parse(Config, words)
-    config.run.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(config.threads)
-    cv2.setNumThreads(1)
-    run = Run(config)
-    run.restore()
-    log, start = Log(config, config.batch), time.monotonic()
-    while run.step < config.steps and (time.monotonic() - start) / 60 < config.max_minutes:
-        values = run.train_step()
-        log(run.step, values, 1)
-        if run.step % config.checkpoint_every == 0:
-            run.save()
-            run.check()
-    run.save()
-    run.check()
+    train(config, lambda: Run(config))
 
 
 if __name__ == "__main__":

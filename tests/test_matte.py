@@ -11,7 +11,7 @@ from gath import files
 from gath.layers import request
 from gath.matte import MatteNet
 from recipes import train_matte
-from recipes.parts import behind
+from recipes.parts import behind, net_run
 from talkinghead.face.align import transform
 from talkinghead.face.matte import EYE_LINE, SIDE, described, matte, window
 
@@ -88,7 +88,7 @@ def test_a_resumed_run_equals_one_that_was_never_stopped(material, tmp_path, mon
         return torch.load(tmp_path / name / "latest.pt", weights_only=False)
 
     # The learning rate falls over `steps`, so a stop is made by time and not by them.
-    monkeypatch.setattr(train_matte.time, "monotonic", iter([0, 0, 0, 1e9, 0, 0, 0, 0, 0, 0, *[0] * 50]).__next__)
+    monkeypatch.setattr(net_run.time, "monotonic", iter([0, 0, 0, 1e9, 0, 0, 0, 0, 0, 0, *[0] * 50]).__next__)
     whole_after_stop = run("stopped", 4, 4)
     whole = run("whole", 4)
     assert whole_after_stop["step"] == whole["step"] == 4

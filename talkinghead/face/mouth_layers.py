@@ -101,7 +101,7 @@ def layers(place: Place, own: np.ndarray, rest: np.ndarray, eyes: list[np.ndarra
     tongue, tip = drawer(teeth.tongue(hue, fine), TONGUE_TOP), drawer(teeth.tip(hue, fine), upper_edge)
     cavity = 255 * CAVITY * float(white @ LUMINANCE) * place.greyed(flesh)
     level = LEVEL * 255 * float(white @ LUMINANCE)
-    return Layers(*sheets(place, own, lips, soft), cavity, tongue, tip, lower, upper, soft, level)
+    return Layers(*sheets(place, own, rest, lips, soft), cavity, tongue, tip, lower, upper, soft, level)
 
 
 def over(under: np.ndarray, top: np.ndarray) -> np.ndarray:

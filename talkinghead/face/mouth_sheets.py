@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from talkinghead.face.blur import blurred
+from talkinghead.face.closed_lips import closed
 from talkinghead.face.curves import curve
 from talkinghead.face.lips import PHOTOGRAPHED_OPEN
 from talkinghead.face.mouth_place import LUMINANCE, Place, below
@@ -22,22 +23,15 @@ SPREAD, PRIOR = 0.03, np.float32(0.2)
 ENOUGH = 12  # pixels of one lip, from which on that has a colour of its own
 # From the first to the second number of half a mouth's width more and more of what is dark STAYS so, as corners do.
 CORNERS, STAYS = (0.65, 1.0), 0.15
-# Upper and lower lip over the skin around, at most, where the inter-ocular distance is so many times the photograph's
-# blur: three of four closed mouths stay under that. How far around skin begins, in inter-ocular distances, how soft the
-# lips' edge is, times the blur, what is left of a colour at least, and the percentile of skin that no beard
-# darkens.
-LIPS_TO_SKIN = np.array([(0.88, 0.77, 0.82), (1.0, 0.89, 0.96)])
-FAINT, AROUND, TONE_SOFT, LEAST_TONE, BARE = ((45.0, 75.0), (1.0, 0.0)), 0.02, 1.0, 0.7, 65
 BEYOND = 0.3  # times the photograph's blur: so far beyond the lips' outline teeth may have left their light
-# How dark, wide and soft the line is between lips that were photographed apart: red is what is left of the light there.
-# However soft, it is nowhere fainter than SEAM_LEAST of that where it is darkest.
-SEAM_LEAST = 0.5
-SEAM, SEAM_WIDTH, SEAM_SOFT = np.array([0.3, 0.37, 0.37], np.float32), 0.008, 0.008
 
 
-def sheets(place: Place, own: np.ndarray, lips: np.ndarray, soft: float) -> tuple[np.ndarray, np.ndarray]:
+def sheets(
+    place: Place, own: np.ndarray, rest: np.ndarray, lips: np.ndarray, soft: float
+) -> tuple[np.ndarray, np.ndarray]:
     """The box with lips that have parted, and with lips that meet. What the photograph shows between them, be it the
-    inside of a mouth or the dark line where they touch, has given way to more lip."""
+    inside of a mouth or the dark line where they touch, has given way to more lip; lips that it shows apart are
+    painted as those of a closed mouth."""
     inner = place.filled(own[:RING])
     lines = [np.round(place.points(curve(own[half])) * 16).astype(np.int32) for half in (UPPER, LOWER)]
     cv2.polylines(inner, lines, False, 255, 1, cv2.LINE_AA, 4)
@@ -56,34 +50,7 @@ def sheets(place: Place, own: np.ndarray, lips: np.ndarray, soft: float) -> tupl
     parted = (place.pixels + weight * (fill - place.pixels) + 0.5).clip(0, 255).astype(np.uint8)
     if float((own[LOWER, 1] - own[UPPER, 1]).max()) < PHOTOGRAPHED_OPEN * IOD:
         return parted, place.pixels
-    parted = _toned(place, own, parted, soft)
-    seam = np.zeros(place.shape, np.uint8)
-    cv2.polylines(
-        seam, [line[1:-1] for line in lines], False, 255, max(1, round(SEAM_WIDTH * place.iod)), cv2.LINE_AA, 4
-    )
-    seam = cv2.GaussianBlur(seam, (0, 0), max(SEAM_SOFT * place.iod, 0.7 * soft)).astype(np.float32)[..., None]
-    seam *= max(1 / 255, SEAM_LEAST / max(seam.max(), 1))
-    return parted, (parted * (1 - seam * place.greyed(SEAM))).astype(np.uint8)
-
-
-def _toned(place: Place, own: np.ndarray, parted: np.ndarray, soft: float) -> np.ndarray:
-    """The box with lips that are darker and redder than the skin around, as those of closed mouths: a laugh stretches
-    them thin, and a blur takes the rest."""
-    outer, skin = (place.filled(own[ring * RING : (ring + 1) * RING]) for ring in (1, 2))
-    around = (skin > 127) & (cv2.dilate(outer, _disc(AROUND * place.iod)) < 32)
-    faint = np.interp(place.iod / soft, *FAINT)
-    if not faint or around.sum() < ENOUGH:
-        return parted
-    colour = np.percentile(place.pixels[around], BARE, 0)
-    lower = _lower(place, own)
-    soft_outer = cv2.GaussianBlur(outer, (0, 0), max(TONE_SOFT * soft, 0.5)).astype(np.float32) / 255
-    loss = np.zeros((*place.shape, 3), np.float32)
-    for lip, most in ((1 - lower, LIPS_TO_SKIN[0]), (lower, LIPS_TO_SKIN[1])):
-        inside = (outer > 200) & (lip > 0.5)
-        if inside.sum() > ENOUGH:
-            gain = place.greyed(most) * colour / np.median(parted[inside], 0).clip(1)
-            loss += (faint * soft_outer * lip)[..., None] * (1 - gain.clip(LEAST_TONE, 1)).astype(np.float32)
-    return (parted * (1 - loss) + 0.5).astype(np.uint8)
+    return closed(place, own, rest, parted)
 
 
 def _lower(place: Place, own: np.ndarray) -> np.ndarray:

@@ -56,7 +56,7 @@ class Outline:
         still = [name.startswith(REGIONS["eyes"] + REGIONS["brows"]) for name in UNIT_NAMES]
         self._still = np.array(still)
         self.photographed = float((raw[LOWER, 1] - raw[UPPER, 1]).max()) / IOD  # the gap between the lips
-        self.own = raw if self.photographed > PHOTOGRAPHED_OPEN else _meeting(raw, image, to_face)
+        self.own = raw if self.photographed > PHOTOGRAPHED_OPEN else meeting(raw, image, to_face)
         self._mended = self.own - raw
         for shut in SHUT:
             self.rest = rest_units(units, self.photographed, shut)
@@ -128,7 +128,7 @@ def _rolled(units: np.ndarray) -> np.ndarray:
     return units[..., INDEX["LipsLowerClose"]] - units[..., INDEX["LipsUpperClose"]]
 
 
-def _meeting(points: np.ndarray, image: np.ndarray, to_face: np.ndarray) -> np.ndarray:
+def meeting(points: np.ndarray, image: np.ndarray, to_face: np.ndarray) -> np.ndarray:
     """The same points with both inner lips on the seam of a closed mouth: the darkest line near where they lie."""
     middle = curve((points[LOWER] + points[UPPER]) / 2)
     aside = np.linspace(-SEARCH, SEARCH, STEPS) * IOD

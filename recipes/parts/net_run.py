@@ -1,0 +1,133 @@
+"""A run that trains one small network, its moving average beside it: resumed, it equals one that was never stopped."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gath import files
+from recipes.parts.runs import Log, move_average, replace
+
+WARM_UP = 100  # steps over which the learning rate rises
+
+
+class Settings(Protocol):
+    """What a recipe's Config has for such a run."""
+
+    @property
+    def run(self) -> Path: ...
+    @property
+    def start(self) -> str: ...  # weights (safetensors) to begin with
+    @property
+    def steps(self) -> int: ...
+    @property
+    def max_minutes(self) -> float: ...
+    @property
+    def batch(self) -> int: ...
+    @property
+    def rate(self) -> float: ...  # Adam's learning rate, falls along half a cosine
+    @property
+    def ema(self) -> float: ...
+    @property
+    def threads(self) -> int: ...
+    @property
+    def bfloat16(self) -> bool: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def checkpoint_every(self) -> int: ...
+
+
+class NetRun:
+    """Everything that changes while training, and how it is saved and restored. A recipe adds what a step and a check
+    are, and sets `rng`, the one NumPy generator that its material is drawn with."""
+
+    rng: np.random.Generator
+
+    def __init__(self, config: Settings, make: Callable[[], nn.Module], betas: tuple[float, float] = (0.9, 0.999)):
+        self.settings, self.step = config, 0
+        torch.manual_seed(config.seed)
+        self.net, self.average = make(), make().requires_grad_(False)
+        if config.start:
+            self.net.load_state_dict({k: torch.from_numpy(v) for k, v in files.read(config.start)[2].items()})
+        self.average.load_state_dict(self.net.state_dict())
+        for net in (self.net, self.average):
+            net.to(memory_format=torch.channels_last)
+        self.optimiser = torch.optim.Adam(self.net.parameters(), config.rate, betas=betas)
+        self.parts: dict[str, Any] = {"net": self.net, "average": self.average, "optimiser": self.optimiser}
+
+    def train_step(self) -> dict[str, float]:
+        """One step; its losses."""
+        raise NotImplementedError
+
+    def check(self) -> None:
+        """Look at the average on material of `val`."""
+        raise NotImplementedError
+
+    def autocast(self) -> torch.autocast:
+        return torch.autocast("cpu", torch.bfloat16, enabled=self.settings.bfloat16)
+
+    def descend(self, loss: Tensor) -> None:
+        """One step of the network down its loss, and of its average."""
+        c = self.settings
+        rate = c.rate * (1 + np.cos(np.pi * min(1.0, self.step / c.steps))) / 2
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate * min(1.0, (self.step + 1) / WARM_UP)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimiser.step()
+        move_average(self.average, self.net, c.ema, self.step)
+        self.step += 1
+
+    def note(self, figures: dict[str, float]) -> None:
+        """A check's figures, to val.csv and the terminal."""
+        path, columns = self.settings.run / "val.csv", ["step", *figures]
+        rows = list(csv.reader(path.read_text().splitlines()))[1:] if path.exists() else []
+        rows = [r for r in rows if int(r[0]) < self.step]  # a resumed run comes by here again
+        with open(path, "w", newline="") as file:
+            csv.writer(file).writerows([columns, *rows, [self.step, *(f"{x:.5f}" for x in figures.values())]])
+        print(f"step {self.step}  " + "  ".join(f"{n} {x:.4f}" for n, x in figures.items()), flush=True)
+
+    def save(self) -> None:
+        state = {name: part.state_dict() for name, part in self.parts.items()}
+        state |= {"step": self.step, "random": self.rng.bit_generator.state}
+        state["config"] = dataclasses.asdict(self.settings)  # type: ignore[call-overload]
+        replace(self.settings.run / "latest.pt", lambda path: torch.save(state, path))
+        weights = self.settings.run / "weights.safetensors"
+        replace(weights, lambda path: files.save(self.average, path, steps=self.step))
+
+    def restore(self) -> None:
+        path = self.settings.run / "latest.pt"
+        if not path.exists():
+            return
+        state = torch.load(path, weights_only=False)
+        for name, part in self.parts.items():
+            part.load_state_dict(state[name])
+        self.step, self.rng.bit_generator.state = state["step"], state["random"]
+
+
+def train(config: Settings, make: Callable[[], NetRun]) -> None:
+    """Go on with the run until its steps or its time are over."""
+    config.run.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(config.threads)
+    cv2.setNumThreads(1)
+    run = make()
+    run.restore()
+    log, start = Log(config, config.batch), time.monotonic()
+    while run.step < config.steps and (time.monotonic() - start) / 60 < config.max_minutes:
+        values = run.train_step()
+        log(run.step, values, 1)
+        if run.step % config.checkpoint_every == 0:
+            run.save()
+            run.check()
+    run.save()
+    run.check()

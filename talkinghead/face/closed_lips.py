@@ -1,0 +1,190 @@
+"""Lips that a photograph shows apart, as they may look when they meet: a photograph's mouth in, its painted lips out.
+
+A network (gath/closed_lips.py) that has seen thousands of closed mouths paints one into the face at rest: it is shown
+the face around, where the lips lie and about their colour. What it painted is carried back to where the photograph has
+its lips, each lip for itself, and takes the fine structure of these.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from gath import files
+from gath.layers import Layers, request, up
+from gath.ov import InferRequest, Model, opset13
+from talkinghead.face.align import transform
+from talkinghead.face.blur import blurred
+from talkinghead.face.curves import curve, spline
+from talkinghead.face.mouth_place import Place, below
+from talkinghead.face.outline import IOD, LOWER, RING, UPPER
+
+WEIGHTS = Path(__file__).parents[1] / "assets" / "closed_lips.safetensors"
+SIZE = (128, 96)  # pixels of the upright window that the network looks at, the middle of the lips in its middle
+DENSITY = 267  # of its pixels in a side of the aligned face
+# How much is hidden, as `masks` has it, of lips that are photographed so many inter-ocular distances apart: those of a
+# laugh are stretched and pale, others keep all but what is next to the gap. RIM pixels beyond.
+APART, HIDDEN, RIM = (0.04, 0.1), (-0.5, 0.45), 5
+BORDER = 9  # pixels around what is hidden that tell the skin's colour
+ENOUGH = 10  # pixels that have a colour
+NEAR = 5.0  # pixels over which the motion of the lips fades out around the skin's ring
+NODES = (64, 56)  # across and down, at which what was painted is carried back
+# Inter-ocular distances from the seam within which a lip is what it is there: parted lips have no dark line.
+PARTED = 0.015
+# Of the lips' own structure is what is finer than so many pixels of the window, and within these factors; a photograph
+# with fewer pixels than the window by more than SAME has none.
+FINE, SAME, STRUCTURE = 1.2, 1.1, (0.7, 1.4)
+BLEND = 1.2  # pixels of the window over which painted becomes photographed
+HALVES = tuple(np.concatenate([ring * RING + half for ring in range(3)]) for half in (UPPER, LOWER))
+
+
+def window(points: np.ndarray) -> np.ndarray:
+    """[2, 3] from fractions of the aligned face to pixels of the window around the mouth's `points` [P, 2]."""
+    middle = points[np.r_[UPPER, LOWER]].mean(0)
+    return np.hstack([DENSITY * np.eye(2), (np.array(SIZE) / 2 - 0.5 - DENSITY * middle)[:, None]])
+
+
+def masks(points: np.ndarray, hidden: float) -> np.ndarray:
+    """What is hidden, the upper and the lower lip, float32 [3, H, W] in [0, 1], of a closed mouth whose `points`
+    [P, 2] lie in pixels of the window; `hidden` says how much: from -1, a line between the lips, to 0, just the lips,
+    to 1, all within the skin's ring."""
+    inner, outer, skin = (points[ring * RING : (ring + 1) * RING] for ring in range(3))
+    seam = curve((points[UPPER] + points[LOWER]) / 2)
+    lips = [_filled(np.vstack([curve(outer[half]), seam[::-1]])) for half in (UPPER, LOWER)]
+    near = _filled(outer + hidden * (skin - outer if hidden > 0 else outer - inner))
+    near = cv2.dilate(near, np.ones((RIM, RIM), np.uint8))
+    return np.stack([near, *lips]).astype(np.float32) / 255
+
+
+def colours(picture: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of the lips and of the skin around, [3] each, in a window's picture [H, W, 3]."""
+    hidden, *lips = masks(points, 1.0)
+    beside = (cv2.dilate(hidden, np.ones((BORDER, BORDER), np.uint8)) > 0.5) & (hidden < 0.1)
+    lip = np.maximum(*lips) > 0.7
+    skin = np.median(picture[beside], 0) if beside.sum() > ENOUGH else picture.mean((0, 1))
+    return (np.median(picture[lip], 0) if lip.sum() > ENOUGH else skin), skin
+
+
+def shown(picture: np.ndarray, where: np.ndarray, lips: np.ndarray, skin: np.ndarray) -> np.ndarray:
+    """What the network sees [6, H, W] of a window's picture [H, W, 3] in [-1, 1]: `where` [3, H, W] as `masks` has it,
+    the mouth in plain colours [3]."""
+    hidden, lip = where[0, ..., None], np.maximum(where[1], where[2])[..., None]
+    plain = lip * lips + (1 - lip) * skin
+    covered = picture + hidden * (plain - picture)
+    return np.concatenate([covered.transpose(2, 0, 1), where]).astype(np.float32)
+
+
+def closed(place: Place, own: np.ndarray, rest: np.ndarray, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mouth's `pixels` RGB uint8 [h, w, 3] of a Place's box twice, its lips painted: as they part, and as they
+    meet. `own` and `rest` [P, 2] are its points as photographed, and closed; what is between the lips is covered."""
+    to_window = window(rest)
+    points = transform(to_window, rest)
+    at_rest = _at_rest(place, own, rest, pixels) / np.float32(127.5) - 1
+    gap = float((own[LOWER, 1] - own[UPPER, 1]).max()) / IOD
+    where = masks(points, np.interp(gap, APART, HIDDEN))
+    seen = shown(at_rest, where, *colours(at_rest, points))
+    painted = (_network().infer([seen[None]])[0][0].transpose(1, 2, 0) + 1) * 127.5
+    soft = cv2.GaussianBlur(where[0], (0, 0), BLEND)
+    painted = np.dstack([painted.clip(0, 255), 255 * soft]).astype(np.float32)
+    seam = curve((points[UPPER] + points[LOWER]) / 2)
+    maps = _back(place, own, rest)
+    lower = below(place.points(curve((own[UPPER] + own[LOWER]) / 2)), place.shape, cv2.LINE_AA)
+    structure = _structure(place, pixels)
+    parted, shut = (
+        _laid(pixels, painted, _held(maps, seam, apart * IOD * DENSITY), lower, structure) for apart in (PARTED, 0.0)
+    )
+    return parted, shut
+
+
+def _filled(ring: np.ndarray) -> np.ndarray:
+    mask = np.zeros(SIZE[::-1], np.uint8)
+    return cv2.fillPoly(mask, [np.round(ring * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+
+
+def _at_rest(place: Place, own: np.ndarray, rest: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """The window of the face at rest, float32 [H, W, 3], its two lips moved there from where they were photographed."""
+    to_window = window(rest)
+    points = transform(to_window, rest)
+    x, y = np.meshgrid(*(np.arange(side) for side in SIZE))
+    grid = transform(cv2.invertAffineTransform(to_window), np.stack([x, y], -1).reshape(-1, 2)).astype(np.float32)
+    near = cv2.GaussianBlur(_filled(points[2 * RING : 3 * RING]), (0, 0), NEAR).reshape(-1, 1) / np.float32(255)
+    scale = min(1.0, DENSITY * IOD / place.iod)
+    small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    sides = np.array(pixels.shape[1::-1]) / small.shape[1::-1]
+    views = []
+    for half in HALVES:
+        at = place.points(grid + near * spline(rest[half], own[half] - rest[half], grid))
+        at = ((at + 0.5) / sides - 0.5).astype(np.float32).reshape(*SIZE[::-1], 2)
+        views.append(cv2.remap(small, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32))
+    lower = below(curve((points[UPPER] + points[LOWER]) / 2), SIZE[::-1], cv2.LINE_AA)[..., None] / np.float32(255)
+    return views[0] + lower * (views[1] - views[0])
+
+
+def _back(place: Place, own: np.ndarray, rest: np.ndarray) -> list[np.ndarray]:
+    """Where the box's pixels lie in the window when the lips meet, float32 [h, w, 2], for upper and lower lip."""
+    sides = np.array(place.shape[::-1]) / NODES
+    x, y = np.meshgrid(*(np.arange(count) for count in NODES))
+    nodes = (np.stack([x, y], -1) + 0.5) * sides - 0.5 + place.box[:2]
+    nodes = transform(place.to_face, nodes.reshape(-1, 2)).astype(np.float32)
+    ring = (place.points(own[2 * RING : 3 * RING]) + 0.5) / sides - 0.5
+    near = np.zeros(NODES[::-1], np.uint8)
+    cv2.fillPoly(near, [np.round(ring * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    near = cv2.GaussianBlur(near, (0, 0), NEAR / 2).reshape(-1, 1) / np.float32(255)
+    to_window, maps = window(rest), []
+    for half in HALVES:
+        at = transform(to_window, nodes + near * spline(own[half], rest[half] - own[half], nodes))
+        maps.append(cv2.resize(at.astype(np.float32).reshape(*NODES[::-1], 2), place.shape[::-1]))
+    return maps
+
+
+def _held(maps: list[np.ndarray], seam: np.ndarray, apart: float) -> list[np.ndarray]:
+    """The maps with what lies nearer to the seam [N, 2] than `apart` pixels, or beyond it, read from there."""
+    held = []
+    for at, side in zip(maps, (-1, 1)):
+        line = np.interp(at[..., 0], *seam.T).astype(np.float32) + side * np.float32(apart)
+        y = np.minimum(at[..., 1], line) if side < 0 else np.maximum(at[..., 1], line)
+        held.append(np.dstack([at[..., 0], y]))
+    return held
+
+
+def _structure(place: Place, pixels: np.ndarray) -> np.ndarray:
+    """What the photograph shows that the window is too coarse for, as factors float32, [h, w, 3] or one."""
+    times = place.iod / (DENSITY * IOD)
+    if times < SAME:
+        return np.float32(1)
+    picture = pixels.astype(np.float32) + 8  # in the dark, noise is no structure
+    return (picture / blurred(picture, FINE * times)).clip(*STRUCTURE)
+
+
+def _laid(
+    pixels: np.ndarray, painted: np.ndarray, maps: list[np.ndarray], lower: np.ndarray, structure: np.ndarray
+) -> np.ndarray:
+    """What was painted RGBA [H, W, 4] over the box's pixels, by a map for what lies above the seam and one for what
+    lies below."""
+    upper, under = (cv2.remap(painted, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT) for at in maps)
+    both = upper + (lower[..., None] / np.float32(255)) * (under - upper)
+    alpha = both[..., 3:].clip(0, 255) / 255
+    return (pixels + alpha * (both[..., :3] * structure - pixels) + 0.5).clip(0, 255).astype(np.uint8)
+
+
+@functools.cache
+def _network() -> InferRequest:
+    return request(described(files.read(WEIGHTS)[2]))
+
+
+def described(state: dict[str, np.ndarray]) -> Model:
+    """`gath.closed_lips.ClosedLipsNet` with these parameters: [1, 6, H, W] to [1, 3, H, W] of the window's SIZE."""
+    layers, seen = Layers(state), opset13.parameter([1, 6, *SIZE[::-1]], np.float32)
+    half = layers.block(opset13.space_to_depth(seen, "depth_first", 2), "at_half")
+    quarter = layers.block(half, "at_quarter", 2)
+    eighth = layers.block(quarter, "at_eighth", 2)
+    low = layers.residual(layers.residual(layers.block(eighth, "low.0", 2), "low.1"), "low.2")
+    x = layers.block(opset13.concat([up(low), eighth], 1), "up_eighth")
+    x = layers.block(opset13.concat([up(x), quarter], 1), "up_quarter")
+    x = layers.conv(layers.block(opset13.concat([up(x), half], 1), "up_half"), "out")
+    begin, end, step = (np.array(list(at)) for at in ((0, 0), (1, 3), (1, 1)))
+    picture = opset13.slice(seen, begin, end, step, np.array([0, 1]))
+    return Model([opset13.add(picture, opset13.depth_to_space(x, "depth_first", 2))], [seen])
