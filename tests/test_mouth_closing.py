@@ -118,6 +118,19 @@ def test_drawn_teeth_take_the_colour_of_those_that_a_photograph_shows():
     assert (alike(drawn, 0 * own) == 1).all()
 
 
+def test_the_shade_around_an_open_mouth_has_no_edge(sitter):
+    plain = np.full_like(sitter.image, 180)
+    mouth = Mouth(plain, sitter.matrix, sitter.outline.own, sitter.outline.own, sitter.eyes, 0)
+    yawn = sitter.opened(1.5)
+    frame = drawn(mouth, plain, yawn)[..., 0].astype(int)
+    near = cv2.dilate(sitter.inside(yawn).astype(np.uint8), np.ones((25, 25), np.uint8)) > 0
+    frame[near] = 180
+    beyond = cv2.dilate(near.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0
+    for axis in (0, 1):
+        steps = np.abs(np.diff(frame, axis=axis))
+        assert steps[np.delete(beyond, -1, axis)].max() <= 6
+
+
 def _box(points):
     skin = points[2 * RING : 3 * RING]
     return skin.min(0) - 0.05, skin.max(0) + 0.05

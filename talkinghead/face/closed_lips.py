@@ -7,7 +7,6 @@ its lips, each lip for itself, and takes the fine structure of these.
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 
 import cv2
@@ -21,6 +20,7 @@ from talkinghead.face.blur import blurred
 from talkinghead.face.curves import curve, spline
 from talkinghead.face.mouth_place import Place, below
 from talkinghead.face.outline import IOD, LOWER, RING, UPPER
+from talkinghead.media.threads import Once
 
 WEIGHTS = Path(__file__).parents[1] / "assets" / "closed_lips.safetensors"
 SIZE = (128, 96)  # pixels of the upright window that the network looks at, the middle of the lips in its middle
@@ -38,6 +38,7 @@ PARTED = 0.015
 # with fewer pixels than the window by more than SAME has none.
 FINE, SAME, STRUCTURE = 1.2, 1.1, (0.7, 1.4)
 BLEND = 1.2  # pixels of the window over which painted becomes photographed
+FINER = 3  # times as fine is the window that is read from, for smooth edges
 HALVES = tuple(np.concatenate([ring * RING + half for ring in range(3)]) for half in (UPPER, LOWER))
 
 
@@ -86,17 +87,20 @@ def closed(place: Place, own: np.ndarray, rest: np.ndarray, pixels: np.ndarray) 
     gap = float((own[LOWER, 1] - own[UPPER, 1]).max()) / IOD
     where = masks(points, np.interp(gap, APART, HIDDEN))
     seen = shown(at_rest, where, *colours(at_rest, points))
-    painted = (_network().infer([seen[None]])[0][0].transpose(1, 2, 0) + 1) * 127.5
+    painted = place.greyed((network().infer([seen[None]])[0][0].transpose(1, 2, 0) + 1) * 127.5)
     soft = cv2.GaussianBlur(where[0], (0, 0), BLEND)
-    painted = np.dstack([painted.clip(0, 255), 255 * soft]).astype(np.float32)
-    seam = curve((points[UPPER] + points[LOWER]) / 2)
-    maps = _back(place, own, rest)
-    lower = below(place.points(curve((own[UPPER] + own[LOWER]) / 2)), place.shape, cv2.LINE_AA)
-    structure = _structure(place, pixels)
-    parted, shut = (
-        _laid(pixels, painted, _held(maps, seam, apart * IOD * DENSITY), lower, structure) for apart in (PARTED, 0.0)
-    )
-    return parted, shut
+    painted = np.dstack([painted, 255 * soft]).clip(0, 255).astype(np.uint8)
+    painted = cv2.resize(painted, None, fx=FINER, fy=FINER, interpolation=cv2.INTER_CUBIC)
+    part = _around(place, own)
+    maps = _back(place, part, own, rest)
+    lower = below(place.points(curve((own[UPPER] + own[LOWER]) / 2)), place.shape, cv2.LINE_AA)[part]
+    seam, made = curve((points[UPPER] + points[LOWER]) / 2), []
+    structure = _structure(place, pixels[part])
+    for apart in (PARTED, 0.0):
+        held = _held(maps, seam, apart * IOD * DENSITY)
+        made.append(pixels.copy())
+        made[-1][part] = _laid(pixels[part], painted, held, lower, structure)
+    return made[0], made[1]
 
 
 def _filled(ring: np.ndarray) -> np.ndarray:
@@ -123,56 +127,68 @@ def _at_rest(place: Place, own: np.ndarray, rest: np.ndarray, pixels: np.ndarray
     return views[0] + lower * (views[1] - views[0])
 
 
-def _back(place: Place, own: np.ndarray, rest: np.ndarray) -> list[np.ndarray]:
-    """Where the box's pixels lie in the window when the lips meet, float32 [h, w, 2], for upper and lower lip."""
-    sides = np.array(place.shape[::-1]) / NODES
+def _around(place: Place, own: np.ndarray) -> tuple[slice, slice]:
+    """The rows and columns of the box that painting may change."""
+    ring, beyond = place.points(own[2 * RING : 3 * RING]), 2 * RIM * place.iod / (DENSITY * IOD)
+    low = np.floor(ring.min(0) - beyond).astype(int).clip(0)
+    high = np.minimum(np.ceil(ring.max(0) + beyond).astype(int), place.shape[::-1])
+    return slice(low[1], max(high[1], low[1] + 1)), slice(low[0], max(high[0], low[0] + 1))
+
+
+def _back(place: Place, part: tuple[slice, slice], own: np.ndarray, rest: np.ndarray) -> list[np.ndarray]:
+    """Where the pixels of a part of the box lie in the window when the lips meet, float32 [h, w, 2], for upper and
+    lower lip."""
+    corner, size = (part[1].start, part[0].start), (part[1].stop - part[1].start, part[0].stop - part[0].start)
+    sides = np.array(size) / NODES
     x, y = np.meshgrid(*(np.arange(count) for count in NODES))
-    nodes = (np.stack([x, y], -1) + 0.5) * sides - 0.5 + place.box[:2]
+    nodes = (np.stack([x, y], -1) + 0.5) * sides - 0.5 + corner + place.box[:2]
     nodes = transform(place.to_face, nodes.reshape(-1, 2)).astype(np.float32)
-    ring = (place.points(own[2 * RING : 3 * RING]) + 0.5) / sides - 0.5
+    ring = (place.points(own[2 * RING : 3 * RING]) - corner + 0.5) / sides - 0.5
     near = np.zeros(NODES[::-1], np.uint8)
     cv2.fillPoly(near, [np.round(ring * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-    near = cv2.GaussianBlur(near, (0, 0), NEAR / 2).reshape(-1, 1) / np.float32(255)
+    near = cv2.GaussianBlur(near, (0, 0), NEAR).reshape(-1, 1) / np.float32(255)
     to_window, maps = window(rest), []
     for half in HALVES:
         at = transform(to_window, nodes + near * spline(own[half], rest[half] - own[half], nodes))
-        maps.append(cv2.resize(at.astype(np.float32).reshape(*NODES[::-1], 2), place.shape[::-1]))
+        maps.append(cv2.resize(at.astype(np.float32).reshape(*NODES[::-1], 2), size))
     return maps
 
 
 def _held(maps: list[np.ndarray], seam: np.ndarray, apart: float) -> list[np.ndarray]:
     """The maps with what lies nearer to the seam [N, 2] than `apart` pixels, or beyond it, read from there."""
-    held = []
+    columns, held = np.arange(SIZE[0], dtype=np.float32), []
+    line = np.interp(columns, *seam.T).astype(np.float32)[None]
     for at, side in zip(maps, (-1, 1)):
-        line = np.interp(at[..., 0], *seam.T).astype(np.float32) + side * np.float32(apart)
-        y = np.minimum(at[..., 1], line) if side < 0 else np.maximum(at[..., 1], line)
-        held.append(np.dstack([at[..., 0], y]))
+        x, y = np.ascontiguousarray(at[..., 0]), at[..., 1]
+        limit = cv2.remap(line, x, 0 * x, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) + side * apart
+        held.append(np.dstack([x, np.minimum(y, limit) if side < 0 else np.maximum(y, limit)]))
     return held
 
 
-def _structure(place: Place, pixels: np.ndarray) -> np.ndarray:
-    """What the photograph shows that the window is too coarse for, as factors float32, [h, w, 3] or one."""
+def _structure(place: Place, pixels: np.ndarray) -> np.ndarray | None:
+    """What the photograph shows that the window is too coarse for, as factors float32 [h, w, 3], if anything."""
     times = place.iod / (DENSITY * IOD)
     if times < SAME:
-        return np.float32(1)
+        return None
     picture = pixels.astype(np.float32) + 8  # in the dark, noise is no structure
     return (picture / blurred(picture, FINE * times)).clip(*STRUCTURE)
 
 
 def _laid(
-    pixels: np.ndarray, painted: np.ndarray, maps: list[np.ndarray], lower: np.ndarray, structure: np.ndarray
+    pixels: np.ndarray, painted: np.ndarray, maps: list[np.ndarray], lower: np.ndarray, structure: np.ndarray | None
 ) -> np.ndarray:
-    """What was painted RGBA [H, W, 4] over the box's pixels, by a map for what lies above the seam and one for what
-    lies below."""
-    upper, under = (cv2.remap(painted, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT) for at in maps)
-    both = upper + (lower[..., None] / np.float32(255)) * (under - upper)
-    alpha = both[..., 3:].clip(0, 255) / 255
-    return (pixels + alpha * (both[..., :3] * structure - pixels) + 0.5).clip(0, 255).astype(np.uint8)
-
-
-@functools.cache
-def _network() -> InferRequest:
-    return request(described(files.read(WEIGHTS)[2]))
+    """What was painted, RGBA of a window FINER, over pixels [h, w, 3], by a map for what lies above the seam and one
+    for what lies below; `structure` as `_structure` has it."""
+    lips = []
+    for at in maps:
+        at = np.float32(FINER) * at + np.float32((FINER - 1) / 2)
+        lips.append(cv2.remap(painted, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT))
+    share = lower * np.float32(1 / 255)
+    both = cv2.blendLinear(*lips, 1 - share, share)
+    colour, alpha = both[..., :3], both[..., 3] * np.float32(1 / 255)
+    if structure is not None:
+        colour = cv2.multiply(colour, structure, dtype=cv2.CV_8U)
+    return cv2.blendLinear(np.ascontiguousarray(colour), np.ascontiguousarray(pixels), alpha, 1 - alpha)
 
 
 def described(state: dict[str, np.ndarray]) -> Model:
@@ -188,3 +204,6 @@ def described(state: dict[str, np.ndarray]) -> Model:
     begin, end, step = (np.array(list(at)) for at in ((0, 0), (1, 3), (1, 1)))
     picture = opset13.slice(seen, begin, end, step, np.array([0, 1]))
     return Model([opset13.add(picture, opset13.depth_to_space(x, "depth_first", 2))], [seen])
+
+
+network = Once[InferRequest](lambda: request(described(files.read(WEIGHTS)[2])))  # takes a tenth of a second

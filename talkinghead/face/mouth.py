@@ -239,7 +239,10 @@ class Mouth:
         mask = cv2.GaussianBlur(opening, (0, 0), EDGE_SOFT * self._layers.soft)
         shadow = blurred(opening, *(max(share * iod, 0.7) for share in SHADE))
         around = face[y0:y1, x0:x1]
-        dark = cv2.convertScaleAbs(shadow, alpha=-LIP_SHADE, beta=255)
+        # As dark as that the box's edges would be seen.
+        least = max(int(side.max()) for side in (shadow[0], shadow[-1], shadow[:, 0], shadow[:, -1]))
+        shade = LIP_SHADE * 255 / (256 - least)
+        dark = cv2.convertScaleAbs(shadow, alpha=-shade, beta=255 + shade * least)
         cv2.multiply(around, cv2.cvtColor(dark, cv2.COLOR_GRAY2RGB), dst=around, scale=1 / 255)
         tight = max(pad - 4 - int(2 * self._layers.soft), 0)
         inner = np.s_[tight : y1 - y0 - tight, tight : x1 - x0 - tight]

@@ -56,7 +56,8 @@ class Outline:
         still = [name.startswith(REGIONS["eyes"] + REGIONS["brows"]) for name in UNIT_NAMES]
         self._still = np.array(still)
         self.photographed = float((raw[LOWER, 1] - raw[UPPER, 1]).max()) / IOD  # the gap between the lips
-        self.own = raw if self.photographed > PHOTOGRAPHED_OPEN else meeting(raw, image, to_face)
+        self.apart = self.photographed > PHOTOGRAPHED_OPEN
+        self.own = raw if self.apart else meeting(raw, image, to_face)
         self._mended = self.own - raw
         for shut in SHUT:
             self.rest = rest_units(units, self.photographed, shut)
@@ -64,7 +65,7 @@ class Outline:
                 break
         shut = max(self.gap(self.rest), self.gap(np.zeros_like(units)), 0.0) + SURE
         self._first, self._last = shut + TOUCH, shut + CLEAR
-        if self.photographed > PHOTOGRAPHED_OPEN:  # and stays as it is under its own units
+        if self.apart:  # and stays as it is under its own units
             self._first = min(self._first, EARLIEST * self.photographed)
             self._last = min(self._last, self.photographed)
 

@@ -153,6 +153,7 @@ def make_puppet(
     import cv2
 
     from gath.mesh import EYES
+    from talkinghead.face import closed_lips
     from talkinghead.face.align import alignment, transform
     from talkinghead.face.align import crop as cut
     from talkinghead.face.aside import looking_aside
@@ -174,15 +175,17 @@ def make_puppet(
     making_head = Once(lambda: Head(image, landmarks, found.pose, others))
     if turns:
         making_head.begin()
+    to_face = alignment(points, 1)
+    to_face[:, 2] += 0.5  # its pixel centres lie at integers, fractions count from the border
+    outline = Outline(mover, image, to_face, points, found.units)
+    if generator.warps and outline.apart:
+        closed_lips.network.begin()
     code = generator.encode(cut(photograph, alignment(found.points, size), size), found.units)
 
     def decode(units: np.ndarray) -> tuple[np.ndarray | None, ...]:
         units = looking_aside(units, found.units) if generator.warps else units
         return tuple(None if part is None else part[0] for part in generator.decode(code, units))
 
-    to_face = alignment(points, 1)
-    to_face[:, 2] += 0.5  # its pixel centres lie at integers, fractions count from the border
-    outline = Outline(mover, image, to_face, points, found.units)
     mouth = lids = None
     if generator.warps:  # one that paints the whole face paints mouth and lids as well
         rest = outline(outline.rest[None])[0]
