@@ -17,7 +17,7 @@ from talkinghead.face.align import transform
 from talkinghead.face.blur import blurred
 from talkinghead.face.lips import PHOTOGRAPHED_OPEN
 from talkinghead.face.mouth_place import LUMINANCE, MILLIMETRE, Place, softness
-from talkinghead.face.mouth_sheets import TOOTH_PALE, sheets
+from talkinghead.face.mouth_sheets import TOOTH_PALE, across, sheets
 from talkinghead.face.outline import IOD, LOWER, RING, UPPER
 
 # Millimetres below the closed lips' seam, in the skull or in the jaw.
@@ -41,6 +41,9 @@ TOOTH, LOST = 3.0, ((45.0, 75.0), (1.6, 0.0))
 REDDER = 1.1  # times as red as the brightest of them, over green, are teeth at most
 LOWER_WIDE = 0.2  # of the mouth's width, and of all teeth seen, lower ones must take
 ALIKE = (0.7, 1.5)  # times as bright as they are drawn teeth beside a photograph's own may become
+# The lips beyond so much of half a mouth's width tell whether light comes from a side; a logarithm so small across half
+# a width says nothing; within these factors; of fewer pixels than that nothing is told.
+ASIDE, EVENLY, ONE_SIDED, FEW = 0.25, 0.1, (0.35, 1.5), 8
 SEEN = 0.15  # share of the open mouth that teeth must take to be used
 
 
@@ -74,7 +77,8 @@ def layers(place: Place, own: np.ndarray, rest: np.ndarray, eyes: list[np.ndarra
     bare = np.zeros((*place.shape, 4), np.uint8)
     upper_edge, above, below = UPPER_EDGE, bare, bare
     seen = _own_teeth(place, own, lips) if which == "own" else None
-    drawer = _Drawer(place, seam, white, soft)
+    lit = _lit(place, own)
+    drawer = _Drawer(place, seam, white, soft, lit)
     if seen is not None:
         above, below, shown, edge, hidden = seen
         upper_edge = (edge - seam[1]) / MILLIMETRE + 0.3
@@ -87,7 +91,7 @@ def layers(place: Place, own: np.ndarray, rest: np.ndarray, eyes: list[np.ndarra
         if hidden:  # by the lower lip: how far they reach is not seen, and of their colour little
             upper_edge, shown = max(upper_edge, UPPER_EDGE), np.maximum(shown, white)
         white = gain * shown
-        drawer = _Drawer(place, seam, np.minimum(white, 1), soft)
+        drawer = _Drawer(place, seam, np.minimum(white, 1), soft, lit)
     seed = which if isinstance(which, int) else 0
     upper = lower = bare
     fine = teeth.density(MILLIMETRE / IOD * place.iod)
@@ -113,8 +117,9 @@ def over(under: np.ndarray, top: np.ndarray) -> np.ndarray:
 class _Drawer:
     """Puts drawn layers into a Place's pixels, in its light and as soft as the photograph."""
 
-    def __init__(self, place: Place, seam: np.ndarray, white: np.ndarray, soft: float):
-        self.place, self.seam, self.white, self.soft = place, seam, white, soft
+    def __init__(self, place: Place, seam: np.ndarray, white: np.ndarray, soft: float, lit: np.ndarray | None):
+        """`lit` as `_lit` has it."""
+        self.place, self.seam, self.white, self.soft, self.lit = place, seam, white, soft, lit
 
     def __call__(self, layer: teeth.Layer, y: float) -> np.ndarray:
         """The layer's y = 0 lies `y` millimetres below the seam."""
@@ -127,13 +132,32 @@ class _Drawer:
         step = float(np.hypot(*to_box[:, 0]))  # pixels of the photograph to one of the layer's
         rgba = cv2.GaussianBlur(rgba, (0, 0), max(TEETH_SOFT * self.soft / step, 0.3))
         drawn = cv2.warpAffine(rgba, to_box, self.place.shape[::-1], flags=cv2.INTER_LINEAR)
+        if self.lit is not None:
+            drawn[..., :3] = np.minimum(drawn[..., :3] * self.lit[..., None], drawn[..., 3:])
         return (255 * drawn + 0.5).clip(0, 255).astype(np.uint8)
 
 
-def _lip_colour(place: Place, own: np.ndarray) -> np.ndarray:
+def _lit(place: Place, own: np.ndarray) -> np.ndarray | None:
+    """How much more or less light than in its middle falls on the mouth towards its sides, factors float32 [h, w], if
+    it comes from one side, as the lips tell."""
+    at, lips = across(place, own), _on_lips(place, own)
+    sides = [lips & (side * at > ASIDE) for side in (-1, 1)]
+    if min(side.sum() for side in sides) < FEW:
+        return None
+    ratio = np.log([np.median(place.pixels[side] @ LUMINANCE) + 1 for side in sides])
+    slope = float(np.diff(ratio)[0] / (at[sides[1]].mean() - at[sides[0]].mean()))
+    slope = np.sign(slope) * max(abs(slope) - EVENLY, 0)
+    return np.exp(slope * at).clip(*ONE_SIDED) if slope else None
+
+
+def _on_lips(place: Place, own: np.ndarray) -> np.ndarray:
     outer, inner = place.filled(own[RING : 2 * RING]), place.filled(own[:RING])
-    lips = place.pixels[(outer > 200) & (cv2.dilate(inner, np.ones((3, 3), np.uint8)) < 32)]
-    return np.median(lips, 0) / 255 if len(lips) > 8 else np.array([0.6, 0.35, 0.33])
+    return (outer > 200) & (cv2.dilate(inner, np.ones((3, 3), np.uint8)) < 32)
+
+
+def _lip_colour(place: Place, own: np.ndarray) -> np.ndarray:
+    lips = place.pixels[_on_lips(place, own)]
+    return np.median(lips, 0) / 255 if len(lips) > FEW else np.array([0.6, 0.35, 0.33])
 
 
 def _white(place: Place, eyes: list[np.ndarray], lips: np.ndarray) -> np.ndarray:

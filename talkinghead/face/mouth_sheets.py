@@ -20,6 +20,7 @@ TOOTH_PALE = 0.8  # teeth are at most so colourful as the lips
 # SPREAD far, and, where there are few of these, of all.
 COVER, COVER_SOFT, ODD, DARK, BRIGHT = 0.012, 1.4, 0.05, 0.6, 1.12
 SPREAD, PRIOR = 0.03, np.float32(0.2)
+LIT, DIM = 0.06, (0.3, 1.2)  # inter-ocular distances over which light is even, and within these factors
 ENOUGH = 12  # pixels of one lip, from which on that has a colour of its own
 # From the first to the second number of half a mouth's width more and more of what is dark STAYS so, as corners do.
 CORNERS, STAYS = (0.65, 1.0), 0.15
@@ -44,7 +45,7 @@ def sheets(
     hidden[odd & (cv2.dilate(inner, _disc(ODD * place.iod)) > 127)] = 255
     hidden = cv2.min(hidden, cv2.dilate(outer, _disc(BEYOND * soft)))
     sure = ((outer > 200) & (hidden < 32)).astype(np.float32)
-    fill = _lip_fill(place, own, lips, sure)
+    fill = _lip_fill(place, own, lips, sure, 1 - hidden.astype(np.float32) / 255)
     weight = cv2.GaussianBlur(hidden, (0, 0), max(0.5 * soft, 0.5)).astype(np.float32) / 255
     weight = (weight * (1 - STAYS * _corners(place, own) * (light < lips @ LUMINANCE)))[..., None]
     parted = (place.pixels + weight * (fill - place.pixels) + 0.5).clip(0, 255).astype(np.uint8)
@@ -59,28 +60,35 @@ def _lower(place: Place, own: np.ndarray) -> np.ndarray:
     return below(middle, place.shape, cv2.LINE_AA).astype(np.float32) / 255
 
 
-def _lip_fill(place: Place, own: np.ndarray, lips: np.ndarray, sure: np.ndarray) -> np.ndarray:
-    """Lip for all of the box, float32 [h, w, 3], in the colour of what is `sure` to be lip near it: upper lip above
-    the middle of the opening, lower lip below."""
-    near = partial(blurred, across=max(SPREAD * place.iod, 1.0))
+def _lip_fill(place: Place, own: np.ndarray, lips: np.ndarray, sure: np.ndarray, clear: np.ndarray) -> np.ndarray:
+    """Lip for all of the box, float32 [h, w, 3], in the colour of what is `sure` to be lip near it and the light of
+    what is `clear` around, both float32 [h, w]: upper lip above the middle of the opening, lower lip below."""
+    near, around = (partial(blurred, across=max(wide * place.iod, 1.0)) for wide in (SPREAD, LIT))
     lower = _lower(place, own)
+    light = around(clear * (place.pixels @ LUMINANCE)) / around(clear).clip(1e-3)
     fill = np.zeros((*place.shape, 3), np.float32)
     for lip in (1 - lower, lower):
-        known, prior = sure * lip, np.float32(255 * lips)
-        if known.sum() > ENOUGH:
-            prior = np.median(place.pixels[known > 0.5], 0).astype(np.float32)
+        known, prior = sure * lip, np.float32(255 * lips) * np.ones((*place.shape, 1), np.float32)
+        there = known > 0.5
+        if there.sum() > ENOUGH:
+            dim = (light / np.median(light[there]).clip(1)).clip(*DIM)  # a corner may lie in shadow
+            prior = np.median(place.pixels[there], 0).astype(np.float32) * dim[..., None]
         colour = (near(place.pixels * known[..., None]) + PRIOR * prior) / (near(known) + PRIOR)[..., None]
         fill += lip[..., None] * colour
     return fill
 
 
-def _corners(place: Place, own: np.ndarray) -> np.ndarray:
-    """How far the box's pixels lie in the mouth's corners, float32 [h, w]: not at all, or wholly."""
+def across(place: Place, own: np.ndarray) -> np.ndarray:
+    """Where the box's pixels lie along the mouth, float32 [h, w]: -1 at its left corner, 1 at its right one."""
     left, right = place.points(own[[0, RING // 2]])
     along = (right - left) / max(float((right - left) @ (right - left)), 1e-6)
     x, y = np.meshgrid(*(np.arange(side, dtype=np.float32) for side in place.shape[::-1]))
-    aside = np.abs(2 * ((x - left[0]) * along[0] + (y - left[1]) * along[1]) - 1)
-    return np.interp(aside, CORNERS, (0, 1)).astype(np.float32)
+    return (2 * ((x - left[0]) * along[0] + (y - left[1]) * along[1]) - 1).astype(np.float32)
+
+
+def _corners(place: Place, own: np.ndarray) -> np.ndarray:
+    """How far the box's pixels lie in the mouth's corners, float32 [h, w]: not at all, or wholly."""
+    return np.interp(np.abs(across(place, own)), CORNERS, (0, 1)).astype(np.float32)
 
 
 def _disc(radius: float) -> np.ndarray:
