@@ -118,6 +118,19 @@ def test_drawn_teeth_take_the_colour_of_those_that_a_photograph_shows():
     assert (alike(drawn, 0 * own) == 1).all()
 
 
+def test_light_from_a_side_falls_on_teeth_as_well(sitter):
+    """The same face evenly lit, and with its left half in shadow, whose teeth are darker than the others then."""
+    corners = transform(cv2.invertAffineTransform(sitter.matrix), sitter.rest[[0, RING // 2]])[:, 0]
+    shadow = np.interp(np.arange(sitter.image.shape[1]), corners, (0.3, 1.0))[:, None]
+    balance = []
+    for image in (sitter.image, (sitter.image * shadow).astype(np.uint8)):
+        upper = Mouth(image, sitter.matrix, sitter.outline.own, sitter.rest, sitter.eyes, 0)._layers.upper
+        middle = upper.shape[1] // 2
+        left, right = (half[half[..., 3] > 200][:, :3].mean() for half in (upper[:, :middle], upper[:, middle:]))
+        balance.append(left / right)
+    assert balance[0] == pytest.approx(1, abs=0.1) and balance[1] < 0.75
+
+
 def test_the_shade_around_an_open_mouth_has_no_edge(sitter):
     plain = np.full_like(sitter.image, 180)
     mouth = Mouth(plain, sitter.matrix, sitter.outline.own, sitter.outline.own, sitter.eyes, 0)
