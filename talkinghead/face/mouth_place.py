@@ -37,6 +37,19 @@ class Place:
         left, top, right, bottom = self.box
         return self.image[top:bottom, left:right]
 
+    def reduced(self, times: int) -> Place:
+        """The same part in a copy with so many pixels less, across and down."""
+        if times == 1 or not self.pixels.size:
+            return self
+        size = [-(-side // times) for side in self.shape[::-1]]
+        image = cv2.resize(self.pixels, size, interpolation=cv2.INTER_AREA)
+        step = np.divide(self.shape[::-1], size)
+        to_face = self.to_face.copy()
+        to_face[:, 2] += to_face[:, :2] @ (step / 2 - 0.5 + self.box[:2])
+        to_face[:, :2] *= step
+        corners = transform(to_face, np.array([(0, 0), (size[0], 0), (0, size[1]), size]) - 0.5)
+        return Place(image, to_face, corners.min(0), corners.max(0))
+
     @cached_property
     def colour(self) -> float:
         """How far the photograph has colours: 0 if it is grey, else 1."""

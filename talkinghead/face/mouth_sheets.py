@@ -24,6 +24,7 @@ LIT, DIM = 0.06, (0.3, 1.2)  # inter-ocular distances over which light is even, 
 ENOUGH = 12  # pixels of one lip, from which on that has a colour of its own
 # From the first to the second number of half a mouth's width more and more of what is dark STAYS so, as corners do.
 CORNERS, STAYS = (0.65, 1.0), 0.15
+FINEST = 150  # pixels of an inter-ocular distance: finer pictures are painted by what a reduced copy says
 BEYOND = 0.3  # times the photograph's blur: so far beyond the lips' outline teeth may have left their light
 
 
@@ -33,6 +34,17 @@ def sheets(
     """The box with lips that have parted, and with lips that meet. What the photograph shows between them, be it the
     inside of a mouth or the dark line where they touch, has given way to more lip; lips that it shows apart are
     painted as those of a closed mouth."""
+    times = max(1, int(place.iod / FINEST))
+    small, soft = place.reduced(times), soft / times
+    fill, weight = (_as_large(part, place.pixels) for part in _cover(small, own, lips, soft))
+    parted = cv2.blendLinear(np.ascontiguousarray(place.pixels), fill, 1 - weight, weight)
+    if float((own[LOWER, 1] - own[UPPER, 1]).max()) < PHOTOGRAPHED_OPEN * IOD:
+        return parted, place.pixels
+    return closed(place, own, rest, parted)
+
+
+def _cover(place: Place, own: np.ndarray, lips: np.ndarray, soft: float) -> tuple[np.ndarray, np.ndarray]:
+    """Lip RGB uint8 for all of the box, and how far, float32 [h, w] in [0, 1], it takes the photograph's place."""
     inner = place.filled(own[:RING])
     lines = [np.round(place.points(curve(own[half])) * 16).astype(np.int32) for half in (UPPER, LOWER)]
     cv2.polylines(inner, lines, False, 255, 1, cv2.LINE_AA, 4)
@@ -47,11 +59,14 @@ def sheets(
     sure = ((outer > 200) & (hidden < 32)).astype(np.float32)
     fill = _lip_fill(place, own, lips, sure, 1 - hidden.astype(np.float32) / 255)
     weight = cv2.GaussianBlur(hidden, (0, 0), max(0.5 * soft, 0.5)).astype(np.float32) / 255
-    weight = (weight * (1 - STAYS * _corners(place, own) * (light < lips @ LUMINANCE)))[..., None]
-    parted = (place.pixels + weight * (fill - place.pixels) + 0.5).clip(0, 255).astype(np.uint8)
-    if float((own[LOWER, 1] - own[UPPER, 1]).max()) < PHOTOGRAPHED_OPEN * IOD:
-        return parted, place.pixels
-    return closed(place, own, rest, parted)
+    weight *= 1 - STAYS * _corners(place, own) * (light < lips @ LUMINANCE)
+    return (fill + 0.5).clip(0, 255).astype(np.uint8), weight
+
+
+def _as_large(part: np.ndarray, picture: np.ndarray) -> np.ndarray:
+    if part.shape[:2] == picture.shape[:2]:
+        return part
+    return cv2.resize(part, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
 
 def _lower(place: Place, own: np.ndarray) -> np.ndarray:
