@@ -131,10 +131,11 @@ class _Drawer:
         rgba[..., :3] = self.place.greyed(rgba[..., :3]) * rgba[..., 3:] * self.white
         step = float(np.hypot(*to_box[:, 0]))  # pixels of the photograph to one of the layer's
         rgba = cv2.GaussianBlur(rgba, (0, 0), max(TEETH_SOFT * self.soft / step, 0.3))
+        rgba = cv2.convertScaleAbs(rgba, alpha=255)
         drawn = cv2.warpAffine(rgba, to_box, self.place.shape[::-1], flags=cv2.INTER_LINEAR)
         if self.lit is not None:
             drawn[..., :3] = np.minimum(drawn[..., :3] * self.lit[..., None], drawn[..., 3:])
-        return (255 * drawn + 0.5).clip(0, 255).astype(np.uint8)
+        return drawn
 
 
 def _lit(place: Place, own: np.ndarray) -> np.ndarray | None:
@@ -229,6 +230,8 @@ def _own_teeth(place: Place, own: np.ndarray, lips: np.ndarray) -> tuple | None:
 
 def single(place: Place, own: np.ndarray, drawn: np.ndarray, soft: float) -> np.ndarray:
     """A photograph's own teeth, between which there are the clefts of those `drawn` as far as blur has taken theirs."""
+    if not own[..., 3].any():
+        return own
     light = (drawn @ np.r_[LUMINANCE, 0] / np.maximum(drawn[..., 3], 1)).astype(np.float32)
     even = blurred(light, max(TOOTH * MILLIMETRE / IOD * place.iod, 1.0), 0.5)
     cleft = 1 - light / np.maximum(even, 1e-3)
@@ -248,7 +251,7 @@ def alike(drawn: np.ndarray, own: np.ndarray) -> np.ndarray:
 
 def tinted(layer: np.ndarray, ratio: np.ndarray) -> np.ndarray:
     """A layer so many times as bright, per colour."""
-    return (layer * np.r_[ratio, 1] + 0.5).clip(0, 255).astype(np.uint8)
+    return cv2.transform(layer, np.diag(np.r_[ratio, 1]))
 
 
 def _lowered(place: Place, layer: np.ndarray, millimetres: float) -> np.ndarray:
