@@ -1,5 +1,4 @@
-"""The network that paints closed lips: a mouth that is hidden and where its lips lie in, the mouth as it may look out;
-and its critic, which tells painted mouths from photographed ones.
+"""The network that paints closed lips: a mouth that is hidden and where its lips lie in, the mouth as it may look out.
 
 It is trained here in torch (recipes.train_closed_lips); talkinghead/face/closed_lips.py runs it without.
 """
@@ -8,13 +7,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
-from gath.flow_config import LEAK
 from gath.generator import Residual, conv, up
 
 CHANNELS = 6  # RGB without the mouth, what is hidden, upper and lower lip
-PATCH = 8  # pixels from one of the critic's judgements to the next
 
 
 class ClosedLipsNet(nn.Module):
@@ -44,20 +40,3 @@ class ClosedLipsNet(nn.Module):
 
     def metadata(self) -> dict[str, object]:
         return {}
-
-
-class Critic(nn.Module):
-    """Patches of 22 pixels, judged one by one (Isola et al. 2017), with spectral normalisation (Miyato et al. 2018)."""
-
-    def __init__(self):
-        super().__init__()
-        widths = (CHANNELS, 32, 64, 96)
-        layers: list[nn.Module] = []
-        for before, after in zip(widths, widths[1:]):
-            layers += [spectral_norm(nn.Conv2d(before, after, 4, 2, 1)), nn.LeakyReLU(LEAK)]
-        self.layers = nn.Sequential(*layers, spectral_norm(nn.Conv2d(widths[-1], 1, 1)))
-
-    def forward(self, picture: Tensor, where: Tensor) -> Tensor:
-        """`picture` [B, 3, H, W] and `where` [B, 3, H, W] as the network sees it; returns one number a patch [B, 1,
-        H / PATCH, W / PATCH], more where it looks photographed."""
-        return self.layers(torch.cat([picture, where], 1))

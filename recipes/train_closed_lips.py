@@ -4,8 +4,7 @@
 
 Reads what recipes.cut_closed_lips made: closed mouths, which are hidden, and have to be painted again from the face
 around, the outline of the lips and about their colour, which is often nearer to the skin's, as that of lips that a
-laugh has stretched. With `adversarial` over zero it also has to please a critic (hinge loss), which makes lips crisp
-that were smooth. With `start`, a file of weights, the network begins with these. RUN receives config.json,
+laugh has stretched. With `start`, a file of weights, the network begins with these. RUN receives config.json,
 metrics.csv, val.csv (the mean absolute error of what was hidden, and of its slopes, on mouths of `val`, in levels of
 255), sheet.png (mouths of `val`: photographed, hidden, painted), latest.pt and weights.safetensors (the moving
 average).
@@ -25,7 +24,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gath.closed_lips import PATCH, ClosedLipsNet, Critic
+from gath.closed_lips import ClosedLipsNet
 from gath.data import to_tensor
 from recipes.parts.config import parse
 from recipes.parts.net_run import NetRun, train
@@ -39,7 +38,7 @@ SEAM, LESS, MORE = 0.3, (-0.8, 0.0), (0.0, 1.1)  # share of mouths of which less
 PALE, PLAIN = 0.3, (-0.15, 0.75)  # how far the lips' colour is the skin's, on average and at least and most
 CAST, BRIGHT, LOOSE = 0.02, 0.03, 0.35  # standard deviations: of that colour in [-1, 1], and of the points in pixels
 SCALES = (1, 2, 4)  # pixels over which slopes are compared
-BETAS, CRITIC_BETAS = (0.9, 0.99), (0.0, 0.99)  # Adam's
+BETAS = (0.9, 0.99)  # Adam's
 VAL_PICTURES, SHEET = 128, 16
 
 
@@ -54,8 +53,6 @@ class Config:
     max_minutes: float = 60.0
     batch: int = 32
     rate: float = 2e-3  # Adam's learning rate, falls along half a cosine
-    adversarial: float = 0.0  # weight of the critic's word
-    critic_rate: float = 4e-4
     ema: float = 0.998
     threads: int = 1
     bfloat16: bool = True
@@ -147,9 +144,6 @@ class Run(NetRun):
         self.config = config
         self.mouths, self.checked = (Mouths(config.data, split, config.seed) for split in ("train", "val"))
         self.rng = self.mouths.rng
-        self.critic = Critic().to(memory_format=torch.channels_last)
-        self.critic_optimiser = torch.optim.Adam(self.critic.parameters(), config.critic_rate, betas=CRITIC_BETAS)
-        self.parts |= {"critic": self.critic, "critic_optimiser": self.critic_optimiser}
 
     def train_step(self) -> dict[str, float]:
         seen, wanted = self.mouths.draw(self.mouths.rows(self.config.batch))
@@ -157,28 +151,8 @@ class Run(NetRun):
         with self.autocast():
             painted = self.net(seen).float()
         value, slopes = errors(painted, wanted, seen[:, 3:4])
-        loss, values = value + slopes, {"error": float(value.detach()), "slopes": float(slopes.detach())}
-        if self.config.adversarial:
-            dislike, values["critic"] = self.judged(painted, wanted, seen)
-            loss = loss + self.config.adversarial * dislike
-        self.descend(loss)
-        return values
-
-    def judged(self, painted: Tensor, wanted: Tensor, seen: Tensor) -> tuple[Tensor, float]:
-        """One step of the critic; how little it likes what was painted, and how wrong it was: 2 if it knows nothing."""
-        where = seen[:, 3:]
-        whole = wanted + where[:, :1] * (painted - wanted)
-        inside = (F.max_pool2d(where[:, :1], PATCH) > 0).float()
-        inside = inside / inside.sum()
-        with self.autocast():
-            real, fake = self.critic(wanted, where), self.critic(whole.detach(), where)
-        wrong = ((F.relu(1 - real.float()) + F.relu(1 + fake.float())) * inside).sum()
-        self.critic_optimiser.zero_grad(set_to_none=True)
-        wrong.backward()
-        self.critic_optimiser.step()
-        with self.autocast():
-            fake = self.critic(whole, where)
-        return -(fake.float() * inside).sum(), float(wrong.detach())
+        self.descend(value + slopes)
+        return {"error": float(value.detach()), "slopes": float(slopes.detach())}
 
     def check(self) -> None:
         """The average's errors on mouths of `val`, the same ones at every check, and some to sheet.png."""

@@ -11,7 +11,7 @@ import torch
 from sitters import drawn
 
 from gath import files
-from gath.closed_lips import CHANNELS, PATCH, ClosedLipsNet, Critic
+from gath.closed_lips import CHANNELS, ClosedLipsNet
 from gath.layers import request
 from recipes import cut_closed_lips, train_closed_lips
 from recipes.parts import net_run
@@ -131,7 +131,7 @@ def material(tmp_path_factory, points):
 
 def test_a_resumed_run_equals_one_that_was_never_stopped(material, tmp_path, monkeypatch):
     def run(name, times):
-        words = [f"data={material}", f"run={tmp_path / name}", "batch=2", "steps=4", "adversarial=0.1", "bfloat16=0"]
+        words = [f"data={material}", f"run={tmp_path / name}", "batch=2", "steps=4", "bfloat16=0"]
         for _ in range(times):
             train_closed_lips.main(words)
         return torch.load(tmp_path / name / "latest.pt", weights_only=False)
@@ -140,7 +140,7 @@ def test_a_resumed_run_equals_one_that_was_never_stopped(material, tmp_path, mon
     monkeypatch.setattr(net_run.time, "monotonic", iter([0, 0, 0, 1e9, *[0] * 50]).__next__)
     stopped, whole = run("stopped", 2), run("whole", 1)
     assert stopped["step"] == whole["step"] == 4
-    for part in ("net", "average", "critic"):
+    for part in ("net", "average"):
         for name, value in whole[part].items():
             assert torch.equal(value, stopped[part][name]), (part, name)
     rows = list(csv.DictReader(open(tmp_path / "stopped" / "val.csv")))
@@ -165,10 +165,6 @@ def test_errors_are_of_what_was_hidden_alone():
     assert train_closed_lips.errors(off, wanted, hidden)[0] == 0
     value, slopes = train_closed_lips.errors(hidden.expand_as(wanted) / 2, wanted, hidden)
     assert float(value) == pytest.approx(0.5) and float(slopes) > 0
-
-
-def test_the_critic_judges_patches():
-    assert Critic()(torch.zeros(2, 3, 96, 128), torch.zeros(2, 3, 96, 128)).shape == (2, 1, 96 // PATCH, 128 // PATCH)
 
 
 def test_only_closed_mouths_are_cut_out(sitter):
