@@ -110,6 +110,17 @@ def test_teeth_of_ones_own_are_no_gums_and_no_glint_in_a_corner(sitter):
     assert above.any() and above[int(middle[1]) - 1, :, 3].max() < 128 and not below.any()
 
 
+def test_specks_between_lips_are_no_teeth_of_ones_own(sitter):
+    """White pixels none of which touches another, as noise and compression leave them, on the colour of lips."""
+    image, own, matrix = np.full((256, 256, 3), (150, 80, 70), np.uint8), sitter.opened(0.4), sitter.matrix.copy()
+    matrix[:, :2] *= 4
+    image[::2, ::2] = (225, 220, 210)
+    ring = np.round(transform(cv2.invertAffineTransform(matrix), own[:RING])).astype(np.int32)
+    image[cv2.fillPoly(np.zeros(image.shape[:2], np.uint8), [ring], 1) == 0] = (150, 80, 70)
+    assert _own_teeth(Place(image, matrix, *_box(own)), own, np.array([150, 80, 70]) / 255) is None
+    assert Mouth(image, matrix, own, sitter.rest, sitter.eyes)._layers.upper.any()  # drawn ones are there
+
+
 def test_drawn_teeth_take_the_colour_of_those_that_a_photograph_shows():
     drawn, own = np.zeros((4, 8, 4), np.uint8), np.zeros((4, 8, 4), np.uint8)
     drawn[:], own[:, :4] = (100, 100, 80, 255), (120, 110, 100, 255)

@@ -215,7 +215,7 @@ def _own_teeth(place: Place, own: np.ndarray, lips: np.ndarray) -> tuple | None:
     if len(x) and (np.ptp(x) < LOWER_WIDE * np.ptp(top[:, 0]) or len(x) < LOWER_WIDE * count):
         above[above == 2] = 0
     picture = [_cut(place, above == k) for k in (1, 2)]
-    if not (above == 1).any():
+    if not (picture[0][..., 3] > 127).any():  # too few to be sure of a single pixel
         return None
     own_light = light[above == 1]
     white = pixels[(above == 1) & (light >= np.median(own_light))].mean(0).astype(np.float32)
