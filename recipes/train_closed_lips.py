@@ -35,7 +35,8 @@ ANGLE, ZOOM, SHIFT = 5.0, 0.12, 4.0  # standard deviations: degrees, logarithm o
 GAIN, TINT, GREY = (0.75, 1.2), 0.12, 0.1  # contrast, colour cast in [-1, 1], share of grey pictures
 BLURRED, MOST_BLUR = 0.35, 2.0  # share of the pictures, pixels
 SEAM, LESS, MORE = 0.3, (-0.8, 0.0), (0.0, 1.1)  # share of mouths of which less than the lips is hidden, and how much
-PALE, PLAIN = 0.3, (-0.15, 0.75)  # how far the lips' colour is the skin's, on average and at least and most
+# How far the lips' colour is the skin's, on average and at least and most, as far as laughs' are.
+PALE, PLAIN = 0.1, (-0.25, 0.45)
 CAST, BRIGHT, LOOSE = 0.02, 0.03, 0.35  # standard deviations: of that colour in [-1, 1], and of the points in pixels
 SCALES = (1, 2, 4)  # pixels over which slopes are compared
 BETAS = (0.9, 0.99)  # Adam's
