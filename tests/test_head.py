@@ -254,6 +254,17 @@ def test_nothing_of_a_person_is_left_on_the_plate():
     assert np.abs(found.astype(int) - 90).max() <= 2
 
 
+def test_single_hairs_beside_a_person_are_not_on_the_plate_but_thin_things_farther_off_are():
+    image = np.full((240, 240, 3), 200, np.uint8)
+    opacity = cv2.circle(np.zeros((240, 240), np.uint8), (120, 120), 60, 255, -1)
+    image[opacity > 0] = 30
+    cv2.line(image, (120, 62), (135, 53), (60, 60, 60), 1)  # a hair that sticks out
+    cv2.line(image, (20, 20), (60, 20), (60, 60, 60), 1)
+    found = plate(image, opacity, 80.0)
+    assert found[:, 70:170].min() > 180
+    np.testing.assert_array_equal(found[10:30, 10:70], image[10:30, 10:70])
+
+
 def test_what_is_rough_beside_a_person_is_rough_behind():
     """Near the outline, as much as outside; in plain colours nothing is."""
     random = np.random.default_rng(0)

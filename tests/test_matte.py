@@ -14,6 +14,7 @@ from recipes import train_matte
 from recipes.parts import behind, net_run
 from talkinghead.face.align import transform
 from talkinghead.face.matte import EYE_LINE, SIDE, described, matte, window
+from talkinghead.face.matte_colours import by_colour
 
 
 def test_window_is_upright_around_the_eyes():
@@ -37,6 +38,23 @@ def test_the_person_is_opaque_and_what_is_beside_clear(astronaut, astronaut_face
     assert opacity[cv2.erode(face.astype(np.uint8), np.ones((5, 5))) > 0].min() > 200
     assert (opacity[25:45, 200:245] > 200).mean() > 0.9  # her hair
     assert (opacity[5:80, 90:140] < 60).mean() > 0.8 and (opacity[5:80, 310:380] < 60).mean() > 0.8  # flag, shuttle
+
+
+def test_colours_decide_what_is_in_doubt():
+    """What has the person's colour is the person's, what has the background's is not; what was sure stays, and where
+    both are alike nothing changes."""
+    random = np.random.default_rng(0)
+    picture = np.full((SIDE, SIDE, 3), (40, 90, 160), np.uint8)
+    picture[:, 60:100] = 200, 150, 120
+    picture[:, 90:100] = 40, 90, 160
+    picture = (picture + random.normal(0, 4, picture.shape)).clip(0, 255).astype(np.uint8)
+    opacity = np.where((np.arange(SIDE) >= 60) & (np.arange(SIDE) < 100), 1.0, 0.0)
+    opacity[80:100] = 0.5
+    found = by_colour(picture, np.tile(opacity.astype(np.float32), (SIDE, 1)))
+    assert found[:, 82:88].min() > 0.9 and found[:, 92:98].max() < 0.1
+    assert found[:, 60:80].min() == 1 and found[:, :60].max() == 0 and found[:, 100:].max() == 0
+    alike = by_colour(np.full_like(picture, 90), np.tile(opacity.astype(np.float32), (SIDE, 1)))
+    np.testing.assert_allclose(alike[:, 82:98], 0.5, atol=0.01)
 
 
 def test_other_people_are_left_where_they_are(astronaut, astronaut_face):

@@ -13,6 +13,8 @@ from gath import files
 from gath.layers import Layers, request, up
 from gath.ov import InferRequest, Model, opset13
 from talkinghead.face.align import alignment, crop, transform
+from talkinghead.face.curves import rise
+from talkinghead.face.matte_colours import by_colour
 
 WEIGHTS = Path(__file__).parents[1] / "assets" / "matte.safetensors"
 SIDE = 160  # pixels of the upright window that the network looks at
@@ -22,6 +24,9 @@ FINEST = 3.0  # times SIDE: the largest window whose edge is refined; finer pict
 REFINE_RADIUS, REFINE_EPSILON = 0.012, 2e-4  # of the guided filter: sides of the window, squared grey levels of 1
 LOW, HIGH = 0.12, 0.88  # opacities that become none and full: what is nearly clear would leave a trail on the plate
 SOLID = 0.02, 0.05  # sides of the window inside the outline at which doubt begins to end, and ends: hats, loose hair
+SURELY = 0.9  # opacity from which something is the person's
+STRANDS = 0.015, 0.04  # sides of the window beside that, from where what is less counts less, and nothing
+CHIN = 152  # the landmark down to which that holds: clothes may be in doubt as a whole
 # A head's half width and height in those of the face's landmarks, and how far its middle lies above theirs.
 HEAD, ABOVE = np.array([0.65, 0.8]), 0.15
 SURE = 0.5  # parts of the matte this opaque that do not touch the face belong to somebody or something else
@@ -47,7 +52,9 @@ def matte(image: np.ndarray, points: np.ndarray, others: Sequence[np.ndarray] = 
     Zero outside the window, which ends 1.6 inter-ocular distances below the chin.
     """
     own, *theirs = (transform(window(points), face) for face in (points, *others))
-    coarse = _of_face(_predict(crop(image, window(points), SIDE)) * ~_others(own, theirs), own)
+    picture = crop(image, window(points), SIDE)
+    coarse = _of_face(by_colour(picture, _predict(picture)) * ~_others(own, theirs), own)
+    coarse *= _belongs(coarse, own)
     inside = cv2.distanceTransform((coarse > LOW).astype(np.uint8), cv2.DIST_L2, 5) / SIDE
     coarse = np.maximum(coarse, ((inside - SOLID[0]) / (SOLID[1] - SOLID[0])).clip(0, 1))
     natural = 1 / np.hypot(*window(points)[:, 0])  # pixels of the picture in one of the window's
@@ -106,11 +113,23 @@ def _from_head(at: np.ndarray, points: np.ndarray) -> np.ndarray:
     return np.linalg.norm((at - middle) / (HEAD * (high - low)), axis=-1)
 
 
+def _belongs(opacity: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """By how much the opacity [SIDE, SIDE] counts, for what is far from the surely opaque is no strand of hair."""
+    far = cv2.distanceTransform(1 - _with_face(opacity > SURELY, points)[0], cv2.DIST_L2, 5) / SIDE
+    far[max(0, round(float(points[CHIN, 1]))) :] = 0
+    return 1 - rise((far - STRANDS[0]) / (STRANDS[1] - STRANDS[0]))
+
+
 def _of_face(opacity: np.ndarray, points: np.ndarray) -> np.ndarray:
     """The opacity without what hangs together with the face nowhere; the face itself is opaque."""
-    hull = cv2.convexHull(np.round(points).astype(np.int32))
-    face = cv2.fillConvexPoly(np.zeros(opacity.shape, np.uint8), hull, 1)
-    _, labels = cv2.connectedComponents(((opacity > SURE) | (face > 0)).astype(np.uint8))
-    own = (labels == np.bincount(labels[face > 0]).argmax()).astype(np.uint8)
+    own, face = _with_face(opacity > SURE, points)
     near = cv2.dilate(own, np.ones((7, 7), np.uint8))
     return np.maximum(opacity * near, cv2.erode(face, np.ones((3, 3), np.uint8))).astype(np.float32)
+
+
+def _with_face(part: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What of a part, bool [SIDE, SIDE], hangs together with the face, and the face, uint8."""
+    hull = cv2.convexHull(np.round(points).astype(np.int32))
+    face = cv2.fillConvexPoly(np.zeros(part.shape, np.uint8), hull, 1)
+    _, labels = cv2.connectedComponents((part | (face > 0)).astype(np.uint8))
+    return (labels == np.bincount(labels[face > 0]).argmax()).astype(np.uint8), face

@@ -18,7 +18,10 @@ import numpy as np
 from talkinghead.face.blur import blurred
 from talkinghead.media.yuv import STRIP
 
-AROUND = 0.06  # inter-ocular distances outside the matte that are continued as well: single hairs are there
+AROUND = 0.05  # inter-ocular distances outside the matte that are continued as well
+# Single hairs are farther outside, up to HAIRS: what is thinner than half of THIN and by that many grey levels unlike
+# what is on either side, and more, by so many times what is thin in the background, which may be leaves.
+HAIRS, THIN, UNLIKE, TIMES = 0.12, 0.09, 8, 2
 DEEP = 0.5  # inter-ocular distances of the person that lines are continued; only the widest motions uncover more
 PLAIN = 0.1  # inter-ocular distances, standard deviation: further inside is the nearest colour, blurred
 FINEST = 80  # pixels of an inter-ocular distance: finer pictures are continued in a reduced copy
@@ -38,14 +41,14 @@ def plate(image: np.ndarray, opacity: np.ndarray, unit: float) -> np.ndarray:
     """
     scale = min(1.0, FINEST / unit)
     size = [max(1, round(side * scale)) for side in image.shape[1::-1]]
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     unit *= scale
     hidden = (cv2.resize((opacity > 0).astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0).astype(np.uint8)
-    reach = 2 * max(1, round(AROUND * unit)) + 1
-    hidden = cv2.dilate(hidden, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
-    filled = (_continued(small, hidden, unit) + 0.5).clip(0, 255).astype(np.uint8)
+    near, hidden = (_wider(hidden, reach * unit) for reach in (HAIRS, AROUND))
+    bare, hairs = _bare(small, near, hidden, unit)
+    filled = (_continued(bare.astype(np.float32), hidden, unit) + 0.5).clip(0, 255).astype(np.uint8)
     # The copy's pixels at the rim of what is hidden are the picture's own: there it changes over.
-    weight = 255 * cv2.erode(hidden, np.ones((3, 3), np.uint8))
+    weight = 255 * cv2.max(cv2.erode(hidden, np.ones((3, 3), np.uint8)), hairs)
     whole = image.shape[1::-1]
     out, weight = cv2.resize(filled, whole, interpolation=cv2.INTER_CUBIC), cv2.resize(weight, whole)
     for first in range(0, len(image), STRIP):
@@ -53,6 +56,27 @@ def plate(image: np.ndarray, opacity: np.ndarray, unit: float) -> np.ndarray:
         share = weight[rows].astype(np.float32) / 255
         cv2.blendLinear(out[rows], image[rows], share, 1 - share, dst=out[rows])
     return out
+
+
+def _wider(mask: np.ndarray, by: float) -> np.ndarray:
+    reach = 2 * max(1, round(by)) + 1
+    return cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+
+
+def _bare(image: np.ndarray, near: np.ndarray, hidden: np.ndarray, unit: float) -> tuple[np.ndarray, np.ndarray]:
+    """The image uint8 [h, w, 3] without thin things `near` the person that hang together with what is `hidden`, uint8
+    [h, w], and where those were."""
+    without = cv2.medianBlur(image, 2 * max(1, round(THIN / 2 * unit)) + 1)
+    change, far = cv2.absdiff(image, without).max(-1).astype(np.float32), 1 - near.astype(np.float32)
+    usual = blurred(np.dstack([change**2, np.ones_like(far)]) * far[..., None], FAR * unit)
+    usual = np.sqrt(usual[..., 0] / np.maximum(usual[..., 1], 1e-3))
+    thin = (change > UNLIKE + TIMES * usual).astype(np.uint8) & near
+    thin = cv2.dilate(thin, np.ones((3, 3), np.uint8))
+    count, parts = cv2.connectedComponents(thin | hidden)
+    own = np.zeros(count, np.uint8)
+    own[parts[hidden > 0]] = 1
+    hairs = thin & own[parts]
+    return np.where(hairs[..., None] > 0, without, image), hairs
 
 
 def _continued(image: np.ndarray, hidden: np.ndarray, unit: float) -> np.ndarray:
