@@ -35,7 +35,7 @@ class Clip:
         turns: bool = False,
         looks: Once[Any] | None = None,
     ):
-        """`looks`, which later frames wait for, are begun when the first one is drawn."""
+        """`looks`, which later frames wait for, are begun once the first one is drawn."""
         self.width, self.height, self.fps, self.frames, self.turns = puppet.width, puppet.height, fps, frames, turns
         self.units: np.ndarray | None = None
         self.pose: np.ndarray = NEUTRAL
@@ -51,12 +51,10 @@ class Clip:
         drawing = Once(lambda: puppet.expect(self.turns, planar)).begin()
 
         def rows() -> Iterator[np.ndarray]:
-            for k, motion in enumerate(self._source):
+            for motion in self._source:
                 drawing()
                 moved.append(motion)
                 yield _row(puppet.borne(motion))
-                if k == 0 and self._looks:
-                    self._looks.begin()
 
         def draw(row: np.ndarray, onto: np.ndarray) -> None:
             frame = puppet.frame(_motion(row), planar, onto)
@@ -67,7 +65,9 @@ class Clip:
             frames = forks.spread(draw, rows(), puppet.planar_shape, puppet.renderer.busy)
         else:
             frames = ahead((puppet.frame(_motion(row), planar) for row in rows()), AHEAD)
-        for frame in frames:
+        for k, frame in enumerate(frames):
+            if k == 0 and self._looks:
+                self._looks.begin()
             self.units, self.pose, self.tongue = moved.popleft()
             yield frame
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from talkinghead.face.blur import halved
+
 # MediaPipe mesh points that expressions hardly move, and where they lie in the unit square of the aligned face: eye
 # line at 40 % of the height, outer eye corners 36 % of the width apart. Inner corners, bridge and nose base are the
 # mean over 235 frontal training portraits, made symmetric.
@@ -47,8 +49,9 @@ def crop(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     """
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     if scale < 0.5:
-        factor = 1.0 / (2 * scale)
-        small = cv2.resize(image, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
+        half = halved(image, [2 * scale * side for side in image.shape[1::-1]])
+        much = 2 * scale * image.shape[0] / half.shape[0]
+        small = cv2.resize(half, None, fx=much, fy=much, interpolation=cv2.INTER_AREA)
         fx, fy = image.shape[1] / small.shape[1], image.shape[0] / small.shape[0]
         to_full = np.array([[fx, 0, 0.5 * fx - 0.5], [0, fy, 0.5 * fy - 0.5], [0, 0, 1]], np.float32)
         image, matrix = small, (matrix @ to_full).astype(np.float32)

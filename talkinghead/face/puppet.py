@@ -157,6 +157,7 @@ def make_puppet(
     from talkinghead.face.align import alignment, transform
     from talkinghead.face.align import crop as cut
     from talkinghead.face.aside import looking_aside
+    from talkinghead.face.frames import YUV
     from talkinghead.face.head import Head
     from talkinghead.face.lids import Lids
     from talkinghead.face.mouth import Mouth
@@ -172,7 +173,14 @@ def make_puppet(
         landmarks = np.c_[points, landmarks[:, 2] * scale]
         into, back = alignment(found.points, 1), cv2.invertAffineTransform(alignment(points, 1))
         others = tuple(transform(back, transform(into, other)) for other in others)
-    making_head = Once(lambda: Head(image, landmarks, found.pose, others))
+
+    def make_head() -> Head:
+        head = Head(image, landmarks, found.pose, others)
+        if turns:  # what a video's frames are drawn from
+            head.sheet(YUV)
+        return head
+
+    making_head = Once(make_head)
     if turns:
         making_head.begin()
     to_face = alignment(points, 1)

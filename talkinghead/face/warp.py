@@ -119,11 +119,11 @@ class Clear:
     def __init__(self, opacity: np.ndarray, corner: tuple[int, int]):
         """`opacity` uint8 [h, w], from the picture's pixel `corner` on."""
         self._corner, block = np.array(corner), BLOCK
-        pad = [(0, -side % block) for side in opacity.shape]
-        rows = np.pad(opacity, pad, mode="edge")
-        rows = rows.reshape(-1, block, rows.shape[1])
-        most, least = (
-            of(of(rows, 1).reshape(len(rows), -1, block), 2) for of in (np.maximum.reduce, np.minimum.reduce)
+        pad = [-side % block for side in opacity.shape]
+        padded = cv2.copyMakeBorder(opacity, 0, pad[0], 0, pad[1], cv2.BORDER_REPLICATE)
+        most, least = (  # in a block's first pixel
+            of(padded, np.ones((block, block), np.uint8), anchor=(at, at))[::block, ::block]
+            for of, at in ((cv2.dilate, 0), (cv2.erode, 0))
         )
         self._some = cv2.integral((most > 0).astype(np.uint8))
         self._lacks = cv2.integral((least < 255).astype(np.uint8))

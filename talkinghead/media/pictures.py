@@ -35,7 +35,8 @@ def read_portrait(path: str | Path) -> np.ndarray:
             with Image.open(path, formats=READABLE) as file:
                 if file.width * file.height > MAX_PIXELS:
                     raise Image.DecompressionBombError
-                return np.array(_to_rgb(ImageOps.exif_transpose(file)))
+                ImageOps.exif_transpose(file, in_place=True)
+                return np.array(_to_rgb(file))
     except Image.DecompressionBombError:
         raise PortraitError(f"{path}: over {MAX_PIXELS // 10**6} megapixels; make it smaller first") from None
     except Exception as error:  # Pillow's decoders raise nearly anything on a broken file
@@ -99,4 +100,4 @@ def _to_rgb(image: Image.Image) -> Image.Image:
             return ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
         except (ImageCms.PyCMSError, OSError):
             pass  # a broken profile: take the numbers as they are
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
