@@ -20,6 +20,7 @@ from talkinghead.face.blur import shrunk
 from talkinghead.face.curves import rise
 from talkinghead.face.frames import Box, Colours, evened
 from talkinghead.face.matte import matte
+from talkinghead.face.membrane import membrane
 from talkinghead.face.plate import extremes, plate, tiles
 from talkinghead.face.sheets import Sheet, finer
 from talkinghead.face.warp import Clear
@@ -40,7 +41,6 @@ RIM, THROAT = 0.1, 0.3
 RELIEF, AXIS = 1.4, 0.35  # and the depth from which it is deeper
 NEAR = 0.25  # inter-ocular distances from a landmark within which the tracker's depth alone counts
 TRUST, PRIOR = 4.0, 0.05  # weight of a landmark's and of an assumed depth against a smooth surface
-MEMBRANE_STEPS = 300
 SMOOTH = 0.05  # inter-ocular distances, standard deviation: the relief has no cliffs
 # The motion fades from the chin (beside the face: from the ears' lobes) down, in two parts: the neck, inter-ocular
 # distances of length, and shoulders with their share, which come to rest where a moving head must leave alone.
@@ -176,7 +176,7 @@ class Head:
         pull = TRUST * (count > 0) + PRIOR * (far & ((outline.ravel() < 128) | below.ravel()))
         wanted = np.where(below.ravel(), THROAT, RIM) * self.unit
         wanted = np.where(count > 0, total / np.maximum(count, 1), wanted)
-        z = _membrane((pull + 1e-4).reshape(gh, gw), wanted.reshape(gh, gw))
+        z = membrane((pull + 1e-4).reshape(gh, gw), wanted.reshape(gh, gw))
         return cv2.GaussianBlur(z, (0, 0), SMOOTH * CELLS)
 
     def moves(self, points: np.ndarray) -> np.ndarray:
@@ -334,24 +334,3 @@ def _from_cut(nodes: np.ndarray, outline: np.ndarray, size: tuple[int, int], axi
     if free.all():
         return np.full(free.shape, np.inf)
     return (cv2.distanceTransform(free, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) - 1) / CELLS
-
-
-def _membrane(pull: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """The surface [h, w] that is as flat as it can be while `pull` [h, w] holds it at the heights `wanted`: conjugate
-    gradients on sum(pull * (z - wanted) ** 2) + sum(differences of neighbours ** 2)."""
-
-    def slope(z: np.ndarray) -> np.ndarray:
-        return pull * z - cv2.Laplacian(z, cv2.CV_64F, ksize=1, borderType=cv2.BORDER_REPLICATE)
-
-    z = np.full_like(wanted, np.average(wanted, weights=pull))
-    rest = pull * wanted - slope(z)
-    way, size = rest, (rest**2).sum()
-    for _ in range(MEMBRANE_STEPS):
-        if size < 1e-9:
-            break
-        turned = slope(way)
-        step = size / (way * turned).sum()
-        z, rest = z + step * way, rest - step * turned
-        before, size = size, (rest**2).sum()
-        way = rest + size / before * way
-    return z
