@@ -51,11 +51,19 @@ def test_lips_part_as_far_as_the_jaw_falls_and_stay_shut_where_they_touch():
     units[:, jaw], units[:, [lower, upper]] = (0.4, 0.2, 0.1, 0.4), np.array([[0.2, 0.2, 0.2, 0.0]]).T
     followed = with_jaw(units)
     assert followed[0, lower] > followed[1, lower] > followed[2, lower] > 0.1
-    assert (followed[3] == units[3]).all()
+    assert (followed[3, [lower, upper]] == 0).all()
     np.testing.assert_allclose(followed[:, lower], followed[:, upper])
-    others = np.delete(np.arange(len(UNIT_NAMES)), [lower, upper])
+    others = np.delete(np.arange(len(UNIT_NAMES)), [jaw, lower, upper])
     assert (followed[:, others] == units[:, others]).all()
     assert (with_jaw(units[0]) == followed[0]).all()
+
+
+def test_jaws_move_apart_but_open_as_widely_as_before():
+    units = np.zeros((5, len(UNIT_NAMES)), np.float32)
+    units[:, INDEX["JawOpen"]] = asked = np.array([0, LIVELY / 4, LIVELY / 2, LIVELY, 2 * LIVELY])
+    jaw = with_jaw(units)[:, INDEX["JawOpen"]]
+    assert jaw[0] == 0 and jaw[3:] == pytest.approx(asked[3:])
+    assert (0.8 * asked[1:3] < jaw[1:3]).all() and (jaw[1:3] < asked[1:3]).all()
 
 
 def test_a_lower_lip_that_rolls_in_alone_lies_at_the_teeth():
