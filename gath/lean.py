@@ -8,6 +8,7 @@ the time that importing torch takes.
 from __future__ import annotations
 
 import threading
+from functools import cached_property
 from typing import NamedTuple
 
 import cv2
@@ -15,7 +16,7 @@ import numpy as np
 
 from gath.flow_config import MARGIN, PERSONAL_FLOW, FlowConfig
 from gath.layers import Layers, request, transposed, up
-from gath.ov import Model, opset13
+from gath.ov import InferRequest, Model, opset13
 
 
 class LeanCode(NamedTuple):
@@ -36,10 +37,14 @@ class LeanFlow:
         self.config, self.unit_names = config, config.unit_names
         half, k = config.size // 2, len(config.unit_names)
         self._mean_basis = state["mean_basis"].reshape(k, 2, half, half).transpose(0, 2, 3, 1)
-        shape = [1, config.size, config.size, 3]
-        self._looker = request(_encoder(Layers(state, "encoder."), shape, k, config.blocks))
+        self._encoder = Layers(state, "encoder.")
         self._looking = threading.Lock()  # a request does one thing at a time
         self._window = _fade(config.size).reshape(half, 2, half, 2).mean((1, 3))[..., None]
+
+    @cached_property
+    def _looker(self) -> InferRequest:
+        side, k = self.config.size, len(self.unit_names)
+        return request(_encoder(self._encoder, [1, side, side, 3], k, self.config.blocks))
 
     def encode(self, face: np.ndarray, units: np.ndarray) -> LeanCode:
         """Once per portrait: the aligned crop, RGB uint8 [S, S, 3], and its own `units` [K] in [0, 1]."""
