@@ -43,6 +43,17 @@ class Layers:
         told = opset13.add(told, self._state[f"{name}.bias"][None])
         return opset13.unsqueeze(told, np.array([2, 3]))
 
+    def unet(self, x: Node) -> Node:
+        """`gath.unet.UNet`."""
+        half = self.block(opset13.space_to_depth(x, "depth_first", 2), "at_half")
+        quarter = self.block(half, "at_quarter", 2)
+        eighth = self.block(quarter, "at_eighth", 2)
+        low = self.residual(self.residual(self.block(eighth, "low.0", 2), "low.1"), "low.2")
+        x = self.block(opset13.concat([up(low), eighth], 1), "up_eighth")
+        x = self.block(opset13.concat([up(x), quarter], 1), "up_quarter")
+        x = self.conv(self.block(opset13.concat([up(x), half], 1), "up_half"), "out")
+        return opset13.depth_to_space(x, "depth_first", 2)
+
 
 def leaky(x: Node) -> Node:
     return opset13.prelu(x, np.array([LEAK], np.float32))

@@ -27,7 +27,7 @@ from torch.nn import functional as F
 from gath.closed_lips import ClosedLipsNet
 from gath.data import to_tensor
 from recipes.parts.config import parse
-from recipes.parts.net_run import NetRun, train
+from recipes.parts.net_run import NetRun, Settings, train
 from talkinghead.face.align import transform
 from talkinghead.face.closed_lips import SIZE, colours, masks, shown
 
@@ -44,20 +44,11 @@ VAL_PICTURES, SHEET = 128, 16
 
 
 @dataclass(frozen=True)
-class Config:
-    """Settings of one run."""
+class Config(Settings):
+    """`data` is a folder made by recipes.cut_closed_lips."""
 
-    data: Path  # folder made by recipes.cut_closed_lips
-    run: Path
-    start: str = ""  # weights (safetensors) to begin with
     steps: int = 12000
-    max_minutes: float = 60.0
     batch: int = 32
-    rate: float = 2e-3  # Adam's learning rate, falls along half a cosine
-    ema: float = 0.998
-    threads: int = 1
-    bfloat16: bool = True
-    seed: int = 0
     checkpoint_every: int = 500  # steps
 
 

@@ -28,7 +28,7 @@ from gath.data import to_tensor
 from gath.matte import MatteNet
 from recipes.parts.behind import pattern
 from recipes.parts.config import parse
-from recipes.parts.net_run import NetRun, train
+from recipes.parts.net_run import NetRun, Settings, train
 from talkinghead.face.matte import SIDE
 
 ANGLE, ZOOM, SHIFT = 6.0, 0.1, 5.0  # standard deviations: degrees, logarithm of the scale, pixels
@@ -42,21 +42,8 @@ VAL_PICTURES = 200
 
 
 @dataclass(frozen=True)
-class Config:
-    """Settings of one run."""
-
-    data: Path  # folder made by recipes.label_mattes
-    run: Path
-    start: str = ""  # weights (safetensors) to begin with
-    steps: int = 4000
-    max_minutes: float = 60.0
-    batch: int = 16
-    rate: float = 2e-3  # Adam's learning rate, falls along half a cosine
-    ema: float = 0.998
-    threads: int = 1
-    bfloat16: bool = True
-    seed: int = 0
-    checkpoint_every: int = 250  # steps
+class Config(Settings):
+    """`data` is a folder made by recipes.label_mattes."""
 
 
 class Pictures:

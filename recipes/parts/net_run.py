@@ -6,8 +6,9 @@ import csv
 import dataclasses
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,31 +21,22 @@ from recipes.parts.runs import Log, move_average, replace
 WARM_UP = 100  # steps over which the learning rate rises
 
 
-class Settings(Protocol):
-    """What a recipe's Config has for such a run."""
+@dataclass(frozen=True)
+class Settings:
+    """Of one run; a recipe's Config begins with these, its own defaults in place of some."""
 
-    @property
-    def run(self) -> Path: ...
-    @property
-    def start(self) -> str: ...  # weights (safetensors) to begin with
-    @property
-    def steps(self) -> int: ...
-    @property
-    def max_minutes(self) -> float: ...
-    @property
-    def batch(self) -> int: ...
-    @property
-    def rate(self) -> float: ...  # Adam's learning rate, falls along half a cosine
-    @property
-    def ema(self) -> float: ...
-    @property
-    def threads(self) -> int: ...
-    @property
-    def bfloat16(self) -> bool: ...
-    @property
-    def seed(self) -> int: ...
-    @property
-    def checkpoint_every(self) -> int: ...
+    data: Path  # the folder of its material
+    run: Path
+    start: str = ""  # weights (safetensors) to begin with
+    steps: int = 4000
+    max_minutes: float = 60.0
+    batch: int = 16
+    rate: float = 2e-3  # Adam's learning rate, falls along half a cosine
+    ema: float = 0.998
+    threads: int = 1
+    bfloat16: bool = True
+    seed: int = 0
+    checkpoint_every: int = 250  # steps
 
 
 class NetRun:
@@ -100,7 +92,7 @@ class NetRun:
     def save(self) -> None:
         state = {name: part.state_dict() for name, part in self.parts.items()}
         state |= {"step": self.step, "random": self.rng.bit_generator.state}
-        state["config"] = dataclasses.asdict(self.settings)  # type: ignore[call-overload]
+        state["config"] = dataclasses.asdict(self.settings)
         replace(self.settings.run / "latest.pt", lambda path: torch.save(state, path))
         weights = self.settings.run / "weights.safetensors"
         replace(weights, lambda path: files.save(self.average, path, steps=self.step))

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from gath import files
-from gath.layers import Layers, request, up
+from gath.layers import Layers, request
 from gath.ov import InferRequest, Model, opset13
 from talkinghead.face.align import transform
 from talkinghead.face.blur import blurred
@@ -197,17 +197,10 @@ def _laid(
 
 def described(state: dict[str, np.ndarray]) -> Model:
     """`gath.closed_lips.ClosedLipsNet` with these parameters: [1, 6, H, W] to [1, 3, H, W] of the window's SIZE."""
-    layers, seen = Layers(state), opset13.parameter([1, 6, *SIZE[::-1]], np.float32)
-    half = layers.block(opset13.space_to_depth(seen, "depth_first", 2), "at_half")
-    quarter = layers.block(half, "at_quarter", 2)
-    eighth = layers.block(quarter, "at_eighth", 2)
-    low = layers.residual(layers.residual(layers.block(eighth, "low.0", 2), "low.1"), "low.2")
-    x = layers.block(opset13.concat([up(low), eighth], 1), "up_eighth")
-    x = layers.block(opset13.concat([up(x), quarter], 1), "up_quarter")
-    x = layers.conv(layers.block(opset13.concat([up(x), half], 1), "up_half"), "out")
+    seen = opset13.parameter([1, 6, *SIZE[::-1]], np.float32)
     begin, end, step = (np.array(list(at)) for at in ((0, 0), (1, 3), (1, 1)))
     picture = opset13.slice(seen, begin, end, step, np.array([0, 1]))
-    return Model([opset13.add(picture, opset13.depth_to_space(x, "depth_first", 2))], [seen])
+    return Model([opset13.add(picture, Layers(state).unet(seen))], [seen])
 
 
 network = Once[InferRequest](lambda: request(described(files.read(WEIGHTS)[2])))  # takes a tenth of a second

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from gath import files
-from gath.layers import Layers, request, up
+from gath.layers import Layers, request
 from gath.ov import InferRequest, Model, opset13
 from talkinghead.face.align import alignment, crop, transform
 from talkinghead.face.curves import rise
@@ -83,15 +83,8 @@ def _network() -> InferRequest:
 
 def described(state: dict[str, np.ndarray]) -> Model:
     """`gath.matte.MatteNet` with these parameters: picture [1, 3, SIDE, SIDE] to logits [1, 1, SIDE, SIDE]."""
-    layers, picture = Layers(state), opset13.parameter([1, 3, SIDE, SIDE], np.float32)
-    half = layers.block(opset13.space_to_depth(picture, "depth_first", 2), "at_half")
-    quarter = layers.block(half, "at_quarter", 2)
-    eighth = layers.block(quarter, "at_eighth", 2)
-    low = layers.residual(layers.residual(layers.block(eighth, "low.0", 2), "low.1"), "low.2")
-    x = layers.block(opset13.concat([up(low), eighth], 1), "up_eighth")
-    x = layers.block(opset13.concat([up(x), quarter], 1), "up_quarter")
-    x = layers.conv(layers.block(opset13.concat([up(x), half], 1), "up_half"), "out")
-    return Model([opset13.depth_to_space(x, "depth_first", 2)], [picture])
+    picture = opset13.parameter([1, 3, SIDE, SIDE], np.float32)
+    return Model([Layers(state).unet(picture)], [picture])
 
 
 def _others(own: np.ndarray, theirs: list[np.ndarray]) -> np.ndarray:
