@@ -6,7 +6,7 @@ Reads what recipes.cut_closed_lips made: closed mouths, which are hidden, and ha
 around, the outline of the lips and about their colour, which is often nearer to the skin's, as that of lips that a
 laugh has stretched. With `start`, a file of weights, the network begins with these. RUN receives config.json,
 metrics.csv, val.csv (the mean absolute error of what was hidden, and of its slopes, on mouths of `val`, in levels of
-255), sheet.png (mouths of `val`: photographed, hidden, painted), latest.pt and weights.safetensors (the moving
+255, with little and with much hidden), sheet.png (mouths of `val`: photographed, hidden, painted), latest.pt and weights.safetensors (the moving
 average).
 
 A run whose folder holds latest.pt goes on from it and equals one that was never stopped.
@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gath.closed_lips import ClosedLipsNet
+from gath.closed_lips import ClosedLipsNet, Critic
 from gath.data import to_tensor
 from recipes.parts.config import parse
 from recipes.parts.net_run import NetRun, Settings, train
@@ -34,13 +34,18 @@ from talkinghead.face.closed_lips import SIZE, colours, masks, shown
 ANGLE, ZOOM, SHIFT = 5.0, 0.12, 4.0  # standard deviations: degrees, logarithm of the scale, pixels
 GAIN, TINT, GREY = (0.75, 1.2), 0.12, 0.1  # contrast, colour cast in [-1, 1], share of grey pictures
 BLURRED, MOST_BLUR = 0.35, 2.0  # share of the pictures, pixels
-SEAM, LESS, MORE = 0.3, (-0.8, 0.0), (0.0, 1.1)  # share of mouths of which less than the lips is hidden, and how much
+# Shares of mouths of which less than the lips is hidden, and of which more than the skin's ring as well, and how much.
+SEAM, LESS, MORE = 0.25, (-0.8, 0.0), (0.0, 1.1)
+WIDE, WIDER, ASIDE = 0.45, (0.5, 1.4), (0.0, 0.7)
+NARROW, NARROWER = 0.5, (0.6, 1.0)  # share of those that are as narrow as if they pursed, and how narrow
 # How far the lips' colour is the skin's, on average and at least and most, as far as laughs' are.
 PALE, PLAIN = 0.1, (-0.25, 0.45)
 CAST, BRIGHT, LOOSE = 0.02, 0.03, 0.35  # standard deviations: of that colour in [-1, 1], and of the points in pixels
 SCALES = (1, 2, 4)  # pixels over which slopes are compared
-BETAS = (0.9, 0.99)  # Adam's
+BETAS, CRITIC_BETAS = (0.9, 0.99), (0.0, 0.99)  # Adam's
+SEEN = 0.02  # less than that of a pixel is not hidden
 VAL_PICTURES, SHEET = 128, 16
+CHECKED = {"": (0.45, 0.0), "wide_": (1.2, 0.4)}  # how much is hidden in checks, and aside
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,7 @@ class Config(Settings):
 
     steps: int = 12000
     batch: int = 32
+    adversary: float = 0.0  # weight of an opponent that tells painted mouths from photographed ones
     checkpoint_every: int = 500  # steps
 
 
@@ -69,21 +75,23 @@ class Mouths:
     def rows(self, count: int) -> np.ndarray:
         return self.rng.choice(len(self), count, p=self.weight)
 
-    def draw(self, rows: np.ndarray, plain: bool = False) -> tuple[Tensor, Tensor]:
-        """What is seen [B, 6, H, W] and the photographs [B, 3, H, W] in [-1, 1] of these rows, changed at random or
-        `plain`, as they are."""
-        seen, wanted = zip(*(self.plain(row) if plain else self.one(row) for row in rows))
+    def draw(self, rows: np.ndarray, hidden: tuple[float, float] | None = None) -> tuple[Tensor, Tensor]:
+        """What is seen [B, 6, H, W] and the photographs [B, 3, H, W] in [-1, 1] of these rows, changed at random; or
+        as they are, so much being `hidden`, and aside."""
+        seen, wanted = zip(*(self.one(row) if hidden is None else self.plain(row, *hidden) for row in rows))
         return torch.from_numpy(np.stack(seen)), to_tensor(np.stack(wanted))
 
-    def plain(self, row: int) -> tuple[np.ndarray, np.ndarray]:
+    def plain(self, row: int, hidden: float, aside: float) -> tuple[np.ndarray, np.ndarray]:
         picture, points = self.moved(row, self.place(0.0, 0.0, np.zeros(2)))
         values = picture / np.float32(127.5) - 1
         lips, skin = colours(values, points)
-        return shown(values, masks(points, 0.45), lips + PALE * (skin - lips), skin), picture
+        return shown(values, masks(points, hidden, aside), lips + PALE * (skin - lips), skin), picture
 
     def one(self, row: int) -> tuple[np.ndarray, np.ndarray]:
         rng = self.rng
-        where = self.place(rng.normal(0, ANGLE), rng.normal(0, ZOOM), rng.normal(0, SHIFT, 2))
+        wide = rng.random() < WIDE
+        narrow = rng.uniform(*NARROWER) if wide and rng.random() < NARROW else 1.0
+        where = self.place(rng.normal(0, ANGLE), rng.normal(0, ZOOM), rng.normal(0, SHIFT, 2), narrow)
         picture, points = self.moved(row, where)
         if rng.random() < BLURRED:
             picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, MOST_BLUR))
@@ -95,17 +103,19 @@ class Mouths:
         lips, skin = colours(values, points)
         lips = lips + rng.uniform(*PLAIN) * (skin - lips) + rng.normal(0, BRIGHT) + rng.normal(0, CAST, 3)
         loose = points + rng.normal(0, LOOSE, points.shape)
-        hidden = rng.uniform(*(LESS if rng.random() < SEAM else MORE))
-        seen = shown(values, masks(loose, hidden), lips, skin)
+        hidden = rng.uniform(*(WIDER if wide else LESS if rng.random() < SEAM / (1 - WIDE) else MORE))
+        seen = shown(values, masks(loose, hidden, rng.uniform(*ASIDE) if wide else 0.0), lips, skin)
         if rng.random() < 0.5:
             seen, picture = seen[..., ::-1], picture[:, ::-1]
         return np.ascontiguousarray(seen), np.ascontiguousarray(picture)
 
-    def place(self, angle: float, zoom: float, shift: np.ndarray) -> np.ndarray:
-        """From a stored picture to the window, the middles on each other but for `shift`."""
+    def place(self, angle: float, zoom: float, shift: np.ndarray, narrow: float = 1.0) -> np.ndarray:
+        """From a stored picture to the window, the middles on each other but for `shift`, so `narrow`."""
         middle = (np.array(self.pictures.shape[2:0:-1]) - 1) / 2
         matrix = cv2.getRotationMatrix2D(middle.tolist(), angle, float(np.exp(zoom)))
-        matrix[:, 2] += (np.array(SIZE) - 1) / 2 - middle + shift
+        matrix[:, 2] -= middle
+        matrix[0] *= narrow
+        matrix[:, 2] += (np.array(SIZE) - 1) / 2 + shift
         return matrix
 
     def moved(self, row: int, where: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -118,7 +128,7 @@ def errors(painted: Tensor, wanted: Tensor, hidden: Tensor) -> tuple[Tensor, Ten
     """Mean absolute errors of pictures [B, 3, H, W] where they were `hidden` [B, 1, H, W], and the sum of those of
     their slopes at every scale."""
     error, slopes = painted - wanted, painted.new_zeros(())
-    within = (hidden > 0.02).float()
+    within = (hidden > SEEN).float()
     value = (error.abs() * within).sum() / (3 * within.sum())
     for scale in SCALES:
         coarse, inside = (F.avg_pool2d(x, scale) for x in (error, within))
@@ -133,32 +143,58 @@ class Run(NetRun):
 
     def __init__(self, config: Config):
         super().__init__(config, ClosedLipsNet, BETAS)
-        self.config = config
+        self.config, self.critic = config, None
         self.mouths, self.checked = (Mouths(config.data, split, config.seed) for split in ("train", "val"))
-        self.rng = self.mouths.rng
+        if config.adversary:
+            self.critic = Critic().to(config.device, memory_format=torch.channels_last)
+            self.critics = torch.optim.Adam(self.critic.parameters(), config.rate, betas=CRITIC_BETAS)
+            self.parts |= {"critic": self.critic, "critics": self.critics}
 
-    def train_step(self) -> dict[str, float]:
-        seen, wanted = self.mouths.draw(self.mouths.rows(self.config.batch))
-        seen = seen.contiguous(memory_format=torch.channels_last)
+    def __getitem__(self, step: int) -> tuple[Tensor, ...]:
+        self.mouths.rng = np.random.default_rng([self.config.seed, step])
+        return self.mouths.draw(self.mouths.rows(self.config.batch))
+
+    def train_step(self, *drawn: Tensor) -> dict[str, Tensor]:
+        seen, wanted = (part.contiguous(memory_format=torch.channels_last) for part in drawn)
         with self.autocast():
             painted = self.net(seen).float()
-        value, slopes = errors(painted, wanted, seen[:, 3:4])
-        self.descend(value + slopes)
-        return {"error": float(value.detach()), "slopes": float(slopes.detach())}
+        where = seen[:, 3:]
+        value, slopes = errors(painted, wanted, where[:, :1])
+        losses = {"error": value, "slopes": slopes}
+        if self.critic is not None:
+            made = wanted + (where[:, :1] > SEEN) * (painted - wanted)
+            losses["adversary"] = -self.config.adversary * self.scores(made, where).mean()
+        self.descend(sum(losses.values()))
+        if self.critic is not None:
+            losses["critic"] = self.criticise(made.detach(), wanted, where)
+        return {name: loss.detach() for name, loss in losses.items()}
+
+    def scores(self, picture: Tensor, where: Tensor) -> Tensor:
+        with self.autocast():
+            return self.critic(picture, where).float()
+
+    def criticise(self, made: Tensor, wanted: Tensor, where: Tensor) -> Tensor:
+        """One step of the opponent; its hinge loss."""
+        photographed, painted = self.scores(torch.cat([wanted, made]), torch.cat([where, where])).chunk(2)
+        loss = F.relu(1 - photographed).mean() + F.relu(1 + painted).mean()
+        self.optimise(self.critics, loss)
+        return loss
 
     def check(self) -> None:
         """The average's errors on mouths of `val`, the same ones at every check, and some to sheet.png."""
         rows = np.linspace(0, len(self.checked) - 1, min(VAL_PICTURES, len(self.checked))).astype(int)
-        seen, wanted = self.checked.draw(rows, plain=True)
-        with torch.inference_mode():
-            painted = torch.cat([self.average(part) for part in seen.split(self.config.batch)])
-        value, slopes = errors(painted, wanted, seen[:, 3:4])
-        self.note({"error": 127.5 * float(value), "slopes": 127.5 * float(slopes)})
-        painted = seen[:, :3] + (seen[:, 3:4] > 0) * (painted - seen[:, :3])
-        some = np.linspace(0, len(rows) - 1, min(SHEET, len(rows))).astype(int)
-        sheet = torch.cat([torch.cat(list(x[some]), 2) for x in (wanted, seen[:, :3], painted)], 1)
-        sheet = ((sheet.permute(1, 2, 0).numpy() + 1) * 127.5).clip(0, 255).astype(np.uint8)
-        cv2.imwrite(str(self.config.run / "sheet.png"), sheet[..., ::-1])
+        some, figures, sheet = np.linspace(0, len(rows) - 1, min(SHEET, len(rows))).astype(int), {}, []
+        for name, hidden in CHECKED.items():
+            seen, wanted = (part.to(self.config.device) for part in self.checked.draw(rows, hidden))
+            with torch.inference_mode():
+                painted = torch.cat([self.average(part) for part in seen.split(self.config.batch)])
+            value, slopes = errors(painted, wanted, seen[:, 3:4])
+            figures |= {f"{name}error": 127.5 * float(value), f"{name}slopes": 127.5 * float(slopes)}
+            painted = seen[:, :3] + (seen[:, 3:4] > SEEN) * (painted - seen[:, :3])
+            sheet += [torch.cat(list(x[some]), 2) for x in (wanted, seen[:, :3], painted)]
+        self.note(figures)
+        picture = ((torch.cat(sheet, 1).permute(1, 2, 0).cpu().numpy() + 1) * 127.5).clip(0, 255).astype(np.uint8)
+        cv2.imwrite(str(self.config.run / "sheet.png"), picture[..., ::-1])
 
 
 def main(words: list[str]) -> None:

@@ -32,7 +32,8 @@ from recipes.parts.net_run import NetRun, Settings, train
 from talkinghead.face.matte import SIDE
 
 ANGLE, ZOOM, SHIFT = 6.0, 0.1, 5.0  # standard deviations: degrees, logarithm of the scale, pixels
-COMPOSED, STRANGERS = 0.65, 0.4  # share of pictures set before something else, and of those before another photograph
+COMPOSED, STRANGERS = 0.65, 0.5  # share of pictures set before something else, and of those before another photograph
+BESIDE, ALIKE = (0.28, 0.8), 0.5  # how far aside its head lies, of SIDE, and the share that lies in the same light
 CUT, EACH = 0.5, 0.7  # share of pictures cut close to the head, and of their four sides
 CLOSE = np.array([[0.32, 0.36], [0.32, 0.2]])  # left, top, right, bottom: the farthest in that a cut lies, of SIDE
 SHARPEN = 0.3, 0.85  # what a teacher's matte is stretched to 0 and 1 from
@@ -85,7 +86,7 @@ class Pictures:
         low, high = SHARPEN
         matte = ((matte / np.float32(255) - low) / (high - low)).clip(0, 1)
         if composed:
-            behind = self.stranger() if rng.random() < STRANGERS else pattern(rng, SIDE)
+            behind = self.stranger(picture) if rng.random() < STRANGERS else pattern(rng, SIDE)
             picture = (matte[..., None] * picture + (1 - matte[..., None]) * behind).astype(np.uint8)
         if rng.random() < CUT:
             picture, matte = self.cut(picture, matte)
@@ -102,12 +103,18 @@ class Pictures:
         matrix[:, 2] += (SIDE - 1) / 2 - middle + shift
         return matrix
 
-    def stranger(self) -> np.ndarray:
-        """Another photograph, its head far from the middle."""
+    def stranger(self, picture: np.ndarray) -> np.ndarray:
+        """Another photograph, its head beside the middle one, cheek to cheek at the nearest; some in the light of
+        this `picture`."""
         rng = self.rng
-        aside = np.array([rng.choice((-1, 1)) * rng.uniform(0.4, 0.8), rng.uniform(-0.6, 0.3)]) * SIDE
+        aside = np.array([rng.choice((-1, 1)) * rng.uniform(*BESIDE), rng.uniform(-0.5, 0.3)]) * SIDE
         where = self.jitter(rng.normal(0, ANGLE), rng.normal(0, 0.3), aside)
         other = np.asarray(self.pictures[rng.integers(len(self))])
+        if rng.random() < ALIKE:
+            light, own = (cv2.mean(x[len(x) * 2 // 5 : len(x) * 3 // 5, len(x) * 2 // 5 : len(x) * 3 // 5])[:3]
+                          for x in (other, picture))  # fmt: skip
+            gain = np.clip(np.divide(own, np.maximum(light, 1)), 0.5, 2)
+            other = (other * gain).clip(0, 255).astype(np.uint8)
         return cv2.warpAffine(other, where, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
 
     def cut(self, picture: np.ndarray, matte: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -130,22 +137,25 @@ class Run(NetRun):
     def __init__(self, config: Config):
         super().__init__(config, MatteNet)
         self.config, self.faces = config, Pictures(config.data, "train", config.seed)
-        self.rng = self.faces.rng
 
-    def train_step(self) -> dict[str, float]:
-        picture, matte = self.faces.draw(self.faces.rows(self.config.batch))
+    def __getitem__(self, step: int) -> tuple[Tensor, ...]:
+        self.faces.rng = np.random.default_rng([self.config.seed, step])
+        return self.faces.draw(self.faces.rows(self.config.batch))
+
+    def train_step(self, *drawn: Tensor) -> dict[str, Tensor]:
+        picture, matte = drawn
         with self.autocast():
             logits = self.net(picture.contiguous(memory_format=torch.channels_last))
         loss = F.binary_cross_entropy_with_logits(logits.float(), matte)
         self.descend(loss)
-        return {"entropy": float(loss.detach())}
+        return {"entropy": loss.detach()}
 
     def check(self) -> None:
         """The average's errors on photographs of `val`, the same ones at every check."""
         figures = {}
         for composed, prefix in ((0.0, ""), (1.0, "composed_")):
             faces = Pictures(self.config.data, "val", seed=1)
-            picture, matte = faces.draw(faces.rows(VAL_PICTURES), composed)
+            picture, matte = (part.to(self.config.device) for part in faces.draw(faces.rows(VAL_PICTURES), composed))
             with torch.inference_mode():
                 out = torch.cat([self.average(part) for part in picture.split(self.config.batch)]).sigmoid()
             figures[prefix + "error"] = float((out - matte).abs().mean())

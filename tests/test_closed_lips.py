@@ -146,7 +146,7 @@ def test_a_resumed_run_equals_one_that_was_never_stopped(material, tmp_path, mon
     rows = list(csv.DictReader(open(tmp_path / "stopped" / "val.csv")))
     assert int(rows[-1]["step"]) == 4 and float(rows[-1]["error"]) > 0
     sheet = cv2.imread(str(tmp_path / "stopped" / "sheet.png"))
-    assert sheet.shape == (3 * SIZE[1], 3 * SIZE[0], 3)  # photographed, hidden and painted, of three
+    assert sheet.shape == (6 * SIZE[1], 3 * SIZE[0], 3)  # photographed, hidden and painted, twice, of three
 
 
 def test_mouths_are_drawn_hidden_and_as_photographed(material):

@@ -1,4 +1,7 @@
-"""A run that trains one small network, its moving average beside it: resumed, it equals one that was never stopped."""
+"""A run that trains one small network, its moving average beside it: resumed, it equals one that was never stopped.
+
+What a step draws depends on its number alone, so that other processes may draw it ahead.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 
 from gath import files
 from recipes.parts.runs import Log, move_average, replace
@@ -34,16 +38,16 @@ class Settings:
     rate: float = 2e-3  # Adam's learning rate, falls along half a cosine
     ema: float = 0.998
     threads: int = 1
+    device: str = "cpu"
+    workers: int = 0  # processes that draw what the next steps learn from
     bfloat16: bool = True
     seed: int = 0
     checkpoint_every: int = 250  # steps
 
 
-class NetRun:
-    """Everything that changes while training, and how it is saved and restored. A recipe adds what a step and a check
-    are, and sets `rng`, the one NumPy generator that its material is drawn with."""
-
-    rng: np.random.Generator
+class NetRun(Dataset):
+    """Everything that changes while training, and how it is saved and restored. A recipe adds what a step draws, what
+    it learns from that, and a check."""
 
     def __init__(self, config: Settings, make: Callable[[], nn.Module], betas: tuple[float, float] = (0.9, 0.999)):
         self.settings, self.step = config, 0
@@ -53,32 +57,47 @@ class NetRun:
             self.net.load_state_dict({k: torch.from_numpy(v) for k, v in files.read(config.start)[2].items()})
         self.average.load_state_dict(self.net.state_dict())
         for net in (self.net, self.average):
-            net.to(memory_format=torch.channels_last)
+            net.to(config.device, memory_format=torch.channels_last)
         self.optimiser = torch.optim.Adam(self.net.parameters(), config.rate, betas=betas)
         self.parts: dict[str, Any] = {"net": self.net, "average": self.average, "optimiser": self.optimiser}
 
-    def train_step(self) -> dict[str, float]:
-        """One step; its losses."""
+    def __getitem__(self, step: int) -> tuple[Tensor, ...]:
+        """What that step learns from."""
+        raise NotImplementedError
+
+    def train_step(self, *drawn: Tensor) -> dict[str, Tensor]:
+        """One step, from what was drawn for it; its losses."""
         raise NotImplementedError
 
     def check(self) -> None:
         """Look at the average on material of `val`."""
         raise NotImplementedError
 
+    def batches(self) -> DataLoader:
+        """What the steps that are left learn from, one after the other."""
+        c = self.settings
+        fork = "fork" if c.workers else None  # large arrays are shared, not sent
+        return DataLoader(
+            self, None, sampler=range(self.step, c.steps), num_workers=c.workers, multiprocessing_context=fork
+        )
+
     def autocast(self) -> torch.autocast:
-        return torch.autocast("cpu", torch.bfloat16, enabled=self.settings.bfloat16)
+        return torch.autocast(self.settings.device, torch.bfloat16, enabled=self.settings.bfloat16)
 
     def descend(self, loss: Tensor) -> None:
         """One step of the network down its loss, and of its average."""
+        self.optimise(self.optimiser, loss)
+        move_average(self.average, self.net, self.settings.ema, self.step)
+        self.step += 1
+
+    def optimise(self, optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
         c = self.settings
         rate = c.rate * (1 + np.cos(np.pi * min(1.0, self.step / c.steps))) / 2
-        for group in self.optimiser.param_groups:
+        for group in optimiser.param_groups:
             group["lr"] = rate * min(1.0, (self.step + 1) / WARM_UP)
-        self.optimiser.zero_grad(set_to_none=True)
+        optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        self.optimiser.step()
-        move_average(self.average, self.net, c.ema, self.step)
-        self.step += 1
+        optimiser.step()
 
     def note(self, figures: dict[str, float]) -> None:
         """A check's figures, to val.csv and the terminal."""
@@ -91,8 +110,7 @@ class NetRun:
 
     def save(self) -> None:
         state = {name: part.state_dict() for name, part in self.parts.items()}
-        state |= {"step": self.step, "random": self.rng.bit_generator.state}
-        state["config"] = dataclasses.asdict(self.settings)
+        state |= {"step": self.step, "config": dataclasses.asdict(self.settings)}
         replace(self.settings.run / "latest.pt", lambda path: torch.save(state, path))
         weights = self.settings.run / "weights.safetensors"
         replace(weights, lambda path: files.save(self.average, path, steps=self.step))
@@ -101,10 +119,10 @@ class NetRun:
         path = self.settings.run / "latest.pt"
         if not path.exists():
             return
-        state = torch.load(path, weights_only=False)
+        state = torch.load(path, map_location=self.settings.device, weights_only=False)
         for name, part in self.parts.items():
             part.load_state_dict(state[name])
-        self.step, self.rng.bit_generator.state = state["step"], state["random"]
+        self.step = state["step"]
 
 
 def train(config: Settings, make: Callable[[], NetRun]) -> None:
@@ -115,9 +133,11 @@ def train(config: Settings, make: Callable[[], NetRun]) -> None:
     run = make()
     run.restore()
     log, start = Log(config, config.batch), time.monotonic()
-    while run.step < config.steps and (time.monotonic() - start) / 60 < config.max_minutes:
-        values = run.train_step()
-        log(run.step, values, 1)
+    for drawn in run.batches():
+        if (time.monotonic() - start) / 60 >= config.max_minutes:
+            break
+        values = run.train_step(*(part.to(config.device, non_blocking=True) for part in drawn))
+        log(run.step, {name: float(value) for name, value in values.items()}, 1)
         if run.step % config.checkpoint_every == 0:
             run.save()
             run.check()

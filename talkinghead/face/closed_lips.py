@@ -49,16 +49,21 @@ def window(points: np.ndarray) -> np.ndarray:
     return np.hstack([DENSITY * np.eye(2), (np.array(SIZE) / 2 - 0.5 - DENSITY * middle)[:, None]])
 
 
-def masks(points: np.ndarray, hidden: float) -> np.ndarray:
+def masks(points: np.ndarray, hidden: float, aside: float = 0.0) -> np.ndarray:
     """What is hidden, the upper and the lower lip, float32 [3, H, W] in [0, 1], of a closed mouth whose `points`
     [P, 2] lie in pixels of the window; `hidden` says how much: from -1, a line between the lips, to 0, just the lips,
-    to 1, all within the skin's ring."""
+    to 1, all within the skin's ring, which is by the share `aside` wider."""
     inner, outer, skin = (points[ring * RING : (ring + 1) * RING] for ring in range(3))
     seam = curve((points[UPPER] + points[LOWER]) / 2)
     lips = [_filled(np.vstack([curve(outer[half]), seam[::-1]])) for half in (UPPER, LOWER)]
-    near = _filled(outer + hidden * (skin - outer if hidden > 0 else outer - inner))
-    near = cv2.dilate(near, np.ones((RIM, RIM), np.uint8))
+    near = outer + hidden * (skin - outer if hidden > 0 else outer - inner)
+    near = cv2.dilate(_filled(aside_by(aside, near)), np.ones((RIM, RIM), np.uint8))
     return np.stack([near, *lips]).astype(np.float32) / 255
+
+
+def aside_by(share: float, ring: np.ndarray) -> np.ndarray:
+    """A ring [N, 2] that is by this share wider."""
+    return ring + [share, 0] * (ring - ring.mean(0))
 
 
 def colours(picture: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -79,6 +84,19 @@ def shown(picture: np.ndarray, where: np.ndarray, lips: np.ndarray, skin: np.nda
     return np.concatenate([covered.transpose(2, 0, 1), where]).astype(np.float32)
 
 
+def painted(picture: np.ndarray, where: np.ndarray, lips: np.ndarray, skin: np.ndarray) -> np.ndarray:
+    """What the network makes of a window as `shown` takes it: float32 [H, W, 3] in 0 to 255, about."""
+    seen = shown(picture, where, lips, skin)
+    return (network().infer([seen[None]])[0][0].transpose(1, 2, 0) + 1) * np.float32(127.5)
+
+
+def ready(place: Place, paint: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """What was painted, RGBA uint8 of a window FINER, as colourful as the photograph, opaque `where` it was hidden."""
+    share = cv2.GaussianBlur(where[0], (0, 0), BLEND)
+    paint = np.dstack([place.greyed(paint), 255 * share]).clip(0, 255).astype(np.uint8)
+    return cv2.resize(paint, None, fx=FINER, fy=FINER, interpolation=cv2.INTER_CUBIC)
+
+
 def closed(
     place: Place, own: np.ndarray, rest: np.ndarray, pixels: np.ndarray, soft: float
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -87,23 +105,19 @@ def closed(
     `soft` is how blurred the photograph is, pixels."""
     to_window = window(rest)
     points = transform(to_window, rest)
-    at_rest = _at_rest(place, own, rest, pixels) / np.float32(127.5) - 1
+    face = at_rest(place, own, rest, pixels) / np.float32(127.5) - 1
     gap = float((own[LOWER, 1] - own[UPPER, 1]).max()) / IOD
     where = masks(points, np.interp(gap, APART, HIDDEN))
-    seen = shown(at_rest, where, *colours(at_rest, points))
-    painted = place.greyed((network().infer([seen[None]])[0][0].transpose(1, 2, 0) + 1) * 127.5)
-    share = cv2.GaussianBlur(where[0], (0, 0), BLEND)
-    painted = np.dstack([painted, 255 * share]).clip(0, 255).astype(np.uint8)
-    painted = cv2.resize(painted, None, fx=FINER, fy=FINER, interpolation=cv2.INTER_CUBIC)
-    part = _around(place, own)
-    maps = _back(place, part, own, rest)
+    paint = ready(place, painted(face, where, *colours(face, points)), where)
+    part = around(place, own[2 * RING : 3 * RING])
+    maps = back(place, part, own, rest)
     lower = below(place.points(curve((own[UPPER] + own[LOWER]) / 2)), place.shape, cv2.LINE_AA)[part]
     seam, made = curve((points[UPPER] + points[LOWER]) / 2), []
     structure = _structure(place, pixels[part])
     for apart in (PARTED * place.iod + PARTED_SOFT * soft, 0.0):
-        held = _held(maps, seam, apart * IOD * DENSITY / place.iod)
+        at = held(maps, seam, apart * IOD * DENSITY / place.iod)
         made.append(pixels.copy())
-        made[-1][part] = _laid(pixels[part], painted, held, lower, structure)
+        made[-1][part] = laid(pixels[part], paint, at, lower, structure)
     return made[0], made[1]
 
 
@@ -112,7 +126,7 @@ def _filled(ring: np.ndarray) -> np.ndarray:
     return cv2.fillPoly(mask, [np.round(ring * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
 
 
-def _at_rest(place: Place, own: np.ndarray, rest: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+def at_rest(place: Place, own: np.ndarray, rest: np.ndarray, pixels: np.ndarray) -> np.ndarray:
     """The window of the face at rest, float32 [H, W, 3], its two lips moved there from where they were photographed."""
     to_window = window(rest)
     points = transform(to_window, rest)
@@ -120,26 +134,40 @@ def _at_rest(place: Place, own: np.ndarray, rest: np.ndarray, pixels: np.ndarray
     grid = transform(cv2.invertAffineTransform(to_window), np.stack([x, y], -1).reshape(-1, 2)).astype(np.float32)
     near = cv2.GaussianBlur(_filled(points[2 * RING : 3 * RING]), (0, 0), NEAR).reshape(-1, 1) / np.float32(255)
     scale = min(1.0, DENSITY * IOD / place.iod)
-    small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    sides = np.array(pixels.shape[1::-1]) / small.shape[1::-1]
+    whole, corner = _with_face(place, pixels, to_window)
+    small = cv2.resize(whole, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    sides = np.array(whole.shape[1::-1]) / small.shape[1::-1]
     views = []
     for half in HALVES:
-        at = place.points(grid + near * spline(rest[half], own[half] - rest[half], grid))
+        at = place.points(grid + near * spline(rest[half], own[half] - rest[half], grid)) - corner
         at = ((at + 0.5) / sides - 0.5).astype(np.float32).reshape(*SIZE[::-1], 2)
         views.append(cv2.remap(small, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32))
     lower = below(curve((points[UPPER] + points[LOWER]) / 2), SIZE[::-1], cv2.LINE_AA)[..., None] / np.float32(255)
     return views[0] + lower * (views[1] - views[0])
 
 
-def _around(place: Place, own: np.ndarray) -> tuple[slice, slice]:
-    """The rows and columns of the box that painting may change."""
-    ring, beyond = place.points(own[2 * RING : 3 * RING]), 2 * RIM * place.iod / (DENSITY * IOD)
+def _with_face(place: Place, pixels: np.ndarray, to_window: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The box's `pixels` and as much of the photograph around as the window shows; and where that begins in the box."""
+    corners = np.array([(0, 0), (SIZE[0], 0), (0, SIZE[1]), SIZE], np.float64)
+    corners = transform(place.to_image, transform(cv2.invertAffineTransform(to_window), corners))
+    box, extent = np.array(place.box), place.image.shape[1::-1]
+    left, top = np.minimum(np.floor(corners.min(0)), box[:2]).astype(int).clip(0, extent)
+    right, bottom = np.maximum(np.ceil(corners.max(0)), box[2:]).astype(int).clip(0, extent)
+    whole, corner = place.image[top:bottom, left:right].copy(), np.array((left, top)) - box[:2]
+    height, width = pixels.shape[:2]
+    whole[-corner[1] : height - corner[1], -corner[0] : width - corner[0]] = pixels
+    return whole, corner
+
+
+def around(place: Place, points: np.ndarray) -> tuple[slice, slice]:
+    """The rows and columns of the box in which painting the mouth within `points` [N, 2] may change something."""
+    ring, beyond = place.points(points), 2 * RIM * place.iod / (DENSITY * IOD)
     low = np.floor(ring.min(0) - beyond).astype(int).clip(0)
     high = np.minimum(np.ceil(ring.max(0) + beyond).astype(int), place.shape[::-1])
     return slice(low[1], max(high[1], low[1] + 1)), slice(low[0], max(high[0], low[0] + 1))
 
 
-def _back(place: Place, part: tuple[slice, slice], own: np.ndarray, rest: np.ndarray) -> list[np.ndarray]:
+def back(place: Place, part: tuple[slice, slice], own: np.ndarray, rest: np.ndarray) -> list[np.ndarray]:
     """Where the pixels of a part of the box lie in the window when the lips meet, float32 [h, w, 2], for upper and
     lower lip."""
     corner, size = (part[1].start, part[0].start), (part[1].stop - part[1].start, part[0].stop - part[0].start)
@@ -158,15 +186,15 @@ def _back(place: Place, part: tuple[slice, slice], own: np.ndarray, rest: np.nda
     return maps
 
 
-def _held(maps: list[np.ndarray], seam: np.ndarray, apart: float) -> list[np.ndarray]:
+def held(maps: list[np.ndarray], seam: np.ndarray, apart: float) -> list[np.ndarray]:
     """The maps with what lies nearer to the seam [N, 2] than `apart` pixels, or beyond it, read from there."""
-    columns, held = np.arange(SIZE[0], dtype=np.float32), []
+    columns, kept = np.arange(SIZE[0], dtype=np.float32), []
     line = np.interp(columns, *seam.T).astype(np.float32)[None]
     for at, side in zip(maps, (-1, 1)):
         x, y = np.ascontiguousarray(at[..., 0]), at[..., 1]
         limit = cv2.remap(line, x, 0 * x, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) + side * apart
-        held.append(np.dstack([x, np.minimum(y, limit) if side < 0 else np.maximum(y, limit)]))
-    return held
+        kept.append(np.dstack([x, np.minimum(y, limit) if side < 0 else np.maximum(y, limit)]))
+    return kept
 
 
 def _structure(place: Place, pixels: np.ndarray) -> np.ndarray | None:
@@ -178,7 +206,7 @@ def _structure(place: Place, pixels: np.ndarray) -> np.ndarray | None:
     return (picture / blurred(picture, FINE * times)).clip(*STRUCTURE)
 
 
-def _laid(
+def laid(
     pixels: np.ndarray, painted: np.ndarray, maps: list[np.ndarray], lower: np.ndarray, structure: np.ndarray | None
 ) -> np.ndarray:
     """What was painted, RGBA of a window FINER, over pixels [h, w, 3], by a map for what lies above the seam and one

@@ -30,6 +30,7 @@ JAW_PARTS, FUNNEL_PARTS = (0.1, 0.5), (0.1, 0.22)
 # Units that talkers' faces show less from the first number of LipsPucker on and not at all over the second, or over so
 # many times those of LipsFunnel.
 PURSES, FUNNELS = (0.05, 0.4), 1.5
+PURSED = 0.6  # of LipsPucker beyond rest: about the most that speech asks for
 SPREADING = [INDEX[f"{name}_{side}"] for name in ("MouthSmile", "LipsStretch", "MouthDimple") for side in "LR"]
 SPREADING += [INDEX["LipsUpperUp"], INDEX["LipsLowerDown"]]
 
@@ -65,3 +66,10 @@ def pursed(units: np.ndarray) -> np.ndarray:
     """How far lips purse under units [..., 46]: not at all, or so that they do not smile."""
     most = np.maximum(units[..., INDEX["LipsPucker"]], units[..., INDEX["LipsFunnel"]] / FUNNELS)
     return np.interp(most, PURSES, (0, 1))
+
+
+def purse(units: np.ndarray) -> np.ndarray:
+    """The units [46] with lips that purse as far as speech has them."""
+    out = units.copy()
+    out[INDEX["LipsPucker"]] = min(units[INDEX["LipsPucker"]] + PURSED, 1.0)
+    return out

@@ -14,13 +14,15 @@ import numpy as np
 
 from talkinghead.face.align import transform
 from talkinghead.face.blur import blurred
+from talkinghead.face.closed_lips import aside_by
 from talkinghead.face.curves import curve, spline
 from talkinghead.face.head import Posed
+from talkinghead.face.lip_sheets import LipSheets
 from talkinghead.face.mouth_layers import LOWER_EDGE, layers
 from talkinghead.face.mouth_place import LUMINANCE, MILLIMETRE, Place, below
 from talkinghead.face.mouth_view import Grid, View
 from talkinghead.face.outline import IOD, LOWER, RING, UPPER
-from talkinghead.face.sheets import Skin
+from talkinghead.face.pursed_lips import ASIDE
 
 GRID = (32, 30)  # cells of the region in which motion is smooth, across and down
 HALF_WIDTH, ABOVE, BELOW = 0.24, 0.05, 0.14  # of that region around the skin's ring of points, fractions of the side
@@ -81,10 +83,11 @@ class Mouth:
         rest: np.ndarray,
         eyes: list[np.ndarray],
         teeth: int | str = "own",
+        purse: np.ndarray | None = None,
     ):
         """`image` RGB uint8; `to_face` [2, 3] takes its pixels to fractions of the aligned face; `own` and `rest`
         [P, 2] the mouth's points as photographed and with closed lips; `eyes` the lids' outlines; `teeth` a seed, "own"
-        or "none"."""
+        or "none"; `purse` the mouth's points when it purses, if that is to change the skin around."""
         skin = own[2 * RING : 3 * RING]
         middle = (skin[:, 0].min() + skin[:, 0].max()) / 2
         self._low = np.array([middle - HALF_WIDTH, skin[:, 1].min() - ABOVE])
@@ -93,7 +96,7 @@ class Mouth:
         self._own, self._rest = own.astype(np.float32), rest.astype(np.float32)
         self._layers = layers(place, own, rest, eyes, teeth)
         self._meets = max(EDGE_SOFT * self._layers.soft, 0.4)
-        self._parted, self._shut = (Skin(lips, image.shape) for lips in (self._layers.parted, self._layers.shut))
+        self._lip_sheets = LipSheets(place, own, rest, rest if purse is None else purse, self._layers)
         self._cell = (self._high - self._low) / (np.array(GRID) - 1)
         x, y = (np.linspace(self._low[k], self._high[k], GRID[k], dtype=np.float32) for k in (0, 1))
         self._grid = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
@@ -113,9 +116,10 @@ class Mouth:
         points = self.with_face(points, flow)
         moved = float(np.abs(points - self._own).max()) / IOD
         strength = np.clip((moved - STILL[0]) / STILL[1], 0, 1)
-        near = self._near(points)
-        weight = cv2.GaussianBlur(near, (0, 0), BLEND) * self._edge
-        alpha = cv2.GaussianBlur(cv2.dilate(near, np.ones((5, 5))), (0, 0), BLEND) * self._edge * (255 * strength)
+        purse, ring = self._lip_sheets.pursing(points), points[2 * RING : 3 * RING]
+        weight = cv2.GaussianBlur(self._near(ring), (0, 0), BLEND) * self._edge
+        near = cv2.dilate(self._near(aside_by(purse * ASIDE, ring)), np.ones((5, 5)))
+        alpha = cv2.GaussianBlur(near, (0, 0), BLEND) * self._edge * (255 * strength)
         covered = self._reach(alpha)
         if not len(covered):
             return Patch(np.zeros((0, 0, 4), np.uint8), 0, 0)
@@ -123,7 +127,7 @@ class Mouth:
         if not min(view.shape):
             return Patch(np.zeros((0, 0, 4), np.uint8), 0, 0)
         large = view.grid(self._to_grid, self._spacing)
-        face = self._lips(points, weight[..., None], self._base(flow), view, large)
+        face = self._lips(points, weight[..., None], self._base(flow), view, large, purse)
         self._inside(face, points, view, tongue)
         alpha = large(alpha.astype(np.uint8))
         rgb = cv2.multiply(face, cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB), scale=1 / 255)
@@ -154,9 +158,13 @@ class Mouth:
         top, bottom, left, right = max(ys[0] - 1, 0), ys[-1] + 2, max(xs[0] - 1, 0), xs[-1] + 2
         return self._nodes[top:bottom, left:right].reshape(-1, 2) + self._place.box[:2]
 
-    def _near(self, points: np.ndarray) -> np.ndarray:
-        """Which cells of the grid lie at the lips, float32 [GRID]."""
-        ring = (points[2 * RING : 3 * RING] - self._low) / self._cell
+    def expect(self) -> None:
+        """Make what a frame in which the lips purse would wait for."""
+        self._lip_sheets.expect()
+
+    def _near(self, ring: np.ndarray) -> np.ndarray:
+        """Which cells of the grid lie within a ring [N, 2], float32 [GRID]."""
+        ring = (ring - self._low) / self._cell
         near = np.zeros(GRID[::-1], np.uint8)
         cv2.fillPoly(near, [np.round(ring * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
         return near.astype(np.float32) / 255
@@ -169,7 +177,9 @@ class Mouth:
         flow = np.ascontiguousarray(flow.transpose(1, 2, 0))
         return cv2.warpAffine(flow, place, GRID, flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
-    def _lips(self, points: np.ndarray, weight: np.ndarray, base: np.ndarray, view: View, large: Grid) -> np.ndarray:
+    def _lips(
+        self, points: np.ndarray, weight: np.ndarray, base: np.ndarray, view: View, large: Grid, purse: float
+    ) -> np.ndarray:
         """The face in a view, RGB uint8: two sheets of the photograph, which meet at the seam."""
         sheets, rows = [], weight.any((1, 2))  # of the grid, in which lips are
         grid = self._grid.reshape(base.shape)[rows]
@@ -186,7 +196,7 @@ class Mouth:
         seam = view.points(self._pixels(curve((points[LOWER] + points[UPPER]) / 2)))
         gap = float((points[LOWER, 1] - points[UPPER, 1]).max()) / IOD
         touching = max(0.0, 1 - gap / TOUCHING)
-        skin, rgba = self._skin(touching)
+        skin, rgba = self._lip_sheets.skin, self._lip_sheets(touching, purse)
         where = np.ascontiguousarray(sheets[0])
         cv2.copyTo(sheets[1], below(seam, view.shape, cv2.LINE_8), where)
         face = skin(where, rgba)
@@ -203,12 +213,6 @@ class Mouth:
             share = lower.astype(np.float32) * np.float32(1 / 255)
             near[:] = cv2.blendLinear(*both, 1 - share, share)
         return face
-
-    def _skin(self, touching: float) -> tuple[Skin, np.ndarray | None]:
-        """The sheet to read lips from that touch in part, and its pixels, if it is between two."""
-        if 0 < touching < 1:
-            return self._shut, cv2.addWeighted(self._shut.rgba, touching, self._parted.rgba, 1 - touching, 0)
-        return self._shut if touching else self._parted, None
 
     def _pixels(self, points: np.ndarray) -> np.ndarray:
         """Fractions of the aligned face [..., 2] in pixels of the photograph."""

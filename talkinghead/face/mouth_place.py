@@ -12,7 +12,8 @@ from talkinghead.face.outline import IOD
 
 MILLIMETRE = IOD / 92  # of an average adult, in fractions of the aligned face's side
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
-# So far apart, of 255, are the channels of a reduced photograph that is grey, and of one that is not: faces have 23.
+# So far apart, of 255, are the channels of the lighter half of a reduced photograph that is grey, and of one that is
+# not: faces have 23 or more.
 REDUCED, GREY = (12, 8), (8.0, 18.0)
 SOFT = (0.5, 2.2)  # pixels: the blur that a photograph may have
 SAMPLE = 100_000  # pixels by which that is told, about
@@ -57,7 +58,10 @@ class Place:
         if not self.pixels.size:
             return 1.0
         few = cv2.resize(self.pixels, REDUCED, interpolation=cv2.INTER_AREA)  # compression colours single pixels
-        return float(np.interp(np.median(np.ptp(few, -1)), GREY, (0, 1)))
+        light = few.max(-1)
+        return float(
+            np.interp(np.median(np.ptp(few, -1)[light >= np.median(light)]), GREY, (0, 1))
+        )  # the dark has none
 
     def greyed(self, colours: np.ndarray) -> np.ndarray:
         """RGB float32 [..., 3] with no more colour than the photograph has."""

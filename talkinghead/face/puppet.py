@@ -160,6 +160,7 @@ def make_puppet(
     from talkinghead.face.frames import YUV
     from talkinghead.face.head import Head
     from talkinghead.face.lids import Lids
+    from talkinghead.face.lips import purse
     from talkinghead.face.mouth import Mouth
     from talkinghead.face.outline import Outline
     from talkinghead.face.render import Renderer, square
@@ -186,7 +187,7 @@ def make_puppet(
     to_face = alignment(points, 1)
     to_face[:, 2] += 0.5  # its pixel centres lie at integers, fractions count from the border
     outline = Outline(mover, image, to_face, points, found.units)
-    if generator.warps and outline.apart:
+    if generator.warps:
         closed_lips.network.begin()
     code = generator.encode(cut(photograph, alignment(found.points, size), size), found.units)
 
@@ -198,7 +199,7 @@ def make_puppet(
     if generator.warps:  # one that paints the whole face paints mouth and lids as well
         rest = outline(outline.rest[None])[0]
         eyes = [transform(to_face, points[list(eye)]) for eye in EYES]
-        mouth = Mouth(image, to_face, outline.own, rest, eyes, teeth)
+        mouth = Mouth(image, to_face, outline.own, rest, eyes, teeth, outline(purse(outline.rest)[None])[0])
         lids = Lids(image, points, found.units)
     renderer = Renderer(image, alignment(points, size), size, enhance, mouth, lids)
     forks = getattr(generator, "forks", False)

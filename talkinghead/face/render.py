@@ -178,6 +178,8 @@ class Renderer:
         colours = self._colours(planar)
         self._stage(head, colours)
         self._frames.still(colours)
+        if self.mouth is not None:
+            self.mouth.expect()
 
     def _colours(self, planar: bool) -> Colours:
         return YUV if planar and self._weight is None else RGB

@@ -1,0 +1,62 @@
+"""Lips that purse: a photograph's mouth in, the same with what a purse does to the skin around out.
+
+Lips of a photograph that are drawn together take with them what lies beside them: the ends of a smile, its folds, a
+moustache. The network that paints lips shut (closed_lips.py) is shown the mouth drawn together, with all of that
+hidden, and paints it. Of the lips themselves only the light is its own; their structure stays the photograph's.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from talkinghead.face import closed_lips as lips
+from talkinghead.face.align import transform
+from talkinghead.face.blur import blurred
+from talkinghead.face.curves import curve
+from talkinghead.face.mouth_place import Place, below
+from talkinghead.face.mouth_sheets import across
+from talkinghead.face.outline import IOD, LOWER, RING, UPPER
+
+HIDDEN, ASIDE = 1.1, 0.35  # how much is hidden, as closed_lips.masks has it
+# Of the photograph's structure is kept what is finer than so many pixels of the window, within these factors; none of
+# it beside the corners: from so far within them to so far beyond, in halves of the mouth's width.
+FINE, STRUCTURE = 2.5, (0.6, 1.5)
+CORNERS = (0.82, 1.1)
+ONE = (1.0, 1.25)  # halves of the mouth's width from and by which above and below are read as one
+
+
+def changed(place: Place, own: np.ndarray, goal: np.ndarray) -> tuple[slice, slice]:
+    """The rows and columns of a Place's box that change when the mouth's `own` points [P, 2] purse to the `goal`."""
+    outer, skin = (goal[ring * RING : (ring + 1) * RING] for ring in (1, 2))
+    return lips.around(
+        place, np.vstack([own[2 * RING : 3 * RING], lips.aside_by(ASIDE, outer + HIDDEN * (skin - outer))])
+    )
+
+
+def pursed(
+    place: Place, own: np.ndarray, goal: np.ndarray, parted: np.ndarray, shut: np.ndarray, soft: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """What is `changed` of both RGB uint8 [h, w, 3] of a Place's box, which show its lips `parted` and `shut`, as it is
+    to be where lips purse: with `own` points [P, 2] seen at the `goal`. `soft` is how blurred they are, pixels."""
+    points = transform(lips.window(goal), goal)
+    face = lips.at_rest(place, own, goal, shut) / np.float32(127.5) - 1
+    where = lips.masks(points, HIDDEN, ASIDE)
+    paint = lips.ready(place, lips.painted(face, where, *lips.colours(face, points)), where)
+    part = changed(place, own, goal)
+    (above, under), seam = lips.back(place, part, own, goal), curve((points[UPPER] + points[LOWER]) / 2)
+    lower = below(place.points(curve((own[UPPER] + own[LOWER]) / 2)), place.shape, cv2.LINE_AA)[part]
+    aside = np.abs(across(place, own)[part])
+    keep, one = (np.interp(aside, *to).astype(np.float32)[..., None] for to in ((CORNERS, (1, 0)), (ONE, (0, 0.5))))
+    maps, made = [above + one * (under - above), under + one * (above - under)], []
+    for picture, apart in ((parted[part], lips.PARTED * place.iod + lips.PARTED_SOFT * soft), (shut[part], 0.0)):
+        kept = lips.held(maps, seam, apart * IOD * lips.DENSITY / place.iod)
+        at = [free + (1 - 2 * one) * (near - free) for free, near in zip(maps, kept)]
+        made.append(lips.laid(picture, paint, at, lower, 1 + keep * (_structure(place, picture) - 1)))
+    return made[0], made[1]
+
+
+def _structure(place: Place, picture: np.ndarray) -> np.ndarray:
+    """What the picture shows that is fine, as factors float32 [h, w, 3]."""
+    light = picture.astype(np.float32) + 8  # in the dark, noise is no structure
+    return (light / blurred(light, max(FINE * place.iod / (lips.DENSITY * IOD), 0.5))).clip(*STRUCTURE)
