@@ -4,8 +4,8 @@
 
 MANIFEST_ROOT holds `manifest.csv` (path, kind, set, identity, split) and its photographs. OUT receives, for `train` and
 `val`, `<split>_pictures.npy` uint8 [N, H, W, 3], RGB of the window that talkinghead.face.closed_lips looks at with a
-margin around it, `<split>_points.npy` float32 [N, P, 2], the mouth's points in its pixels, and `<split>_sets.npy`, the
-names [N] of their sets. Photographs without a face, or with lips apart, are left out.
+margin around it, `<split>_points.npy` float32 [N, P, 2], the mouth's points in its pixels, `<split>_pursed.npy` [N],
+LipsPucker, and `<split>_sets.npy`, the names [N] of their sets. Photographs without a face, or with lips apart, are left out.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from talkinghead.face.closed_lips import SIZE, window
 from talkinghead.face.outline import IOD, LOWER, UPPER, meeting
 from talkinghead.face.tracker import Tracker
 from talkinghead.media.pictures import at_most, read_portrait
+from talkinghead.units.names import INDEX
 
 MARGIN = 24  # pixels around the window, for turning and shifting in training
 CLOSED = 0.02  # inter-ocular distances between lips that count as closed
@@ -33,8 +34,9 @@ LARGEST = 1400  # pixels: larger photographs are reduced to that
 SPLITS = ("train", "val")
 
 
-def cut(image: np.ndarray, tracker: Tracker) -> tuple[np.ndarray, np.ndarray] | None:
-    """The stored window of a photograph and the mouth's points in it, or None without a closed mouth."""
+def cut(image: np.ndarray, tracker: Tracker) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """The stored window of a photograph, the mouth's points in it and how far it purses, or None without a closed
+    mouth."""
     faces = tracker(image)
     if not faces:
         return None
@@ -56,7 +58,7 @@ def cut(image: np.ndarray, tracker: Tracker) -> tuple[np.ndarray, np.ndarray] | 
         image, matrix[:, :2] = small, matrix[:, :2] * sides
     size = [side + 2 * MARGIN for side in SIZE]
     picture = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    return picture, transform(to_window, points).astype(np.float32)
+    return picture, transform(to_window, points).astype(np.float32), faces[0].units[INDEX["LipsPucker"]]
 
 
 def main(
@@ -78,7 +80,7 @@ def main(
                 if pair:
                     made.append((*pair, np.array(row["set"])))
             print(f"{split}: {len(made)} of {len(rows)} photographs")
-            for name, arrays in zip(("pictures", "points", "sets"), zip(*made)):
+            for name, arrays in zip(("pictures", "points", "pursed", "sets"), zip(*made)):
                 np.save(out / f"{split}_{name}.npy", np.stack(arrays))
 
 

@@ -6,8 +6,8 @@ Reads what recipes.cut_closed_lips made: closed mouths, which are hidden, and ha
 around, the outline of the lips and about their colour, which is often nearer to the skin's, as that of lips that a
 laugh has stretched. With `start`, a file of weights, the network begins with these. RUN receives config.json,
 metrics.csv, val.csv (the mean absolute error of what was hidden, and of its slopes, on mouths of `val`, in levels of
-255, with little and with much hidden), sheet.png (mouths of `val`: photographed, hidden, painted), latest.pt and weights.safetensors (the moving
-average).
+255, with little and with much hidden), sheet.png (mouths of `val`: photographed, hidden, painted), latest.pt and
+weights.safetensors (the moving average).
 
 A run whose folder holds latest.pt goes on from it and equals one that was never stopped.
 """
@@ -34,6 +34,7 @@ from talkinghead.face.closed_lips import SIZE, colours, masks, shown
 ANGLE, ZOOM, SHIFT = 5.0, 0.12, 4.0  # standard deviations: degrees, logarithm of the scale, pixels
 GAIN, TINT, GREY = (0.75, 1.2), 0.12, 0.1  # contrast, colour cast in [-1, 1], share of grey pictures
 BLURRED, MOST_BLUR = 0.35, 2.0  # share of the pictures, pixels
+FAVOUR = 8.0  # times as often as others, for a LipsPucker of one, a mouth is drawn beyond its share
 # Shares of mouths of which less than the lips is hidden, and of which more than the skin's ring as well, and how much.
 SEAM, LESS, MORE = 0.25, (-0.8, 0.0), (0.0, 1.1)
 WIDE, WIDER, ASIDE = 0.45, (0.5, 1.4), (0.0, 0.7)
@@ -66,6 +67,7 @@ class Mouths:
         self.points = np.load(folder / f"{split}_points.npy")
         _, kind, count = np.unique(np.load(folder / f"{split}_sets.npy"), return_inverse=True, return_counts=True)
         weight = count[kind] ** -0.5  # a set four times as large is drawn from twice as often
+        weight = weight * (1 + FAVOUR * np.load(folder / f"{split}_pursed.npy"))  # few purse
         self.weight = weight / weight.sum()
         self.rng = np.random.default_rng(seed)
 

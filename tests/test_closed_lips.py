@@ -125,6 +125,7 @@ def material(tmp_path_factory, points):
             cv2.fillPoly(picture, [np.round(outer).astype(np.int32)], (colour * 0.7).tolist())
         np.save(folder / f"{split}_pictures.npy", pictures)
         np.save(folder / f"{split}_points.npy", np.stack([points + cut_closed_lips.MARGIN] * count).astype(np.float32))
+        np.save(folder / f"{split}_pursed.npy", np.linspace(0, 1, count))
         np.save(folder / f"{split}_sets.npy", np.array(["a"] * (count - 1) + ["b"]))
     return folder
 
