@@ -23,6 +23,9 @@ HIDDEN, ASIDE = 1.1, 0.35  # how much is hidden, as closed_lips.masks has it
 # it beside the corners: from so far within them to so far beyond, in halves of the mouth's width.
 FINE, STRUCTURE = 2.5, (0.6, 1.5)
 CORNERS = (0.82, 1.1)
+# Hair that a photograph shows stays: skin is painted less from the first to the second number of how strong that
+# structure is over so many pixels of the window, in photographs of so many pixels between the eyes.
+HAIRY, NEAR, SHARP = (0.065, 0.1), 6.0, (60, 80)
 ONE = (1.0, 1.25)  # halves of the mouth's width from and by which above and below are read as one
 
 
@@ -49,11 +52,22 @@ def pursed(
     aside = np.abs(across(place, own)[part])
     keep, one = (np.interp(aside, *to).astype(np.float32)[..., None] for to in ((CORNERS, (1, 0)), (ONE, (0, 0.5))))
     maps, made = [above + one * (under - above), under + one * (above - under)], []
+    bare = _bare(place, own, shut)[part]
     for picture, apart in ((parted[part], lips.PARTED * place.iod + lips.PARTED_SOFT * soft), (shut[part], 0.0)):
         kept = lips.held(maps, seam, apart * IOD * lips.DENSITY / place.iod)
         at = [free + (1 - 2 * one) * (near - free) for free, near in zip(maps, kept)]
-        made.append(lips.laid(picture, paint, at, lower, 1 + keep * (_structure(place, picture) - 1)))
+        laid = lips.laid(picture, paint, at, lower, 1 + keep * (_structure(place, picture) - 1))
+        made.append(cv2.blendLinear(laid, np.ascontiguousarray(picture), bare, 1 - bare))
     return made[0], made[1]
+
+
+def _bare(place: Place, own: np.ndarray, picture: np.ndarray) -> np.ndarray:
+    """Where there is no hair but lips or skin, float32 [h, w] in [0, 1]."""
+    pixel = place.iod / (lips.DENSITY * IOD)
+    strong = blurred(np.abs(_structure(place, picture).mean(-1) - 1), NEAR * pixel)
+    hair = np.interp(strong, HAIRY, (0, 1)) * np.interp(place.iod, SHARP, (0, 1))
+    lip = blurred(place.filled(own[RING : 2 * RING]), 2 * pixel).astype(np.float32) / 255
+    return (1 - hair * (1 - lip)).astype(np.float32)
 
 
 def _structure(place: Place, picture: np.ndarray) -> np.ndarray:
