@@ -5,7 +5,8 @@
 MANIFEST_ROOT holds `manifest.csv` (path, kind, set, identity, split) and its photographs. OUT receives, for `train` and
 `val`, `<split>_pictures.npy` uint8 [N, H, W, 3], RGB of the window that talkinghead.face.closed_lips looks at with a
 margin around it, `<split>_points.npy` float32 [N, P, 2], the mouth's points in its pixels, `<split>_pursed.npy` [N],
-LipsPucker, and `<split>_sets.npy`, the names [N] of their sets. Photographs without a face, or with lips apart, are left out.
+LipsPucker, and `<split>_sets.npy`, the names [N] of their sets. Photographs without a face, or with lips apart, are
+left out.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ def test_a_laugh_closes_over_lips_that_meet_in_a_dark_line(sitter, blur):
 
     upper, lower = (light((rest[half] + rest[RING + half]) / 2) for half in (UPPER, LOWER))
     seam, skin = light((rest[UPPER] + rest[LOWER]) / 2), light(rest[2 * RING + UPPER])
-    assert seam < 0.96 * upper < 0.96 * lower and upper < 0.98 * skin
+    assert seam < 0.97 * upper < 0.97 * lower and upper < 0.98 * skin
 
 
 def test_painting_leaves_the_face_around_alone_and_keeps_fine_structure(sitter):
@@ -172,7 +172,7 @@ def test_only_closed_mouths_are_cut_out(sitter):
     """Her laugh is not one; the same face at rest is, in the middle of what is stored."""
     with Tracker() as tracker:
         assert cut_closed_lips.cut(sitter.image, tracker) is None
-        picture, points = cut_closed_lips.cut(drawn(sitter.mouth(), sitter.image, sitter.rest), tracker)
+        picture, points, _ = cut_closed_lips.cut(drawn(sitter.mouth(), sitter.image, sitter.rest), tracker)
     size = np.array(SIZE) + 2 * cut_closed_lips.MARGIN
     assert picture.shape == (*size[::-1], 3)
     np.testing.assert_allclose(points[np.r_[UPPER, LOWER]].mean(0), (size - 1) / 2, atol=0.5)
