@@ -28,7 +28,7 @@ def folded(sitter):
     """Her photograph with a soft fold that goes on from either corner of the mouth."""
     own, place = sitter.outline.own, sitter.mouth()._place
     corners = place.points(own[[RING, RING + RING // 2]]) + place.box[:2]
-    way, shade = 0.2 * (corners[1] - corners[0]), np.zeros(sitter.image.shape[:2], np.uint8)
+    way, shade = 0.08 * (corners[1] - corners[0]), np.zeros(sitter.image.shape[:2], np.uint8)
     for at, to in ((corners[0], -way), (corners[1], way)):
         ends = [tuple(np.round(16 * x).astype(int).tolist()) for x in (at + 0.2 * to, at + to)]
         cv2.line(shade, *ends, 255, round(0.03 * place.iod), cv2.LINE_AA, 4)

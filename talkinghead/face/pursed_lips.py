@@ -25,7 +25,7 @@ FINE, STRUCTURE = 2.5, (0.6, 1.5)
 CORNERS = (0.82, 1.1)
 # Hair that a photograph shows stays: skin is painted less from the first to the second number of how strong that
 # structure is over so many pixels of the window, in photographs of so many pixels between the eyes.
-HAIRY, NEAR, SHARP = (0.065, 0.1), 6.0, (60, 80)
+HAIRY, NEAR, SHARP = (0.065, 0.1), 14.0, (60, 80)
 ONE = (1.0, 1.25)  # halves of the mouth's width from and by which above and below are read as one
 
 
