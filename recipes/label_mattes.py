@@ -32,7 +32,9 @@ from talkinghead.media.pictures import read_portrait
 STORED = SIDE + 40  # pixels; the margin is for turning and shifting in training
 SEEN = 3.4  # inter-ocular distances around the eyes that the teacher is shown
 FACE = 0.95  # of the face's hull must be in the matte
-BESIDE = 0.35  # of the columns at the window's sides, at the height of the head: more is somebody else, or a wall
+# Sides of the picture: at the height of the head, from these rows on to those, the matte may take no more than that
+# share of what lies so far aside. More is somebody else, or a wall.
+ROWS, ASIDE, BESIDE = (0.3, 0.55), 0.33, 0.08
 SPLITS = ("train", "val")
 
 
@@ -75,7 +77,9 @@ def label(image: np.ndarray, tracker: Tracker, teacher: Teacher) -> tuple[np.nda
     matte = crop((teacher(part) * 255).astype(np.uint8), shifted, STORED)
     hull = cv2.convexHull(np.round(transform(matrix, points)).astype(np.int32))
     face = cv2.fillConvexPoly(np.zeros(matte.shape, np.uint8), hull, 1) > 0
-    beside = matte[STORED // 5 : STORED // 2, [20, -21]] > 127
+    first, last = (int(row * STORED) for row in ROWS)
+    aside = np.abs(np.arange(STORED) - (STORED - 1) / 2) > ASIDE * STORED
+    beside = matte[first:last, aside] > 127
     return (picture, matte) if (matte[face] > 127).mean() > FACE and beside.mean() < BESIDE else None
 
 
