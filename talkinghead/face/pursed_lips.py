@@ -19,9 +19,9 @@ from talkinghead.face.mouth_sheets import across
 from talkinghead.face.outline import IOD, LOWER, RING, UPPER
 
 HIDDEN, ASIDE = 1.1, 0.35  # how much is hidden, as closed_lips.masks has it
-# Of the photograph's structure is kept what is finer than so many pixels of the window, within these factors; none of
-# it beside the corners: from so far within them to so far beyond, in halves of the mouth's width.
-FINE, STRUCTURE = 2.5, (0.6, 1.5)
+# Of the photograph's structure is kept what is finer than so many pixels of the window, within these factors, and beside
+# the corners, from so far within them to so far beyond, in halves of the mouth's width, only what is as fine as pores.
+FINE, PORES, STRUCTURE = 2.5, 1.0, (0.6, 1.5)
 CORNERS = (0.82, 1.1)
 # Hair that a photograph shows stays: skin is painted less from the first to the second number of how strong that
 # structure is over so many pixels of the window, in photographs of so many pixels between the eyes.
@@ -56,7 +56,8 @@ def pursed(
     for picture, apart in ((parted[part], lips.PARTED * place.iod + lips.PARTED_SOFT * soft), (shut[part], 0.0)):
         kept = lips.held(maps, seam, apart * IOD * lips.DENSITY / place.iod)
         at = [free + (1 - 2 * one) * (near - free) for free, near in zip(maps, kept)]
-        laid = lips.laid(picture, paint, at, lower, 1 + keep * (_structure(place, picture) - 1))
+        fine, pores = (_structure(place, picture, finer) for finer in (FINE, PORES))
+        laid = lips.laid(picture, paint, at, lower, pores + keep * (fine - pores))
         made.append(cv2.blendLinear(laid, np.ascontiguousarray(picture), bare, 1 - bare))
     return made[0], made[1]
 
@@ -64,13 +65,13 @@ def pursed(
 def _bare(place: Place, own: np.ndarray, picture: np.ndarray) -> np.ndarray:
     """Where there is no hair but lips or skin, float32 [h, w] in [0, 1]."""
     pixel = place.iod / (lips.DENSITY * IOD)
-    strong = blurred(np.abs(_structure(place, picture).mean(-1) - 1), NEAR * pixel)
+    strong = blurred(np.abs(_structure(place, picture, FINE).mean(-1) - 1), NEAR * pixel)
     hair = np.interp(strong, HAIRY, (0, 1)) * np.interp(place.iod, SHARP, (0, 1))
     lip = blurred(place.filled(own[RING : 2 * RING]), 2 * pixel).astype(np.float32) / 255
     return (1 - hair * (1 - lip)).astype(np.float32)
 
 
-def _structure(place: Place, picture: np.ndarray) -> np.ndarray:
-    """What the picture shows that is fine, as factors float32 [h, w, 3]."""
+def _structure(place: Place, picture: np.ndarray, finer: float) -> np.ndarray:
+    """What the picture shows that is `finer` than so many pixels of the window, as factors float32 [h, w, 3]."""
     light = picture.astype(np.float32) + 8  # in the dark, noise is no structure
-    return (light / blurred(light, max(FINE * place.iod / (lips.DENSITY * IOD), 0.5))).clip(*STRUCTURE)
+    return (light / blurred(light, max(finer * place.iod / (lips.DENSITY * IOD), 0.5))).clip(*STRUCTURE)
