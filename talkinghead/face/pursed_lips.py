@@ -19,10 +19,11 @@ from talkinghead.face.mouth_sheets import across
 from talkinghead.face.outline import IOD, LOWER, RING, UPPER
 
 HIDDEN, ASIDE = 1.1, 0.35  # how much is hidden, as closed_lips.masks has it
-# Of the photograph's structure is kept what is finer than so many pixels of the window, within these factors, and beside
-# the corners, from so far within them to so far beyond, in halves of the mouth's width, only what is as fine as pores.
-FINE, PORES, STRUCTURE = 2.5, 1.0, (0.6, 1.5)
-CORNERS = (0.82, 1.1)
+# Of the photograph's structure is kept what is finer than so many pixels of the window, within these factors; beside
+# the corners, from so far within them to so far beyond, in halves of the mouth's width, only what is as fine and as
+# faint as pores, and near the corners themselves nothing.
+FINE, STRUCTURE, PORES, FAINT = 2.5, (0.6, 1.5), 1.0, (0.9, 1.1)
+CORNERS, LINES = (0.82, 1.1), (0.25, 0.5)
 # Hair that a photograph shows stays: skin is painted less from the first to the second number of how strong that
 # structure is over so many pixels of the window, in photographs of so many pixels between the eyes.
 HAIRY, NEAR, SHARP = (0.065, 0.1), 14.0, (60, 80)
@@ -52,12 +53,13 @@ def pursed(
     aside = np.abs(across(place, own)[part])
     keep, one = (np.interp(aside, *to).astype(np.float32)[..., None] for to in ((CORNERS, (1, 0)), (ONE, (0, 0.5))))
     maps, made = [above + one * (under - above), under + one * (above - under)], []
-    bare = _bare(place, own, shut)[part]
+    bare, skin = _bare(place, own, shut)[part], _from_corners(place, own)[part]
     for picture, apart in ((parted[part], lips.PARTED * place.iod + lips.PARTED_SOFT * soft), (shut[part], 0.0)):
         kept = lips.held(maps, seam, apart * IOD * lips.DENSITY / place.iod)
         at = [free + (1 - 2 * one) * (near - free) for free, near in zip(maps, kept)]
-        fine, pores = (_structure(place, picture, finer) for finer in (FINE, PORES))
-        laid = lips.laid(picture, paint, at, lower, pores + keep * (fine - pores))
+        pores = 1 + skin * (_structure(place, picture, PORES).clip(*FAINT) - 1)
+        structure = pores + keep * (_structure(place, picture, FINE) - pores)
+        laid = lips.laid(picture, paint, at, lower, structure)
         made.append(cv2.blendLinear(laid, np.ascontiguousarray(picture), bare, 1 - bare))
     return made[0], made[1]
 
@@ -69,6 +71,15 @@ def _bare(place: Place, own: np.ndarray, picture: np.ndarray) -> np.ndarray:
     hair = np.interp(strong, HAIRY, (0, 1)) * np.interp(place.iod, SHARP, (0, 1))
     lip = blurred(place.filled(own[RING : 2 * RING]), 2 * pixel).astype(np.float32) / 255
     return (1 - hair * (1 - lip)).astype(np.float32)
+
+
+def _from_corners(place: Place, own: np.ndarray) -> np.ndarray:
+    """Where the box is skin that has no lines, float32 [h, w, 1]: not near the mouth's corners."""
+    corners = place.points(own[[RING, RING + RING // 2]])
+    at = np.stack(np.meshgrid(*(np.arange(side) for side in place.shape[::-1])), -1)
+    away = np.minimum(*(np.linalg.norm(at - corner, axis=-1) for corner in corners))
+    half = np.linalg.norm(corners[1] - corners[0]) / 2
+    return np.interp(away / max(half, 1e-3), LINES, (0, 1)).astype(np.float32)[..., None]
 
 
 def _structure(place: Place, picture: np.ndarray, finer: float) -> np.ndarray:
