@@ -72,6 +72,23 @@ def test_other_people_are_left_where_they_are(astronaut, astronaut_face):
     assert (behind[25:45, 200:245] > 200).mean() > 0.9  # her hair
 
 
+def test_a_cheek_at_the_cheek_is_not_the_persons(astronaut_face, monkeypatch):
+    """Somebody whom no tracker found, as a network sees that: in doubt, and of the person's own colour."""
+    points = astronaut_face.points
+    to_picture = cv2.invertAffineTransform(window(points))
+    own = transform(window(points), points)
+    left, top = own.min(0).round().astype(int)
+    opacity = np.zeros((SIDE, SIDE), np.float32)
+    opacity[top : top + 40, left - 30 : left + 1] = 0.6
+    cv2.fillConvexPoly(opacity, cv2.convexHull(np.round(own).astype(np.int32)), 1.0)
+    seen = np.where(opacity[..., None] > 0, (200, 150, 120), (40, 90, 160)).astype(np.uint8)
+    picture = cv2.warpAffine(seen, to_picture, (512, 512), borderMode=cv2.BORDER_REPLICATE)
+    monkeypatch.setattr("talkinghead.face.matte._predict", lambda _: opacity)
+    found = cv2.warpAffine(matte(picture, points), window(points), (SIDE, SIDE))
+    assert found[top + 5 : top + 35, left - 25 : left - 10].max() == 0
+    assert found[top + 20, own[:, 0].mean().astype(int)] == 255
+
+
 def test_network_runs_without_torch_as_it_does_in_torch(tmp_path):
     torch.manual_seed(0)
     net, picture = MatteNet().eval(), torch.rand(1, 3, SIDE, SIDE) * 2 - 1

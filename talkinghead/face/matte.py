@@ -53,8 +53,10 @@ def matte(image: np.ndarray, points: np.ndarray, others: Sequence[np.ndarray] = 
     """
     own, *theirs = (transform(window(points), face) for face in (points, *others))
     picture = crop(image, window(points), SIDE)
-    coarse = _of_face(by_colour(picture, _predict(picture)) * ~_others(own, theirs), own)
-    coarse *= _belongs(coarse, own)
+    predicted = _predict(picture)
+    coarse = _of_face(by_colour(picture, predicted) * ~_others(own, theirs), own)
+    # Colours may not make something sure: a cheek at a cheek has the person's.
+    coarse *= _belongs(np.minimum(coarse, predicted), own)
     inside = cv2.distanceTransform((coarse > LOW).astype(np.uint8), cv2.DIST_L2, 5) / SIDE
     coarse = np.maximum(coarse, ((inside - SOLID[0]) / (SOLID[1] - SOLID[0])).clip(0, 1))
     natural = 1 / np.hypot(*window(points)[:, 0])  # pixels of the picture in one of the window's
