@@ -123,7 +123,7 @@ def test_it_moves_as_much_as_talkers_do(demo):
     for seed in range(40):
         turned = angles_of(beats, seed)[:, :3]
         speed = np.linalg.norm(np.diff(turned, axis=0), axis=1) * FPS
-        assert ((0.9, 0.9, 0.9) <= turned.std(0)).all() and (turned.std(0) <= (3, 3, 3)).all()
+        assert ((0.9, 0.9, 0.9) <= turned.std(0)).all() and (turned.std(0) <= (3, 3, 3.3)).all()
         assert np.percentile(speed, 95) < 27 and np.abs(np.diff(turned, axis=0)).max() < 2.5
         assert np.abs(turned[0]).max() < 0.5  # it begins as the photograph
 
@@ -133,6 +133,13 @@ def test_everybody_leans_in_a_way_of_their_own(demo):
     speeds = (np.diff(angles_of(beats, seed)[:, [0, 2]], axis=0).T for seed in range(12))
     leans = np.array([np.corrcoef(speed)[0, 1] for speed in speeds])
     assert leans.min() < -0.25 and leans.max() > 0.25 and 0.25 < leans.std() < 0.7
+
+
+def test_a_head_stays_tilted_for_seconds(demo):
+    """What it does within a second or two apart, as talkers do, whose slow tilts are the larger part."""
+    beats, second = beats_of(np.tile(demo, 3)), np.ones(FPS) / FPS
+    slow = [np.convolve(angles_of(beats, seed)[:, 2], np.convolve(second, second), "valid").std() for seed in range(8)]
+    assert 1.5 < np.mean(slow) < 2.5
 
 
 def test_nothing_drifts(demo):
