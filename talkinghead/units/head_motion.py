@@ -49,14 +49,14 @@ STIRS, CALMS = 0.2, 0.6  # seconds in which a head becomes active, and less so
 # Where a head has been of late is its middle: what leads away from the portrait for longer is taken back. That costs
 # some of the movement, and the learned spread is of movement faster than a second or two, so it is stretched.
 SETTLES = 2.5  # seconds
-STRETCH = np.array([1.4, 1.4, 1.35])
+STRETCH = np.array([1.4, 1.5, 1.35])
 USUAL, OF_LATE = 0.7, 2.0  # variance in spreads squared that a head keeps to, judged by so many seconds of speech
 LEAST, LARGEST = 0.5, 2.6  # times that the movement is made as large
 FAR = 2.8  # spreads from the middle that a head does not go beyond
 # Postures: their standard deviation in degrees of yaw, pitch and roll, how many of those they go at most, and the pole
 # of the filters through which the head goes there. One is held for HELD seconds at least; it is left where a phrase
 # begins, after this share of the phrases that end, and so often a second while somebody speaks on.
-POSTURE, AWRY, SETTLING = np.array([1.2, 0.5, 1.8]), 1.6, 0.9
+POSTURE, AWRY, SETTLING = np.array([1.2, 0.7, 1.8]), 1.6, 0.9
 HELD, LEFT_AT_ENDS, LEFT = 1.2, 0.4, 0.25
 # Nods and shakes at syllables: the stress from which on they come, their standard deviation in degrees of yaw, pitch
 # and roll, how many of those they lead downwards on average, their filters' pole and the frames until they are taken
