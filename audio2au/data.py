@@ -144,16 +144,17 @@ def coloured_noise(rng: np.random.Generator, length: int, sample_rate: int) -> n
 
 def music(rng: np.random.Generator, length: int, sample_rate: int) -> np.ndarray:
     """Chords that are struck and fade, with a bass and a drum on the beat: [length]."""
-    time, out = np.arange(length) / sample_rate, np.zeros(length, np.float32)
+    time = np.arange(length, dtype=np.float32) / np.float32(sample_rate)  # sines of doubles cost most of an example
+    out = np.zeros(length, np.float32)
     beat, root = rng.uniform(0.25, 0.7), 55 * 2 ** (rng.integers(12) / 12)
     for start in np.arange(0, length / sample_rate, beat):
         first = int(start * sample_rate)
         t = time[: min(length - first, RINGS * sample_rate)]
         bass = root * 2 ** (rng.choice([0, 5, 7]) / 12)
         tones = [bass, *(bass * 4 * 2 ** (k / 12) for k in rng.choice([0, 3, 4, 7, 12], 3))]
-        struck = sum(np.sin(2 * np.pi * tone * k * t) / k**1.3 for tone in tones for k in range(1, 5))
+        struck = sum(np.sin(np.float32(2 * np.pi * tone * k) * t) / k**1.3 for tone in tones for k in range(1, 5))
         ringing = out[first : first + len(t)]
-        ringing += struck * np.exp(-t / rng.uniform(0.2, 0.8))
+        ringing += struck * np.exp(-t / np.float32(rng.uniform(0.2, 0.8)))
         ringing += rng.standard_normal(len(t)) * np.exp(-t / 0.03) * rng.uniform(0, 4)
     return out
 
