@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from audio2au.features import FeatureStream, frame_count
-from audio2au.recurrent import BLOCK, CONTEXT, ModelConfig, firm, halved, moved_on, sigmoid
+from audio2au.recurrent import BLOCK, CONTEXT, ModelConfig, Settled, halved, moved_on, sigmoid
 
 
 class BlockStream:
@@ -23,7 +23,7 @@ class BlockStream:
         self._features = FeatureStream(config.features)
         self._mean, self._scale = w["mean"], w["scale"]
         self._output = w["output.weight"].T.copy(), w["output.bias"]
-        self._units, self._knee = len(w["output.bias"]), w["knee"]
+        self._units, self._settled = len(w["output.bias"]), Settled(w)
         self._layers = [
             (
                 _stacked(w, f"weight_ih_l{i}"),
@@ -63,7 +63,7 @@ class BlockStream:
         for i, layer in enumerate(self._layers):
             x, self._states[i] = _read(x, *layer, self._states[i])
         weight, bias = self._output
-        return firm(sigmoid(x @ weight + bias), self._knee)
+        return self._settled(sigmoid(x @ weight + bias))
 
 
 def _stacked(w: dict[str, np.ndarray], name: str) -> np.ndarray:

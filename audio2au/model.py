@@ -15,7 +15,7 @@ from safetensors.torch import save
 from torch import nn
 
 from audio2au.blocks import BlockStream
-from audio2au.recurrent import ModelConfig
+from audio2au.recurrent import ModelConfig, Settled
 from audio2au.speech import BASELINE, Streaming, UnitStream, read, stream_of
 
 VERSION = "1"
@@ -30,7 +30,8 @@ class AudioToUnits(Streaming, nn.Module):
         dimension = config.features.dimension
         self.register_buffer("mean", torch.zeros(dimension))
         self.register_buffer("scale", torch.ones(dimension))
-        self.register_buffer("knee", torch.zeros(len(unit_names)))  # see speech.firm; training leaves it out
+        for name, shape in (("knee", ()), ("shut", ()), ("less", (2,))):  # see recurrent.Settled; training has none
+            self.register_buffer(name, torch.zeros(*shape, len(unit_names)))
         between = config.dropout if config.layers > 1 else 0.0
         self.lstm = nn.LSTM(
             dimension, config.hidden, config.layers, batch_first=True, dropout=between, bidirectional=config.both_ways
@@ -45,7 +46,8 @@ class AudioToUnits(Streaming, nn.Module):
         """
         hidden, state = self.hidden(features, state)
         units = torch.sigmoid(self.output(hidden))
-        return torch.where(units < self.knee, units * units / self.knee.clamp_min(1e-6), units), state
+        units = torch.where(units < self.knee, units * units / self.knee.clamp_min(1e-6), units)
+        return units * (1 - self.less[0] * (units @ self.less[1]).clamp_max(Settled.MOST)[..., None]), state
 
     def hidden(self, features: torch.Tensor, state: tuple | None = None) -> tuple[torch.Tensor, tuple]:
         """What the output layer sees, [B, T, width], and the LSTM's state; training names phones from it."""

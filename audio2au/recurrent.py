@@ -47,6 +47,35 @@ def firm(units: np.ndarray, knee: np.ndarray) -> np.ndarray:
     return np.where(units < knee, units * units / np.maximum(knee, 1e-6), units)
 
 
+class Settled:
+    """From what a network says to units as people have them, and from those to what is drawn.
+
+    Free talkers' lips are nearer at small openings than a network's mean of open and shut is, and open less where they
+    round; drawn lips that did so would be read less well, so `drawn` takes both back.
+    """
+
+    MOST = 0.8  # less is at most so much of an opening
+
+    def __init__(self, state: dict[str, np.ndarray]) -> None:
+        """`state` are a network's numbers: `knee` [U], see `firm`; `shut` [U], the knee of what is drawn, and `less`
+        [2, U]: which units open less, and by how much of themselves for how much of which others."""
+        self._knee = state["knee"]
+        self._shut, self._less = state["shut"], state["less"]
+
+    def __call__(self, units: np.ndarray) -> np.ndarray:
+        """What the network says [..., U] -> units as people have them."""
+        units = firm(units, self._knee)
+        return units * self._left(units)
+
+    def drawn(self, units: np.ndarray) -> np.ndarray:
+        """What `__call__` gave -> units for a face that is drawn, [..., U]."""
+        units = units / self._left(units)
+        return firm(np.where(units < self._knee, np.sqrt(self._knee * units), units), self._shut)
+
+    def _left(self, units: np.ndarray) -> np.ndarray:
+        return 1 - self._less[0] * np.minimum(units @ self._less[1], self.MOST)[..., None]
+
+
 def sigmoid(x: np.ndarray) -> np.ndarray:
     return 0.5 + 0.5 * np.tanh(0.5 * x)
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from audio2au.blocks import BlockStream
 from audio2au.features import LOOK_AHEAD, FeatureStream, frame_count
-from audio2au.recurrent import BLOCK, CONTEXT, ModelConfig, firm, halved, moved_on, sigmoid
+from audio2au.recurrent import BLOCK, CONTEXT, ModelConfig, Settled, halved, moved_on, sigmoid
 
 WEIGHTS = Path(__file__).parent / "weights" / "audio2au.safetensors"
 FILE_WEIGHTS = WEIGHTS.with_name("audio2au_files.safetensors")  # of the network that reads a sound both ways
@@ -68,6 +68,10 @@ class Speech(Streaming):
     def stream(self) -> UnitStream | BlockStream:
         return stream_of(self.config, self.state)
 
+    def drawn(self, units: np.ndarray) -> np.ndarray:
+        """What a drawn face is to do for units [T, U] of a stream, see recurrent.Settled."""
+        return Settled(self.state).drawn(units)
+
 
 def stream_of(config: ModelConfig, state: dict[str, np.ndarray]) -> UnitStream | BlockStream:
     """A stream of the kind that the network needs."""
@@ -87,7 +91,7 @@ class UnitStream:
         self._features = FeatureStream(config.features)
         self._mean, self._scale = w["mean"], w["scale"]
         self._output = w["output.weight"], w["output.bias"]
-        self._units, self._knee = len(w["output.bias"]), w["knee"]
+        self._units, self._settled = len(w["output.bias"]), Settled(w)
         self._layers = [
             (
                 halved(np.hstack([w[f"lstm.weight_ih_l{i}"], w[f"lstm.weight_hh_l{i}"]])),
@@ -121,7 +125,7 @@ class UnitStream:
         self._skip -= skipped
         out = out[skipped:]
         self._given += len(out)
-        return firm(np.array(out, np.float32).reshape(-1, self._units), self._knee)
+        return self._settled(np.array(out, np.float32).reshape(-1, self._units))
 
     def _step(self, vector: np.ndarray) -> np.ndarray:
         """One vector through the LSTM."""
@@ -151,7 +155,9 @@ def read(path: str | Path | None = None) -> Speech:
             if not {"config", "unit_names"} <= about.keys() or about.get("baseline") != BASELINE:
                 raise ValueError(f"{path}: not weights of audio2au")
             state = {name: file.get_tensor(name).astype(np.float32) for name in file.keys()}
-            state.setdefault("knee", np.zeros_like(state["output.bias"]))  # weights from before there was one
+            state.setdefault("knee", np.zeros_like(state["output.bias"]))  # weights from before there were these
+            state.setdefault("shut", state["knee"])
+            state.setdefault("less", np.zeros((2, len(state["knee"])), np.float32))
     except SafetensorError as error:
         raise ValueError(f"{path}: cannot be read as safetensors ({error})") from error
     return Speech(ModelConfig.from_json(about["config"]), tuple(json.loads(about["unit_names"])), state)

@@ -122,8 +122,10 @@ def finished(model: AudioToUnits, train: list[Recording], examples: int, refit: 
     more = added(hidden[said >= 0], RAISED[said[said >= 0]])
     out = AudioToUnits(model.config, (*UNIT_NAMES, *HEARD)).eval()
     state = model.state_dict()
-    for name, rows in (("output.weight", more.weight), ("output.bias", more.bias), ("knee", torch.zeros(len(HEARD)))):
+    none = torch.zeros(len(HEARD))
+    for name, rows in (("output.weight", more.weight), ("output.bias", more.bias), ("knee", none), ("shut", none)):
         state[name] = torch.cat([state[name][:units], rows.detach()])
+    state["less"] = torch.cat([state["less"][:, :units], torch.zeros(2, len(HEARD))], 1)
     out.load_state_dict(state)
     if "clips" in present and not clips.all():
         layer = refitted(out.output, clips_of(model, train), hidden[~clips], refit)
@@ -131,6 +133,16 @@ def finished(model: AudioToUnits, train: list[Recording], examples: int, refit: 
             columns = [INDEX[name] for name in refit]
             out.output.weight[columns], out.output.bias[columns] = layer.weight, layer.bias
     return out
+
+
+def settle(model: AudioToUnits, upper: float | None, lower: float | None, shut: float | None, less: float | None):
+    """Sets what audio2au.recurrent.Settled reads."""
+    for name, knee, drawn in (("LipsUpperOpen", upper, None), ("LipsLowerOpen", lower, shut)):
+        if knee is not None:
+            model.knee[INDEX[name]], model.shut[INDEX[name]] = knee, knee if drawn is None else drawn
+    if less is not None:
+        model.less[0, INDEX["LipsLowerOpen"]] = 1.0
+        model.less[1, INDEX["LipsPucker"]], model.less[1, INDEX["LipsFunnel"]] = less, less / 2
 
 
 def report(before: AudioToUnits, after: AudioToUnits, val: list[Recording]) -> None:
@@ -160,15 +172,15 @@ def main(
     refit: list[str] = [*REFIT],
     upper: Annotated[float | None, typer.Option(help="Knee of LipsUpperOpen.")] = None,
     lower: Annotated[float | None, typer.Option(help="Knee of LipsLowerOpen.")] = None,
+    shut: Annotated[float | None, typer.Option(help="Knee of LipsLowerOpen as it is drawn, if another.")] = None,
+    less: Annotated[float | None, typer.Option(help="How much less LipsLowerOpen is for purses.")] = None,
     threads: int = 1,
 ) -> None:
     torch.set_num_threads(threads)
     before = load(weights)
     train, val = (unpack(pack, before.config.features, split) for split in ("train", "val"))
     after = finished(before, train, examples, refit)
-    for name, knee in (("LipsUpperOpen", upper), ("LipsLowerOpen", lower)):
-        if knee is not None:
-            after.knee[INDEX[name]] = knee
+    settle(after, upper, lower, shut, less)
     report(before, after, val)
     after.save(weights)
     print(f"wrote {weights}")

@@ -189,7 +189,8 @@ class Run:
         """The best weights so far, for `audio2au.load`."""
         best = AudioToUnits(self.model.config, self.model.unit_names)
         best.load_state_dict(self.best_state or self.model.state_dict())
-        best.knee[[INDEX["LipsUpperOpen"], INDEX["LipsLowerOpen"]]] = self.config.knee
+        for knee in (best.knee, best.shut):
+            knee[[INDEX["LipsUpperOpen"], INDEX["LipsLowerOpen"]]] = self.config.knee
         path = self.out / "audio2au.safetensors"
         best.save(path, steps=str(self.step))
         return path
@@ -198,7 +199,8 @@ class Run:
 def trained(model: AudioToUnits) -> dict[str, torch.Tensor]:
     """A network's state without what recipes.fit_outputs has added to it."""
     state = model.state_dict()
-    return state | {name: state[name][: len(UNIT_NAMES)] for name in ("output.weight", "output.bias", "knee")}
+    named = "output.weight", "output.bias", "knee", "shut"
+    return state | {n: state[n][: len(UNIT_NAMES)] for n in named} | {"less": state["less"][:, : len(UNIT_NAMES)]}
 
 
 def main(words: list[str], max_minutes: float = math.inf) -> None:

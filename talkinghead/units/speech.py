@@ -15,7 +15,7 @@ from talkinghead.units.life import Life
 from talkinghead.units.moods import Mood
 from talkinghead.units.names import HEARD, UNIT_NAMES
 from talkinghead.units.track import Motion
-from talkinghead.units.width import Width, with_jaw, with_tuck
+from talkinghead.units.width import Width, drawn, with_jaw, with_tuck
 
 
 class SpeechStream:
@@ -43,7 +43,7 @@ class SpeechStream:
         self.sample_rate, self.fps, self.samples = model.sample_rate, fps, 0
         self._rest, self._gain, self._mood = rest, gain, mood or Mood()
         self._model_fps = Fraction(model.fps)
-        self._stream, self._resampler = model.stream(), Resampler(self._model_fps, fps)
+        self._model, self._stream, self._resampler = model, model.stream(), Resampler(self._model_fps, fps)
         self._lids = None if seed is None or life is not None else blinks(fps, seed)
         self._life, self._width, self._parting = life, width, parting or (lambda units: units)
         self._spoken: deque[Motion] = deque()  # of frames whose life is not known yet, and the other way round
@@ -73,7 +73,8 @@ class SpeechStream:
         return self._drive(owed + self._resampler.finish(frames_in(seconds, self.fps)))
 
     def _widened(self, units: np.ndarray) -> np.ndarray:
-        """The model's outputs [T, 46 to 48] as wide as the voice up to each of them wants it."""
+        """The model's outputs [T, 46 to 48] as they are drawn, as wide as the voice up to each of them wants it."""
+        units = drawn(self._model, units)
         if self._width is None:
             return units
         for vector in (units := units.copy()):

@@ -71,6 +71,12 @@ def with_tuck(units: np.ndarray, heard: float | None = None) -> np.ndarray:
     return out
 
 
+def drawn(model: Any, heard: np.ndarray) -> np.ndarray:
+    """What `model` gave, [T, 46 to 48], as a face is to be drawn: networks have units as people have them, and drawn
+    lips want more than that (audio2au.recurrent.Settled); phones that are known are played as they are."""
+    return model.drawn(heard) if hasattr(model, "drawn") else heard
+
+
 class Width:
     """Follows the 95th percentile of JawOpen; `factors` [46] are 1 but for the openings, PURSE and SPREAD."""
 
@@ -108,16 +114,19 @@ class Begun:
         """Raises SoundError."""
         self.sample_rate, self.fps, self.width = speech.sample_rate, speech.fps, Width()
         self._stream, self._heard, self._pushed, self._given = speech.stream(), 0, 0, 0
-        known = [self._stream.push(np.zeros(0, np.float32))]
+        self._speech, known = speech, [self._stream.push(np.zeros(0, np.float32))]
         blocks = audio.decode(sound, speech.sample_rate)
         for block in itertools.takewhile(lambda _: self._heard < HEARD_SECONDS * speech.sample_rate, blocks):
             self._heard += len(block)
             known.append(self._stream.push(block))
-            self.width.hear(known[-1])
+            self.width.hear(self.drawn(known[-1]))
         self._known = np.concatenate(known)
         # What is owed until there, as if silence followed, without an end of the stream itself.
         frames = int(self._heard * speech.fps / speech.sample_rate)
-        self.width.hear(copy.deepcopy(self._stream).finish(frames))
+        self.width.hear(self.drawn(copy.deepcopy(self._stream).finish(frames)))
+
+    def drawn(self, heard: np.ndarray) -> np.ndarray:
+        return drawn(self._speech, heard)
 
     def stream(self) -> Begun:
         return self
