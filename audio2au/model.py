@@ -45,9 +45,13 @@ class AudioToUnits(Streaming, nn.Module):
         Output t is the face of input t - delay; the first `delay` outputs belong to no frame.
         """
         hidden, state = self.hidden(features, state)
+        return self.units(hidden), state
+
+    def units(self, hidden: torch.Tensor) -> torch.Tensor:
+        """From what the output layer sees, [..., width], to units as people have them, [..., U]."""
         units = torch.sigmoid(self.output(hidden))
         units = torch.where(units < self.knee, units * units / self.knee.clamp_min(1e-6), units)
-        return units * (1 - self.less[0] * (units @ self.less[1]).clamp_max(Settled.MOST)[..., None]), state
+        return units * (1 - self.less[0] * (units @ self.less[1]).clamp_max(Settled.MOST)[..., None])
 
     def hidden(self, features: torch.Tensor, state: tuple | None = None) -> tuple[torch.Tensor, tuple]:
         """What the output layer sees, [B, T, width], and the LSTM's state; training names phones from it."""

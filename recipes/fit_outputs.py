@@ -40,6 +40,8 @@ REFIT = ("LipsPucker", "LipsLowerClose")
 HELD = 0.5  # times as much counts what they were on other voices
 REFIT_STEPS, REFIT_RATE, FRAMES = 800, 0.01, 6000  # of either, drawn for each step
 MOST = 0.99  # of a unit's values are below what counts as most: beyond it the tracker has slipped
+ROOTED = ("LipsPucker",)  # fitted as their roots, and squared at work (a knee of 1): rare high values count less
+FADING = 0.03  # times the square of the weights of ROOTED counts as well
 LEAST_STD = 1e-3  # of a unit that hardly moves, as LipsLowerClose in s1
 
 
@@ -75,18 +77,20 @@ def added(hidden: torch.Tensor, raised: torch.Tensor) -> torch.nn.Linear:
 
 
 def refitted(
-    output: torch.nn.Linear, tracked: tuple[torch.Tensor, ...], others: torch.Tensor, names: Sequence[str] = REFIT
+    model: AudioToUnits, tracked: tuple[torch.Tensor, ...], others: torch.Tensor, names: Sequence[str] = REFIT
 ) -> torch.nn.Linear:
-    """An output layer for `names` from that of all units. `tracked` are what it sees in clips, [N, width], and the
-    units there, [N, U]; `others` is what it sees of other voices."""
+    """An output layer for `names` from the model's of all units. `tracked` are what it sees in clips, [N, width], and
+    the units there, [N, U]; `others` is what it sees of other voices."""
     columns = [INDEX[name] for name in names]
     hidden, wanted = tracked[0], tracked[1][:, columns]
+    power = torch.tensor([0.5 if name in ROOTED else 1.0 for name in names])
     layer = torch.nn.Linear(hidden.shape[1], len(columns))
     with torch.no_grad():
-        layer.weight.copy_(output.weight[columns])
-        layer.bias.copy_(output.bias[columns])
+        layer.weight.copy_(model.output.weight[columns])
+        layer.bias.copy_(model.output.bias[columns])
         before = torch.sigmoid(layer(others))
-    wanted = torch.minimum(wanted, wanted.quantile(MOST, dim=0))
+        before = torch.where(model.knee[columns] == 1, before**2, before) ** power
+    wanted = torch.minimum(wanted, wanted.quantile(MOST, dim=0)) ** power
     generator = torch.Generator().manual_seed(0)
 
     def missed(heard: torch.Tensor, asked: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
@@ -96,7 +100,8 @@ def refitted(
     scales = [values.std(0).clamp_min(LEAST_STD) for values in (wanted, before)]
 
     def loss() -> torch.Tensor:
-        return missed(hidden, wanted, scales[0]) + HELD * missed(others, before, scales[1])
+        faded = FADING * (layer.weight[power < 1] ** 2).sum()
+        return missed(hidden, wanted, scales[0]) + HELD * missed(others, before, scales[1]) + faded
 
     minimise([*layer.parameters()], loss, REFIT_STEPS, REFIT_RATE)
     return layer
@@ -128,10 +133,12 @@ def finished(model: AudioToUnits, train: list[Recording], examples: int, refit: 
     state["less"] = torch.cat([state["less"][:, :units], torch.zeros(2, len(HEARD))], 1)
     out.load_state_dict(state)
     if "clips" in present and not clips.all():
-        layer = refitted(out.output, clips_of(model, train), hidden[~clips], refit)
+        layer = refitted(out, clips_of(model, train), hidden[~clips], refit)
         with torch.no_grad():
             columns = [INDEX[name] for name in refit]
             out.output.weight[columns], out.output.bias[columns] = layer.weight, layer.bias
+            out.knee[[INDEX[name] for name in refit if name in ROOTED]] = 1.0
+            out.shut[[INDEX[name] for name in refit if name in ROOTED]] = 1.0
     return out
 
 
@@ -160,7 +167,7 @@ def report(before: AudioToUnits, after: AudioToUnits, val: list[Recording]) -> N
     if any(r.source == "clips" for r in val):
         for name in REFIT:
             hidden, units = clips_of(before, val)
-            given = [torch.sigmoid(m.output(hidden))[:, INDEX[name]].detach().numpy() for m in (before, after)]
+            given = [m.units(hidden)[:, INDEX[name]].detach().numpy() for m in (before, after)]
             was, now = (np.corrcoef(ours, units[:, INDEX[name]])[0, 1] for ours in given)
             print(f"{name}: r on clips {was:.3f} before, {now:.3f} now")
 
