@@ -285,7 +285,8 @@ def test_units_fitted_anew_follow_the_clips_and_stay_as_they_were_elsewhere():
     output, clips, others = torch.nn.Linear(6, 46), torch.randn(400, 6), torch.randn(400, 6)
     clips[:, 3:], others[:, :3] = 0, 0  # what tells of one kind of voice tells nothing of the other
     wanted = torch.sigmoid(clips @ torch.randn(6, 46))
-    layer = fit_outputs.refitted(output, (clips, wanted), others)
+    model = SimpleNamespace(output=output, knee=torch.zeros(46))
+    layer = fit_outputs.refitted(model, (clips, wanted), others)
     for k, column in enumerate(INDEX[name] for name in fit_outputs.REFIT):
         kept, was = layer(others)[:, k], output(others)[:, column]
         followed, given = layer(clips)[:, k], wanted[:, column]
