@@ -1,7 +1,7 @@
 """A generator at work: weights or a model in; out comes what looks at faces and gives motions, all numpy arrays.
 
-On a processor the `flow` generator needs no torch (`gath.lean`); on other devices, and for the paper's generator, torch
-does the work behind the same two methods.
+The `flow` generator, of which a frame is a sum, needs no torch (`gath.lean`) and no device but the processor; of the
+paper's, torch does the work behind the same two methods.
 """
 
 from __future__ import annotations
@@ -59,19 +59,17 @@ class OnTorch:
 def ready(source: Any = None, device: str = AUTO) -> Generator:
     """The generator in a safetensors file (None: the one that ships), or a model of gath, ready for work.
 
-    `device` is torch's name of one; "auto" is the processor for `flow`, of which a frame is a sum, and for the paper's
-    generator, which paints, the first NVIDIA device where there are one and a torch built for it. Raises OSError and
-    ValueError as `gath.load`, ImportError where torch is needed and missing, and what torch raises for a device that is
-    not there.
+    `device` is torch's name of one, for the paper's generator, which paints; "auto" is the first NVIDIA device where
+    there are one and a torch built for it. Raises OSError and ValueError as `gath.load`, ImportError where torch is
+    needed and missing, and what torch raises for a device that is not there.
     """
     if source is not None and not isinstance(source, str | Path):
         return OnTorch(source) if hasattr(source, "parameters") else source
-    if device in (AUTO, "cpu"):
-        kind, config, state = read(source or DEFAULT)
-        if kind == "flow":
-            from gath.lean import LeanFlow
+    kind, config, state = read(source or DEFAULT)
+    if kind == "flow":
+        from gath.lean import LeanFlow
 
-            return LeanFlow(FlowConfig.from_json(config), state)
+        return LeanFlow(FlowConfig.from_json(config), state)
     return OnTorch(load(source, chosen(device)))
 
 

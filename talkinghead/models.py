@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -77,6 +78,19 @@ def check_device(name: str) -> None:
     except ImportError:
         raise ModelError(f"--device {name} {NEEDS_TORCH}") from None
     try:
-        torch.ones(1, device=name).cpu()  # `meta` takes numbers and gives none back
+        if torch.device(name).type == "cuda":
+            _check_cuda(torch.device(name).index or 0)
+        else:
+            torch.ones(1, device=name).cpu()  # `meta` takes numbers and gives none back
     except (RuntimeError, AssertionError, NotImplementedError, ImportError):
         raise ModelError(f"there is no device {name!r} here; leave --device out for the CPU") from None
+
+
+def _check_cuda(index: int) -> None:
+    """Raises RuntimeError unless there is that GPU. The driver's list is asked, for processes that are forked later
+    could not use a GPU which this one had touched."""
+    import torch
+
+    os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
+    if not torch.cuda.is_available() or index >= torch.cuda.device_count():
+        raise RuntimeError("no such GPU")

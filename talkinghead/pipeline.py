@@ -27,7 +27,7 @@ from talkinghead.face.puppet import Puppet, make_puppet
 from talkinghead.media.stages import stage, tell
 from talkinghead.media.threads import Once, beside
 from talkinghead.media.timing import frames_in
-from talkinghead.models import load_generator, load_lips, load_speech
+from talkinghead.models import WITHOUT_TORCH, load_generator, load_lips, load_speech
 from talkinghead.options import FrameOptions, PortraitOptions
 from talkinghead.units.driving import blinking, checked, frames_of, sampled, spoken
 from talkinghead.units.life import Life
@@ -293,4 +293,5 @@ class TalkingHead:
         )
         with stage("portrait made ready"):
             looks = options.crop, options.enhance, options.which_teeth
-            return make_puppet(image, found, generator(), self.lip_mover, *looks, turns=turns)
+            device = None if self.device in WITHOUT_TORCH else self.device
+            return make_puppet(image, found, generator(), self.lip_mover, *looks, turns=turns, device=device)

@@ -56,6 +56,7 @@ class Frame:
     def __init__(self, still: np.ndarray, colours: Colours, pixels: np.ndarray | None = None):
         """On `pixels` of the same shape, if they are given."""
         self.pixels, self.colours = np.empty_like(still) if pixels is None else pixels, colours
+        self.lasts = pixels is not None  # as long as the process
         self.pixels[:] = still
         planes = yuv.planes if colours is YUV else list
         self._planes, self._still = planes(self.pixels), planes(still)
@@ -83,9 +84,9 @@ class Frame:
         for out, plane, much in zip(self.part(box), lit, self.colours.reduced(opacity)):
             cover(out, plane, much)
 
-    def clear(self) -> None:
-        """The photograph again."""
-        if self._drawn is not None:
+    def clear(self, but: Box | None = None) -> None:
+        """The photograph again, where it had been drawn on; unless that lies in a box that will be drawn as a whole."""
+        if self._drawn is not None and (but is None or _around(self._drawn, but) != but):
             for still, out in zip(self._of(self._still, self._drawn), self._of(self._planes, self._drawn)):
                 out[:] = still
             self._drawn = None
@@ -107,20 +108,20 @@ class Frames:
         self._made: dict[int, list[Frame]] = {id(RGB): [], id(YUV): []}
         self._onto: dict[int, Frame] = {}  # by the memory's address
 
-    def onto(self, pixels: np.ndarray) -> Frame:
-        """A frame in the encoder's colours to draw on, on memory that is given again and again."""
+    def onto(self, pixels: np.ndarray, but: Box | None = None) -> Frame:
+        """A frame in the encoder's colours to draw on, on memory that is given again and again, as `new`."""
         frame = self._onto.get(pixels.ctypes.data)
         if frame is None:
             frame = self._onto[pixels.ctypes.data] = Frame(self.still(YUV), YUV, pixels)
-        frame.clear()
+        frame.clear(but)
         return frame
 
-    def new(self, colours: Colours) -> Frame:
-        """A frame to draw on, which shows the photograph."""
+    def new(self, colours: Colours, but: Box | None = None) -> Frame:
+        """A frame to draw on, which shows the photograph, `but` perhaps in a box that will be drawn as a whole."""
         made = self._made[id(colours)]
         for frame in made:
             if frame.holders() == frame.idle:
-                frame.clear()
+                frame.clear(but)
                 return frame
         made.append(Frame(self.still(colours), colours))
         return made[-1]

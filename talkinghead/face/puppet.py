@@ -39,8 +39,8 @@ class Puppet:
 
     `decode` gives flow, mask and colour of a frame for units [1, 46], as Renderer takes them; `outline` tells where
     the lips go; `landmarks` [478, 3] lie in the renderer's picture, of which the frames show the box `shown`;
-    `making_head` gives what turns; `forks` says whether a process that was forked can draw it; `smaller` gives the same
-    in a picture of so many pixels a side at most.
+    `making_head` gives what turns; `decode_forks` says whether a process that was forked can decode; `smaller` gives
+    the same in a picture of so many pixels a side at most.
     """
 
     units: np.ndarray
@@ -50,7 +50,7 @@ class Puppet:
     landmarks: np.ndarray
     making_head: Once[Head]
     shown: tuple[int, int, int, int]
-    forks: bool
+    decode_forks: bool
     smaller: Callable[[int], Puppet]
 
     @property
@@ -70,6 +70,15 @@ class Puppet:
     def planar_shape(self) -> tuple[int, int]:
         """Of a frame as media.yuv has it."""
         return (self.height + 1) // 2 * 3, (self.width + 1) // 2 * 2
+
+    @property
+    def forks(self) -> bool:
+        """Whether processes that are forked from now on can draw its frames."""
+        if self.renderer.device is None:
+            return self.decode_forks
+        from talkinghead.face import on_device
+
+        return self.decode_forks and on_device.forks(self.renderer.device)
 
     @cached_property
     def parting(self) -> Parting:
@@ -147,9 +156,11 @@ def make_puppet(
     enhance: bool = False,
     teeth: int | str = "own",
     turns: bool = False,
+    device: str | None = None,
 ) -> Puppet:
     """The face `found` in RGB uint8 [H, W, 3], made ready; `mover` is a gath.lean_lips.LeanLips. For `crop`, `enhance`
-    and `teeth` see TalkingHead.prepare. What turns is begun beside the rest if it `turns`."""
+    and `teeth` see TalkingHead.prepare. What turns is begun beside the rest if it `turns`. A video's frames are drawn
+    on the `device` that torch calls so, if there is any, of a generator that warps."""
     import cv2
 
     from gath.mesh import EYES
@@ -201,7 +212,7 @@ def make_puppet(
         eyes = [transform(to_face, points[list(eye)]) for eye in EYES]
         mouth = Mouth(image, to_face, outline.own, rest, eyes, teeth, outline(purse(outline.rest)[None])[0])
         lids = Lids(image, points, found.units)
-    renderer = Renderer(image, alignment(points, size), size, enhance, mouth, lids)
+    renderer = Renderer(image, alignment(points, size), size, enhance, mouth, lids, device if generator.warps else None)
     forks = getattr(generator, "forks", False)
 
     def smaller(side: int) -> Puppet:

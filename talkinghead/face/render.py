@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -18,6 +19,9 @@ from talkinghead.face.mouth import Mouth, Patch
 from talkinghead.face.sheets import Sheet
 from talkinghead.face.warp import Turning, Warp, enlarged, nodes
 from talkinghead.media.yuv import even, to_yuv
+
+if TYPE_CHECKING:
+    from talkinghead.face.on_device import OnDevice
 
 FEATHER = 0.06  # of the crop's side: motion and paint fade to nothing toward its border, so that there is no seam
 REACH = 0.25  # of the face's region: how far beyond its border motion may look
@@ -34,11 +38,17 @@ UNSHARP_AMOUNT, UNSHARP_SIGMA = 0.5, 1.5
 
 @dataclass(frozen=True)
 class Stage:
-    """What frames of one kind are drawn with: heads as photographed, or posed and `turning`."""
+    """What frames of one kind are drawn with: heads as photographed, or posed and `turning`; and on a device."""
 
     warp: Warp
     sheet: Sheet | None
     turning: Turning | None
+    device: OnDevice | None
+
+    def settle(self) -> None:
+        """Wait until what was moved is seen."""
+        if self.device is not None:
+            self.device.settle()
 
 
 class Renderer:
@@ -56,11 +66,13 @@ class Renderer:
         enhance: bool = False,
         mouth: Mouth | None = None,
         lids: Lids | None = None,
+        device: str | None = None,
     ):
         """`image` RGB uint8 [H, W, 3]; `matrix` [2, 3] takes its pixels to the aligned crop of `size` pixels; `mouth`
-        draws lips and what is behind them, `lids` lids that close."""
+        draws lips and what is behind them, `lids` lids that close. Planar frames are drawn on the `device` of which
+        this is torch's name, if there is any."""
         self.image, self._size = np.ascontiguousarray(image), size
-        self.mouth, self.lids = mouth, lids
+        self.mouth, self.lids, self.device = mouth, lids, device
         self._to_crop = matrix.astype(np.float64)
         self._from_crop = cv2.invertAffineTransform(self._to_crop)
         # A shift by one whole side of the crop, in the photograph's pixels: turned and scaled with the face.
@@ -78,7 +90,7 @@ class Renderer:
         mask: np.ndarray | None = None,
         colour: np.ndarray | None = None,
         posed: Posed | None = None,
-        patches: Sequence[Patch] = (),
+        patches: Iterable[Patch] = (),
         planar: bool = False,
         onto: np.ndarray | None = None,
     ) -> np.ndarray:
@@ -90,15 +102,20 @@ class Renderer:
         where there is no mask.
         """
         colours = self._colours(planar)
-        frame = self._frames.new(colours) if onto is None or colours is RGB else self._frames.onto(onto)
         stage = self._stage(None if posed is None else posed.head, colours)
+        whole = None if stage.device is None else stage.device.whole
+        onto = onto if colours is YUV else None
+        frame = self._frames.new(colours, whole) if onto is None else self._frames.onto(onto, whole)
         flow = self._faded(flow)
         if stage.sheet is not None:
             self._move(frame, stage, flow, posed)
             if mask is not None:
+                stage.settle()
                 self._paint(frame, mask[0] * self._fade, colour, posed)
         for patch in patches:
+            stage.settle()  # only now: a patch may be made while the rest is drawn
             self._lay(frame, patch)
+        stage.settle()
         given = self._frames.given(frame)
         if self._weight is not None:
             left, top, right, bottom = self._region
@@ -114,15 +131,14 @@ class Renderer:
         lips: np.ndarray,
         closures: np.ndarray | None,
         tongue: float = 0.0,
-    ) -> list[Patch]:
+    ) -> Iterator[Patch]:
         """What is drawn over the frame moved by `flow`: the mouth with its points `lips` [P, 2] and its
-        `tongue`, see Mouth, and lids closed by `closures` [2], see Lids. It may be made while others are drawn."""
-        flow, patches = self._faded(flow), []
+        `tongue`, see Mouth, and lids closed by `closures` [2], see Lids; made when it is asked for."""
+        flow = self._faded(flow)
         if self.mouth is not None:
-            patches.append(self.mouth(lips, flow.transpose(2, 0, 1), posed, tongue))
+            yield self.mouth(lips, flow.transpose(2, 0, 1), posed, tongue)
         if self.lids is not None and closures is not None:
-            patches += self.lids(closures, lambda at: self._shift(flow, at), posed)
-        return patches
+            yield from self.lids(closures, lambda at: self._shift(flow, at), posed)
 
     def _faded(self, flow: np.ndarray) -> np.ndarray:
         """[S, S, 2], nothing at the crop's border."""
@@ -132,11 +148,12 @@ class Renderer:
         """Face and head, moved by the crop's `flow` [S, S, 2]."""
         warp = stage.warp
         seen = warp.at if posed is None else posed.seen(warp.at)  # the photograph's own pixels, before the face moves
-        shift = self._shift(flow, seen)
-        if posed is None:
-            warp.move(frame, seen + shift, stage.sheet)
+        where = seen + self._shift(flow, seen)
+        kinds = warp.moved(where) if posed is None else warp.turned(where, stage.turning)
+        if stage.device is None:
+            warp.draw(frame, where, stage.sheet, kinds)
         else:
-            warp.turn(frame, seen + shift, stage.sheet, stage.turning)
+            stage.device.draw(frame, where, kinds)
 
     def _shift(self, flow: np.ndarray, at: np.ndarray) -> np.ndarray:
         """The crop's `flow` [S, S, 2] at pixels [h, w, 2] of the photograph, in its pixels."""
@@ -193,11 +210,16 @@ class Renderer:
                 sheet = None
                 if left < right and top < bottom:
                     sheet = Sheet.of(self.image[top:bottom, left:right], (left, top), colours)
-                self._stages[kind] = Stage(Warp(self._region, spacing), sheet, None)
+                warp, turning = Warp(self._region, spacing), None
             else:
-                warp = Warp(head.box, spacing)
+                warp, sheet = Warp(head.box, spacing), head.sheet(colours)
                 turning = Turning(warp, head.moves(warp.at), head.clear)
-                self._stages[kind] = Stage(warp, head.sheet(colours), turning)
+            device = None
+            if self.device is not None and colours is YUV and sheet is not None:
+                from talkinghead.face.on_device import OnDevice
+
+                device = OnDevice(self.device, warp, sheet, self._frames.still(YUV), turning)
+            self._stages[kind] = Stage(warp, sheet, turning, device)
         return self._stages[kind]
 
     def _around(self) -> Box:

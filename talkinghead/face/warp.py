@@ -33,45 +33,44 @@ class Warp:
 
     def __init__(self, box: Box, spacing: float):
         """Nodes are about `spacing` of the picture's pixels apart, an even number."""
-        self._end = box[2:]
-        self._cell = cell = max(2, 2 * round(spacing / 2))
+        self.box = box
+        self.cell = cell = max(2, 2 * round(spacing / 2))
         span = max(box[2] - box[0], box[3] - box[1])
         side = min(max(TILE, span / MOST), span / FEWEST)
         self._per_tile = n = max(1, round(side / cell))
-        self._corner = np.array(box[:2])
-        self._tiles = [int(-(-(end - first) // (n * cell))) for end, first in zip(box[2:], self._corner)]
+        self.side = n * cell  # of a tile
+        self._tiles = [-(-(end - first) // self.side) for first, end in zip(box[:2], box[2:])]
         if min(self._tiles) <= 0:
             self.at = np.empty((0, 0, 2), np.float32)
             return
-        self.at = nodes(self._corner, cell, [tiles * n for tiles in self._tiles])
+        self.at = nodes(box[:2], cell, [tiles * n for tiles in self._tiles])
 
-    def move(self, frame: Frame, where: np.ndarray, sheet: Sheet) -> None:
-        """Draw from a sheet what is `where` [gh, gw, 2], in pixels of the picture; tiles at rest stay as they are."""
+    def moved(self, where: np.ndarray) -> list[Kind]:
+        """What is to be drawn of what is seen `where` [gh, gw, 2]: tiles at rest stay as they are."""
         further = np.abs(where - self.at)
-        moves = self.tiles(cv2.max(further[..., 0], further[..., 1]) > MIN_SHIFT)
-        self._draw(frame, where, sheet, [(moves, False, None)])
+        return [(self.tiles(cv2.max(further[..., 0], further[..., 1]) > MIN_SHIFT), False, None)]
 
-    def turn(self, frame: Frame, where: np.ndarray, sheet: Sheet, turning: Turning) -> None:
+    def turned(self, where: np.ndarray, turning: Turning) -> list[Kind]:
         """The same of a person and what is behind, where `turning` says."""
         low, high = self.reach(where)
         empty = turning.empty & (turning.clear.some(low, high) == 0)
         opaque = turning.clear.lacks(low, high) == 0
         whole, rim = turning.whole, turning.rim & ~empty
         through = whole & ~opaque & ~empty
-        kinds = [(whole & opaque, False, None), (through, True, None), (rim, True, turning.moves)]
-        self._draw(frame, where, sheet, kinds)
+        return [(whole & opaque, False, None), (through, True, None), (rim, True, turning.moves)]
 
-    def _draw(self, frame: Frame, where: np.ndarray, sheet: Sheet, kinds: list[Kind]) -> None:
+    def draw(self, frame: Frame, where: np.ndarray, sheet: Sheet, kinds: list[Kind]) -> None:
+        """Draw from a sheet what is seen `where` [gh, gw, 2], in pixels of the picture."""
         steps, placed = frame.colours.steps, sheet.place(where)
         # A plane of half the size has its pixels in the middle of four.
         maps = {step: placed / step - (step - 1) / (2 * step) for step in set(steps)}
         for tiles, through, moves in kinds:
             for box, part in self._boxes(tiles):
                 size = box[2] - box[0], box[3] - box[1]
-                at = {step: enlarged(known[part], self._cell, size, step) for step, known in maps.items()}
+                at = {step: enlarged(known[part], self.cell, size, step) for step, known in maps.items()}
                 sheet.draw(frame, box, [at[step] for step in steps], through)
                 if moves is not None:
-                    still = {step: enlarged(moves[part], self._cell, size, step) <= 0 for step in maps}
+                    still = {step: enlarged(moves[part], self.cell, size, step) <= 0 for step in maps}
                     frame.rest(box, [still[step].view(np.uint8) for step in steps])
 
     def tiles(self, nodes: np.ndarray) -> np.ndarray:
@@ -90,10 +89,10 @@ class Warp:
 
     def _boxes(self, tiles: np.ndarray) -> Iterator[tuple[Box, tuple[slice, slice]]]:
         """True tiles in rectangles: as boxes of the picture, and as parts of the nodes."""
-        n, side, (left, top) = self._per_tile, self._per_tile * self._cell, self._corner.tolist()
+        n, side, (left, top, *end) = self._per_tile, self.side, self.box
         most = max(1, LARGEST // side**2)
         for x0, y0, x1, y1 in _rectangles(tiles, most):
-            right, bottom = min(left + x1 * side, self._end[0]), min(top + y1 * side, self._end[1])
+            right, bottom = min(left + x1 * side, end[0]), min(top + y1 * side, end[1])
             part = slice(y0 * n, y1 * n + 2), slice(x0 * n, x1 * n + 2)
             yield (left + x0 * side, top + y0 * side, right, bottom), part
 

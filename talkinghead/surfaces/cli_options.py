@@ -57,7 +57,9 @@ class Models:
 
     generator: Path | None = option(None, "Weights of another generator.", Path)
     device: str = option(
-        "auto", "Where the generator runs: cpu, cuda, mps. Default: the CPU, but for the paper's a GPU if there is one."
+        "auto",
+        "Where a video's frames are drawn, and the paper's generator runs: cpu, cuda, mps. Default: the CPU; for the"
+        " paper's a GPU if there is one.",
     )
 
     def head(self) -> TalkingHead:

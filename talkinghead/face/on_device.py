@@ -1,0 +1,142 @@
+"""Frames drawn on a GPU, or what torch calls a device: what `Warp.draw` does tile by tile, for a whole box at once.
+
+A portrait's planes stay there. A frame sends the nodes' places, a few kilobytes, and gets its rows back, finished but
+for mouth and lids, while those are drawn on the processor.
+"""
+
+from __future__ import annotations
+
+from functools import cache, cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from talkinghead.face.frames import Frame
+from talkinghead.face.sheets import Sheet
+from talkinghead.face.warp import Kind, Turning, Warp
+from talkinghead.media.yuv import planes
+
+
+class _Layer(NamedTuple):
+    """Planes of one size, tensors: `still` uint8 [C, rows, W] the photograph's rows, `lit` float32 [1, C, h, w] the
+    sheet's; if something shows through there, `behind` float32 [C, h, w] of the box, and `moves` bool [h, w] where the
+    head's motion draws at all. One pixel is `step` by `step` of the picture's."""
+
+    step: int
+    still: Any
+    lit: Any
+    behind: Any = None
+    moves: Any = None
+
+
+class OnDevice:
+    """A Warp's frames, in the encoder's own colours, drawn from a sheet. Nothing is on the device before the first is
+    drawn, so that each process which is forked may have its own share of a GPU."""
+
+    def __init__(self, name: str, warp: Warp, sheet: Sheet, still: np.ndarray, turning: Turning | None = None):
+        """`name` is torch's of the device, `still` the photograph, see media.yuv."""
+        self._name, self._warp, self._sheet, self._still, self._turning = name, warp, sheet, still, turning
+        self._cuda = name.startswith("cuda")
+        left, top, right, bottom = warp.box
+        self.whole = 0, top, 2 * self._planes[1].shape[1], bottom  # a box of rows, for those arrive at once
+        self._size = right - left, bottom - top
+
+    @property
+    def _planes(self) -> tuple[np.ndarray, ...]:
+        return planes(self._still)
+
+    @cached_property
+    def _layers(self) -> list[_Layer]:
+        import torch
+
+        sheet, (_, top, _, bottom) = self._sheet, self._warp.box
+
+        def sent(*parts: np.ndarray) -> Any:
+            return torch.from_numpy(np.stack(parts)).to(self._name)
+
+        lit = [sheet.lit[:1], sheet.lit[1:]]
+        if sheet.opacity is not None:
+            lit[0] = [*lit[0], sheet.opacity]
+        layers = []
+        for k, some in enumerate((slice(0, 1), slice(1, 3))):
+            step = k + 1
+            still = sent(*(plane[top // step : bottom // step] for plane in self._planes[some]))
+            layer = _Layer(step, still, sent(*lit[k])[None].float())
+            if sheet.behind is not None and self._turning is not None:
+                moves = self._enlarged(sent(self._turning.moves)[None], step)[0, 0] > 0
+                layer = layer._replace(behind=sent(*sheet.behind[some]).float(), moves=moves)
+            layers.append(layer)
+        return layers
+
+    def _enlarged(self, known: Any, step: int) -> Any:
+        """What warp.enlarged gives, of a tensor [1, C, gh, gw]: [1, C, h, w]."""
+        from torch.nn.functional import interpolate
+
+        cell = self._warp.cell // step
+        width, height = (side // step for side in self._size)
+        whole = interpolate(known, scale_factor=cell, mode="bilinear", align_corners=False)
+        return whole[..., cell : cell + height, cell : cell + width]
+
+    def draw(self, frame: Frame, where: np.ndarray, kinds: list[Kind]) -> None:
+        """Begin to draw what is `where`, see Warp.draw; `settle` waits for it."""
+        import torch
+
+        if self._cuda and frame.lasts:
+            _pinned(frame.pixels.ctypes.data, frame.pixels.nbytes)
+        size = self._sheet.lit[0].shape[::-1]
+        # As torch counts: from -1 to 1 between a plane's borders, whatever its size.
+        places = (2 * self._sheet.place(where).astype(np.float64) + 1) / size - 1
+        places = torch.from_numpy(places.transpose(2, 0, 1)[None].astype(np.float32)).to(self._name)
+        tiles = torch.from_numpy(np.logical_or.reduce([tiles for tiles, *_ in kinds])).to(self._name)
+        host, much, left = iter(frame.part(self.whole)), None, self._warp.box[0]
+        with torch.inference_mode():
+            for layer in self._layers:
+                out, much = self._seen(layer, places, much)
+                side = self._warp.side // layer.step
+                drawn = tiles.repeat_interleave(side, 0).repeat_interleave(side, 1)[: out.shape[1], : out.shape[2]]
+                drawn = drawn if layer.moves is None else drawn & layer.moves
+                rows, first = layer.still.clone(), left // layer.step
+                box = rows[..., first : first + out.shape[2]]
+                box.copy_(torch.where(drawn, out, box))
+                for plane in rows:
+                    torch.from_numpy(next(host)).copy_(plane, non_blocking=self._cuda)
+
+    def _seen(self, layer: _Layer, places: Any, much: Any) -> tuple[Any, Any]:
+        """Grey levels [C, h, w] of a layer's planes, and the opacity [1, h, w] of the picture's pixels, which finer
+        planes tell coarser ones."""
+        from torch.nn.functional import avg_pool2d, grid_sample
+
+        at = self._enlarged(places, layer.step).permute(0, 2, 3, 1)
+        lit = grid_sample(layer.lit, at, mode="bilinear", padding_mode="border", align_corners=False)[0].round_()
+        if layer.behind is None:
+            return lit, None
+        if much is None:
+            lit, much = lit[:1], lit[1:]
+            share = much
+        else:
+            share = (avg_pool2d(much, 2) + 0.5).floor_()
+        return (layer.behind * (255 - share) / 255).round_().add_(lit).clamp_(max=255), much
+
+    def settle(self) -> None:
+        """Wait until the frame's rows have come."""
+        if self._cuda:
+            import torch
+
+            torch.cuda.current_stream(self._name).synchronize()
+
+
+def forks(name: str) -> bool:
+    """Whether processes that are forked from now on can use the device of this name, as torch calls it: of a GPU that
+    this one uses they would know nothing."""
+    import torch
+
+    return name.startswith("cuda") and not torch.cuda.is_initialized()
+
+
+@cache
+def _pinned(address: int, size: int) -> None:
+    """Have the GPU write to memory by itself, while the processor does something else; it must last as long as the
+    process. Where the system allows no more of it, nothing is lost but time."""
+    import torch
+
+    torch.cuda.cudart().cudaHostRegister(address, size, 0)
