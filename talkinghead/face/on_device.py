@@ -13,7 +13,7 @@ import numpy as np
 
 from talkinghead.face.frames import Frame
 from talkinghead.face.sheets import Sheet
-from talkinghead.face.warp import Kind, Turning, Warp
+from talkinghead.face.warp import Kind, Turning, Warp, shares
 from talkinghead.media.yuv import planes
 
 
@@ -40,6 +40,7 @@ class OnDevice:
         left, top, right, bottom = warp.box
         self.whole = 0, top, 2 * self._planes[1].shape[1], bottom  # a box of rows, for those arrive at once
         self._size = right - left, bottom - top
+        self._shares: dict[tuple[int, int], list[Any]] = {}
 
     @property
     def _planes(self) -> tuple[np.ndarray, ...]:
@@ -63,19 +64,39 @@ class OnDevice:
             still = sent(*(plane[top // step : bottom // step] for plane in self._planes[some]))
             layer = _Layer(step, still, sent(*lit[k])[None].float())
             if sheet.behind is not None and self._turning is not None:
-                moves = self._enlarged(sent(self._turning.moves)[None], step)[0, 0] > 0
+                moves = self._enlarged(sent(self._turning.moves)[0], (step, step)) > 0
                 layer = layer._replace(behind=sent(*sheet.behind[some]).float(), moves=moves)
             layers.append(layer)
         return layers
 
-    def _enlarged(self, known: Any, step: int) -> Any:
-        """What warp.enlarged gives, of a tensor [1, C, gh, gw]: [1, C, h, w]."""
-        from torch.nn.functional import interpolate
+    def _enlarged(self, known: Any, block: tuple[int, int]) -> Any:
+        """What is known at nodes, a tensor [..., gh, gw], in the middle of blocks of (width, height) pixels."""
+        if block not in self._shares:
+            import torch
 
-        cell = self._warp.cell // step
-        width, height = (side // step for side in self._size)
-        whole = interpolate(known, scale_factor=cell, mode="bilinear", align_corners=False)
-        return whole[..., cell : cell + height, cell : cell + width]
+            counts, cell = self._warp.at.shape[1::-1], self._warp.cell
+            self._shares[block] = [
+                torch.from_numpy(shares(count, cell / step, -(-side // step))).to(self._name)
+                for count, step, side in zip(counts, block, self._size)
+            ]
+        across, down = self._shares[block]
+        return down.T @ (known @ across)
+
+    def _places(self, known: Any, step: int) -> Any:
+        """Where a plane's pixels [1, h, w, 2] read, of what is known at the nodes [1, 2, gh, gw]."""
+        if not self._sheet.in_blocks:
+            return self._enlarged(known, (step, step)).permute(0, 2, 3, 1)
+        import torch
+
+        wide, high = 2, 2 // step  # of a block that moves alike, in pixels of the plane
+        at = self._enlarged(known, (wide * step, high * step)).permute(0, 2, 3, 1)
+        at = at.repeat_interleave(high, 1).repeat_interleave(wide, 2)[:, :, : self._size[0] // step]
+        size = self._sheet.lit[step - 1].shape[::-1]
+        x, y = (torch.arange(side, device=self._name) for side in at.shape[2:0:-1])
+        at[..., 0] += (x % wide * 2 - 1) / size[0]
+        if high > 1:
+            at[..., 1] += ((y % high * 2 - 1) / size[1])[:, None]
+        return at
 
     def draw(self, frame: Frame, where: np.ndarray, kinds: list[Kind]) -> None:
         """Begin to draw what is `where`, see Warp.draw; `settle` waits for it."""
@@ -106,7 +127,7 @@ class OnDevice:
         planes tell coarser ones."""
         from torch.nn.functional import avg_pool2d, grid_sample
 
-        at = self._enlarged(places, layer.step).permute(0, 2, 3, 1)
+        at = self._places(places, layer.step)
         lit = grid_sample(layer.lit, at, mode="bilinear", padding_mode="border", align_corners=False)[0].round_()
         if layer.behind is None:
             return lit, None

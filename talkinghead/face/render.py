@@ -16,7 +16,7 @@ from talkinghead.face.frames import RGB, YUV, Box, Colours, Frame, Frames, evene
 from talkinghead.face.head import Head, Posed
 from talkinghead.face.lids import Lids
 from talkinghead.face.mouth import Mouth, Patch
-from talkinghead.face.sheets import Sheet
+from talkinghead.face.sheets import Blocks, Sheet
 from talkinghead.face.warp import Turning, Warp, enlarged, nodes
 from talkinghead.media.yuv import even, to_yuv
 
@@ -210,15 +210,19 @@ class Renderer:
                 sheet = None
                 if left < right and top < bottom:
                     sheet = Sheet.of(self.image[top:bottom, left:right], (left, top), colours)
-                warp, turning = Warp(self._region, spacing), None
+                in_blocks = sheet is not None and sheet.in_blocks
+                warp, turning = Warp(self._region, spacing, in_blocks), None
             else:
-                warp, sheet = Warp(head.box, spacing), head.sheet(colours)
+                sheet = head.sheet(colours)
+                warp = Warp(head.box, spacing, sheet.in_blocks)
                 turning = Turning(warp, head.moves(warp.at), head.clear)
             device = None
             if self.device is not None and colours is YUV and sheet is not None:
                 from talkinghead.face.on_device import OnDevice
 
                 device = OnDevice(self.device, warp, sheet, self._frames.still(YUV), turning)
+            elif colours is YUV and sheet is not None and sheet.in_blocks:
+                sheet = Blocks(sheet)
             self._stages[kind] = Stage(warp, sheet, turning, device)
         return self._stages[kind]
 

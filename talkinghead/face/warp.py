@@ -7,6 +7,7 @@ tile by tile, so that tiles in which nothing happens cost nothing, and what is w
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache, partial
 
 import cv2
 import numpy as np
@@ -18,6 +19,7 @@ from talkinghead.face.sheets import Sheet
 # more calls.
 TILE, FEWEST, MOST = 64, 8, 32
 LARGEST = 1 << 16  # pixels drawn at once: their maps fit a core's cache
+WIDE = 12  # pixels of a cell from which on a product of matrices enlarges faster than OpenCV
 MIN_SHIFT = 0.02  # pixels: tiles that move less stay the photograph's own
 BLOCK = 4  # pixels, in which a person's opacity is summed up
 MARGIN = 2  # pixels that a tile may read beyond what its corners do
@@ -25,19 +27,23 @@ MARGIN = 2  # pixels that a tile may read beyond what its corners do
 # Tiles [rows, columns] that are drawn, whether something shows through there, and, if they move in part only, where
 # they do: positive at those nodes.
 Kind = tuple[np.ndarray, bool, np.ndarray | None]
+Part = tuple[slice, slice]  # of the nodes
 
 
 class Warp:
     """The grid over an even box of a picture, and what is drawn by it. `at` [gh, gw, 2] are the nodes' places,
     none for an empty box."""
 
-    def __init__(self, box: Box, spacing: float):
-        """Nodes are about `spacing` of the picture's pixels apart, an even number."""
+    def __init__(self, box: Box, spacing: float, in_blocks: bool = False):
+        """Nodes are about `spacing` of the picture's pixels apart, an even number; `in_blocks` is the sheet's."""
         self.box = box
         self.cell = cell = max(2, 2 * round(spacing / 2))
         span = max(box[2] - box[0], box[3] - box[1])
         side = min(max(TILE, span / MOST), span / FEWEST)
-        self._per_tile = n = max(1, round(side / cell))
+        n = max(1, round(side / cell))
+        if in_blocks:  # which are four pixels wide
+            n += n * cell % 4 // 2
+        self._per_tile = n
         self.side = n * cell  # of a tile
         self._tiles = [-(-(end - first) // self.side) for first, end in zip(box[:2], box[2:])]
         if min(self._tiles) <= 0:
@@ -61,16 +67,14 @@ class Warp:
 
     def draw(self, frame: Frame, where: np.ndarray, sheet: Sheet, kinds: list[Kind]) -> None:
         """Draw from a sheet what is seen `where` [gh, gw, 2], in pixels of the picture."""
-        steps, placed = frame.colours.steps, sheet.place(where)
-        # A plane of half the size has its pixels in the middle of four.
-        maps = {step: placed / step - (step - 1) / (2 * step) for step in set(steps)}
+        places = _Places(sheet.place(where), self.cell)
         for tiles, through, moves in kinds:
             for box, part in self._boxes(tiles):
                 size = box[2] - box[0], box[3] - box[1]
-                at = {step: enlarged(known[part], self.cell, size, step) for step, known in maps.items()}
-                sheet.draw(frame, box, [at[step] for step in steps], through)
+                sheet.draw(frame, box, partial(places, part, size), through)
                 if moves is not None:
-                    still = {step: enlarged(moves[part], self.cell, size, step) <= 0 for step in maps}
+                    steps = frame.colours.steps
+                    still = {step: enlarged(moves[part], self.cell, size, step) <= 0 for step in set(steps)}
                     frame.rest(box, [still[step].view(np.uint8) for step in steps])
 
     def tiles(self, nodes: np.ndarray) -> np.ndarray:
@@ -87,7 +91,7 @@ class Warp:
         corners = [where[np.ix_(rows, columns)] for rows in ends[0] for columns in ends[1]]
         return np.minimum.reduce(corners), np.maximum.reduce(corners)
 
-    def _boxes(self, tiles: np.ndarray) -> Iterator[tuple[Box, tuple[slice, slice]]]:
+    def _boxes(self, tiles: np.ndarray) -> Iterator[tuple[Box, Part]]:
         """True tiles in rectangles: as boxes of the picture, and as parts of the nodes."""
         n, side, (left, top, *end) = self._per_tile, self.side, self.box
         most = max(1, LARGEST // side**2)
@@ -102,6 +106,35 @@ def nodes(corner: Sequence[float], cell: int, count: Sequence[int]) -> np.ndarra
     one more all round, for enlargement needs neighbours."""
     x, y = (np.arange(-1, n + 1) * cell + (cell - 1) / 2 + first for n, first in zip(count, corner))
     return np.stack(np.meshgrid(x, y), -1).astype(np.float32)
+
+
+class _Places:
+    """Called with a part of the nodes and a `size`, (width, height), of their cells' first pixels: sheets.At."""
+
+    def __init__(self, placed: np.ndarray, cell: int):
+        """What is known at all nodes [gh, gw, 2]."""
+        self._placed, self._cell = placed, cell
+        self._scaled: dict[float, Sequence[np.ndarray]] = {}
+
+    def __call__(
+        self, part: Part, size: tuple[int, int], block: tuple[int, int], scale: float, more: tuple[float, float]
+    ) -> Sequence[np.ndarray | None]:
+        if scale not in self._scaled:
+            places = cv2.transform(self._placed, np.column_stack([scale * np.eye(2), more]))
+            self._scaled[scale] = [places] if self._cell < WIDE else cv2.split(places)
+        known = [values[part] for values in self._scaled[scale]]
+        if self._cell < WIDE:
+            return enlarged(known[0], self._cell, size, block[0]), None
+        counts = known[0].shape[::-1]
+        across, down = (shares(n, self._cell / step, -(-side // step)) for n, step, side in zip(counts, block, size))
+        return [down.T @ (values @ across) for values in known]
+
+
+@lru_cache(256)
+def shares(count: int, cell: float, size: int) -> np.ndarray:
+    """How much each of `count` nodes counts at each of the first pixels of their cells, [count, size]."""
+    at = (np.arange(size) + 0.5) / cell + 0.5
+    return np.maximum(1 - np.abs(at - np.arange(count)[:, None]), 0).astype(np.float32)
 
 
 def enlarged(known: np.ndarray, cell: int, size: tuple[int, int], step: int = 1) -> np.ndarray:
