@@ -6,6 +6,7 @@ for mouth and lids, while those are drawn on the processor.
 
 from __future__ import annotations
 
+import warnings
 from functools import cache, cached_property
 from typing import Any, NamedTuple
 
@@ -50,6 +51,8 @@ class OnDevice:
     def _layers(self) -> list[_Layer]:
         import torch
 
+        with warnings.catch_warnings(action="ignore"):  # torch asks NVML, which says nothing to who was forked
+            torch.empty(0, device=self._name)
         sheet, (_, top, _, bottom) = self._sheet, self._warp.box
 
         def sent(*parts: np.ndarray) -> Any:
