@@ -196,6 +196,10 @@ class Head:
             self._sheets[id(colours)] = self._sheet(colours)
         return self._sheets[id(colours)]
 
+    def let_go(self, colours: Colours) -> None:
+        """Forget that sheet, for its memory counts."""
+        self._sheets.pop(id(colours), None)
+
     def _sheet(self, colours: Colours) -> Sheet:
         image, times = finer(self._picture)
         size = image.shape[1::-1]

@@ -223,6 +223,8 @@ class Renderer:
                 device = OnDevice(self.device, warp, sheet, self._frames.still(YUV), turning)
             elif colours is YUV and sheet is not None and sheet.in_blocks:
                 sheet = Blocks(sheet)
+                if head is not None:
+                    head.let_go(colours)
             self._stages[kind] = Stage(warp, sheet, turning, device)
         return self._stages[kind]
 

@@ -120,7 +120,7 @@ class Blocks(Sheet):
     than one: two by two have moved alike, each within a sixteenth of a pixel where motion stretches by an eighth."""
 
     def __init__(self, sheet: Sheet):
-        super().__init__(sheet.lit, sheet.opacity, sheet.times, sheet.corner, sheet.behind)
+        super().__init__([], None, sheet.times, sheet.corner, sheet.behind)
         luma, *chroma = sheet.lit
         self._chroma = cv2.merge([part for plane in chroma for part in _beside(plane, 0)])
         self._fours = {
