@@ -15,7 +15,7 @@ from talkinghead.face.align import transform
 from talkinghead.face.blur import blurred
 from talkinghead.face.curves import curve
 from talkinghead.face.mouth_place import Place, below
-from talkinghead.face.mouth_sheets import across
+from talkinghead.face.mouth_sheets import FINEST, across
 from talkinghead.face.outline import IOD, LOWER, RING, UPPER
 
 HIDDEN, ASIDE = 1.1, 0.35  # how much is hidden, as closed_lips.masks has it
@@ -43,8 +43,33 @@ def pursed(
 ) -> tuple[np.ndarray, np.ndarray]:
     """What is `changed` of both RGB uint8 [h, w, 3] of a Place's box, which show its lips `parted` and `shut`, as it is
     to be where lips purse: with `own` points [P, 2] seen at the `goal`. `soft` is how blurred they are, pixels."""
-    points = transform(lips.window(goal), goal)
     face = lips.at_rest(place, own, goal, shut) / np.float32(127.5) - 1
+    times = max(1, int(place.iod / FINEST))
+    coarse, part = place.reduced(times), changed(place, own, goal)
+    before = [_resized(picture, coarse.shape) for picture in (parted, shut)]
+    made = []
+    for picture, small, after in zip((parted, shut), before, _laid(coarse, own, goal, face, before, soft / times)):
+        if coarse is place:
+            made.append(after[part])
+            continue
+        change = _resized(after.astype(np.float32) - small, picture.shape)[part]  # all that is finer stays
+        made.append((picture[part] + change + 0.5).clip(0, 255).astype(np.uint8))
+    return made[0], made[1]
+
+
+def _resized(picture: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    if picture.shape[:2] == tuple(shape[:2]):
+        return picture
+    smaller = shape[0] < picture.shape[0]
+    return cv2.resize(picture, shape[1::-1], interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+
+
+def _laid(
+    place: Place, own: np.ndarray, goal: np.ndarray, face: np.ndarray, pictures: list[np.ndarray], soft: float
+) -> list[np.ndarray]:
+    """Pictures RGB uint8 of a Place's box, of lips that have parted and that meet, with what the network makes of the
+    window's `face`, as lips.shown takes it."""
+    points = transform(lips.window(goal), goal)
     where = lips.masks(points, HIDDEN, ASIDE)
     paint = lips.ready(place, lips.painted(face, where, *lips.colours(face, points)), where)
     part = changed(place, own, goal)
@@ -53,15 +78,16 @@ def pursed(
     aside = np.abs(across(place, own)[part])
     keep, one = (np.interp(aside, *to).astype(np.float32)[..., None] for to in ((CORNERS, (1, 0)), (ONE, (0, 0.5))))
     maps, made = [above + one * (under - above), under + one * (above - under)], []
-    bare, skin = _bare(place, own, shut)[part], _from_corners(place, own)[part]
-    for picture, apart in ((parted[part], lips.PARTED * place.iod + lips.PARTED_SOFT * soft), (shut[part], 0.0)):
+    bare, skin = _bare(place, own, pictures[1])[part], _from_corners(place, own)[part]
+    for picture, apart in zip(pictures, (lips.PARTED * place.iod + lips.PARTED_SOFT * soft, 0.0)):
         kept = lips.held(maps, seam, apart * IOD * lips.DENSITY / place.iod)
         at = [free + (1 - 2 * one) * (near - free) for free, near in zip(maps, kept)]
-        pores = 1 + skin * (_structure(place, picture, PORES).clip(*FAINT) - 1)
-        structure = pores + keep * (_structure(place, picture, FINE) - pores)
-        laid = lips.laid(picture, paint, at, lower, structure)
-        made.append(cv2.blendLinear(laid, np.ascontiguousarray(picture), bare, 1 - bare))
-    return made[0], made[1]
+        pores = 1 + skin * (_structure(place, picture[part], PORES).clip(*FAINT) - 1)
+        structure = pores + keep * (_structure(place, picture[part], FINE) - pores)
+        laid = lips.laid(picture[part], paint, at, lower, structure)
+        made.append(picture.copy())
+        made[-1][part] = cv2.blendLinear(laid, np.ascontiguousarray(picture[part]), bare, 1 - bare)
+    return made
 
 
 def _bare(place: Place, own: np.ndarray, picture: np.ndarray) -> np.ndarray:
