@@ -35,7 +35,7 @@ def test_an_open_mouth_is_dark_with_teeth_and_a_closed_one_is_lips(sitter):
     points = sitter.opened()
     frame = drawn(sitter.mouth(0), sitter.image, points)
     light = (frame @ np.array([0.299, 0.587, 0.114]))[sitter.inside(points)]
-    lips = sitter.mouth(0)._layers.parted
+    lips = layers(sitter.mouth(0)._place, sitter.outline.own, sitter.rest, sitter.eyes, 0).parted
     assert (light < 60).mean() > 0.1 and (light > 130).mean() > 0.05 and light.max() > 150
     closed = drawn(sitter.mouth(0), sitter.image, sitter.rest)
     ring = transform(cv2.invertAffineTransform(sitter.matrix), sitter.rest[LOWER][3:8])
@@ -157,7 +157,8 @@ def test_parted_lips_have_no_dark_rim(sitter):
     cv2.polylines(image, [ring[1]], False, (40, 20, 20), 3)
     mouth = Mouth(image, sitter.matrix, points, points, sitter.eyes, "none")
     x, y = (ring[1][4] - place.box[:2]).tolist()
-    shut, parted = (sheet[y, x].astype(int) for sheet in (mouth._layers.shut, mouth._layers.parted))
+    made = layers(mouth._place, points, points, sitter.eyes, "none")
+    shut, parted = (sheet[y, x].astype(int) for sheet in (made.shut, made.parted))
     assert shut.sum() < 150 and np.abs(parted - (190, 110, 100)).max() < 30
 
 
@@ -170,7 +171,8 @@ def test_lip_over_a_laugh_takes_the_colour_of_the_lip_it_belongs_to(sitter):
     for half, colour in ((UPPER, (150, 80, 80)), (LOWER, (200, 130, 120))):
         cv2.fillPoly(image, [ring(np.vstack([outer[half], inner[half][::-1]]))], colour)
     cv2.fillPoly(image, [ring(inner)], (250, 250, 245))
-    parted = Mouth(image, sitter.matrix, own, sitter.rest, sitter.eyes, "none")._layers.parted
+    place = Mouth(image, sitter.matrix, own, sitter.rest, sitter.eyes, "none")._place
+    parted = layers(place, own, sitter.rest, sitter.eyes, "none").parted
     middle = transform(place.to_image, own[[UPPER[5], LOWER[5]]]) - place.box[:2]
     reds = [int(parted[round(y), round(x), 0]) for x, y in 0.7 * middle + 0.3 * middle[::-1]]
     assert 140 < reds[0] < reds[1] - 10 < 205

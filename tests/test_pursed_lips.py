@@ -10,6 +10,7 @@ from sitters import drawn
 from talkinghead.face import lip_sheets
 from talkinghead.face.lips import PURSED, purse
 from talkinghead.face.mouth import Mouth
+from talkinghead.face.mouth_layers import layers
 from talkinghead.face.mouth_sheets import across
 from talkinghead.face.outline import RING
 from talkinghead.face.pursed_lips import changed, pursed
@@ -52,7 +53,8 @@ def test_folds_beside_the_corners_go_and_the_rest_of_the_face_stays(sitter, fold
     seen = []
     for picture in (sitter.image, image):
         mouth, goal = pursing(sitter, picture)
-        place, own, made = mouth._place, sitter.outline.own, mouth._layers
+        place, own = mouth._place, sitter.outline.own
+        made = layers(place, own, sitter.rest, sitter.eyes, 0)
         part = changed(place, own, goal)
         seen.append((made.shut[part], pursed(place, own, goal, made.parted, made.shut, made.soft)[1]))
     left, top, right, bottom = place.box
@@ -105,7 +107,8 @@ def test_hair_around_the_mouth_stays(sitter):
     strength = []
     for picture in (image, beard):
         mouth, goal = pursing(sitter, picture, matrix)
-        place, own, made = mouth._place, sitter.outline.own, mouth._layers
+        place, own = mouth._place, sitter.outline.own
+        made = layers(place, own, sitter.rest, sitter.eyes, 0)
         part = changed(place, own, goal)
         after = pursed(place, own, goal, made.parted, made.shut, made.soft)[1].astype(np.float32)
         aside = np.abs(across(place, own)[part])

@@ -23,10 +23,11 @@ class LipSheets:
 
     def __init__(self, place: Place, own: np.ndarray, rest: np.ndarray, purse: np.ndarray, layers: Layers):
         """The mouth's points [P, 2] as photographed, with closed and with pursed lips."""
-        self._place, self._own, self._purse, self._layers = place, own, purse, layers
+        self._place, self._own, self._purse = place, own, purse
         self._parted, self.skin = (Skin(lips, place.image.shape) for lips in (layers.parted, layers.shut))
         self._wide, self._narrow = _width(rest), _width(purse)
         self._purses = self._wide - self._narrow > NARROWER * self._wide
+        self._unpursed = (layers.parted, layers.shut, layers.soft) if self._purses else None
         self._pursed = Once(self._make_pursed)
 
     def __call__(self, touching: float, purse: float) -> np.ndarray:
@@ -51,10 +52,10 @@ class LipSheets:
     def _make_pursed(self) -> tuple[tuple[slice, slice], np.ndarray, np.ndarray]:
         """Which part of the sheets changes when the mouth purses, and what it becomes there, for lips that part and for
         lips that meet."""
-        made, size = self._layers, self._place.image.shape
-        part = changed(self._place, self._own, self._purse)
-        both = pursed(self._place, self._own, self._purse, made.parted, made.shut, made.soft)
-        times = len(self.skin.rgba) // len(made.shut)
+        part, size = changed(self._place, self._own, self._purse), self._place.image.shape
+        both = pursed(self._place, self._own, self._purse, *self._unpursed)
+        self._unpursed = None  # a large photograph's count
+        times = len(self.skin.rgba) // self._place.shape[0]
         inner = slice(times * TRIM, -times * TRIM)
         parted, shut = (Skin(lips, size).rgba[inner, inner] for lips in both)
         rows, columns = (slice(times * (of.start + TRIM), times * (of.stop - TRIM)) for of in part)

@@ -7,7 +7,7 @@ that they part where the photograph has them closed and close over teeth that it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -94,9 +94,10 @@ class Mouth:
         self._high = np.array([middle + HALF_WIDTH, min(skin[:, 1].max() + BELOW, 0.99)])
         self._place = place = Place(image, to_face, self._low, self._high)
         self._own, self._rest = own.astype(np.float32), rest.astype(np.float32)
-        self._layers = layers(place, own, rest, eyes, teeth)
+        made = layers(place, own, rest, eyes, teeth)
+        self._layers = replace(made, parted=None, shut=None)  # what these are read from is all that is kept of them
         self._meets = max(EDGE_SOFT * self._layers.soft, 0.4)
-        self._lip_sheets = LipSheets(place, own, rest, rest if purse is None else purse, self._layers)
+        self._lip_sheets = LipSheets(place, own, rest, rest if purse is None else purse, made)
         self._cell = (self._high - self._low) / (np.array(GRID) - 1)
         x, y = (np.linspace(self._low[k], self._high[k], GRID[k], dtype=np.float32) for k in (0, 1))
         self._grid = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)

@@ -53,8 +53,8 @@ class Layers:
     `parted` and `shut` the photograph RGB uint8 [h, w, 3] with lips that do not touch and that do; `soft` how blurred
     it is, pixels; `level` how bright most of what is seen between the lips is, in 0 to 255."""
 
-    parted: np.ndarray
-    shut: np.ndarray
+    parted: np.ndarray | None
+    shut: np.ndarray | None
     cavity: np.ndarray
     tongue: np.ndarray
     tip: np.ndarray

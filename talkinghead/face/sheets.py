@@ -120,26 +120,33 @@ class Blocks(Sheet):
     than one: two by two have moved alike, each within a sixteenth of a pixel where motion stretches by an eighth."""
 
     def __init__(self, sheet: Sheet):
-        super().__init__([], None, sheet.times, sheet.corner, sheet.behind)
+        super().__init__([], sheet.opacity, sheet.times, sheet.corner, sheet.behind)
         luma, *chroma = sheet.lit
         self._chroma = cv2.merge([part for plane in chroma for part in _beside(plane, 0)])
-        self._fours = {
-            k: cv2.merge(_beside(of, 1)) for k, of in ((0, luma), (OPACITY, sheet.opacity)) if of is not None
-        }
+        self._luma = cv2.merge(_beside(luma, 1))
 
     def _where(self, at: At, colours: Colours) -> Sequence[Any]:
         first, pairs = at((2, 2), 1, (0.5, 0.5)), _seen(self._chroma, at((4, 2), 0.5, (0.25, -0.25))).view(np.uint16)
         return first, pairs[..., 0], pairs[..., 1], first
 
     def _read(self, k: int, where: Sequence[Any], out: np.ndarray) -> np.ndarray:
-        if k in self._fours:
-            rows, both = _seen(self._fours[k], where[k]).view(np.uint16), out.view(np.uint16)
+        if k == OPACITY:  # is read seldom, and would be four times as large
+            _seen(self.opacity, [_by_pixel(at, out.shape, axis) for axis, at in enumerate(where[k])], out)
+        elif k == 0:
+            rows, both = _seen(self._luma, where[k]).view(np.uint16), out.view(np.uint16)
             both[::2], both[1::2] = rows[..., 0], rows[..., 1]
         elif out.shape[1] % 2:
             out[:] = np.ascontiguousarray(where[k]).view(np.uint8)[:, : out.shape[1]]
         else:
             out.view(np.uint16)[:] = where[k]
         return out
+
+
+def _by_pixel(known: np.ndarray, shape: tuple[int, ...], axis: int) -> np.ndarray:
+    """Places along x or y in a plane of pixels [h, w], of places in blocks of two by two, as `_beside` begins them."""
+    places = np.repeat(np.repeat(known, 2, 0), 2, 1)[: shape[0], : shape[1]]
+    places[(slice(None), slice(None, None, 2)) if axis == 0 else slice(None, None, 2)] -= 1
+    return places
 
 
 def _beside(plane: np.ndarray, below: int) -> list[np.ndarray]:
