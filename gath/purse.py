@@ -15,8 +15,8 @@ PURSING = ("LipsPucker", "LipsFunnel")
 CORNERS = MOUTH.index(OUTER_LIP[0]), MOUTH.index(OUTER_LIP[len(OUTER_LIP) // 2])
 # Times the talkers' shape at a unit of one; HALF of it is reached where a unit is so large. Chosen on val so that the
 # tracker reads off finished frames what was asked.
-AMOUNT, HALF = (2.1, 2.4), (0.45, 0.6)
-NARROWEST = 0.42  # of its width is the most that a mouth gives up
+AMOUNT, HALF = (2.1, 1.7), (0.45, 0.6)
+NARROWEST = 0.36  # of its width is the most that a mouth gives up
 
 
 def pursing(units: Any, shapes: Any) -> Any:
