@@ -6,7 +6,7 @@ import pytest
 
 from talkinghead.face import sheets
 from talkinghead.face.align import alignment
-from talkinghead.face.frames import RGB, Frames
+from talkinghead.face.frames import RGB, YUV, Frames
 from talkinghead.face.render import Renderer
 from talkinghead.face.sheets import FINER_PIXELS, finer
 from talkinghead.face.warp import _rectangles
@@ -100,3 +100,35 @@ def test_a_finer_picture_made_in_strips_is_that_made_at_once(astronaut, monkeypa
     at_once, _ = finer(astronaut)
     assert found == times and len(in_strips) == times * len(astronaut)
     assert np.abs(in_strips.astype(int) - at_once).max() <= 1
+
+
+@pytest.mark.parametrize("through", [False, True])
+def test_large_pictures_are_read_by_four_nearly_as_they_are_by_one(through):
+    """Planes and an opacity that change smoothly, stretched by a fiftieth; of a box with odd halves, in part beyond the
+    planes' borders."""
+    rng, left, top, right, bottom = np.random.default_rng(0), 2, 0, 40, 30
+
+    def plane(height, width):
+        return cv2.resize(rng.integers(0, 256, (8, 9), np.uint8), (width, height), interpolation=cv2.INTER_CUBIC)
+
+    lit, behind = ([plane(64, 80), plane(32, 40), plane(32, 40)] for _ in range(2))
+    opacity = plane(64, 80)
+    for of, step in zip(lit, YUV.steps):
+        of[:] = cv2.multiply(of, opacity[::step, ::step], scale=1 / 255)
+    sheet = sheets.Sheet(lit, opacity, 1, (0, 0), behind)
+
+    def at(block, times, more):
+        sides = [-(-side // wide) for side, wide in zip((right - left, bottom - top), block)]
+        x, y = (
+            (slope * ((np.arange(side) + 0.5) * wide - 0.5 + first) + shift) * times + plus
+            for side, wide, first, slope, shift, plus in zip(sides, block, (left, top), (1.02, 0.98), (-4.3, 1.7), more)
+        )
+        return [of.astype(np.float32) for of in np.meshgrid(x, y)]
+
+    drawn = []
+    for one in (sheet, sheets.Blocks(sheet)):
+        frame = Frames(np.zeros((64, 80, 3), np.uint8)).new(YUV)
+        one.draw(frame, (left, top, right, bottom), at, through)
+        drawn.append([part.astype(int) for part in frame.part((left, top, right, bottom))])
+    for by_one, by_four in zip(*drawn):
+        assert np.abs(by_one - by_four).max() <= 3 and by_one.std() > 5
