@@ -49,6 +49,11 @@ def window(points: np.ndarray) -> np.ndarray:
     return np.hstack([DENSITY * np.eye(2), (np.array(SIZE) / 2 - 0.5 - DENSITY * middle)[:, None]])
 
 
+def window_pixel(place: Place) -> float:
+    """The side of a pixel of the window, in the photograph's."""
+    return place.iod / (DENSITY * IOD)
+
+
 def masks(points: np.ndarray, hidden: float, aside: float = 0.0) -> np.ndarray:
     """What is hidden, the upper and the lower lip, float32 [3, H, W] in [0, 1], of a closed mouth whose `points`
     [P, 2] lie in pixels of the window; `hidden` says how much: from -1, a line between the lips, to 0, just the lips,
@@ -113,9 +118,10 @@ def closed(
     maps = back(place, part, own, rest)
     lower = below(place.points(curve((own[UPPER] + own[LOWER]) / 2)), place.shape, cv2.LINE_AA)[part]
     seam, made = curve((points[UPPER] + points[LOWER]) / 2), []
-    structure = _structure(place, pixels[part])
+    fine = window_pixel(place) >= SAME
+    structure = finer(place, pixels[part], FINE, STRUCTURE) if fine else None
     for apart in (PARTED * place.iod + PARTED_SOFT * soft, 0.0):
-        at = held(maps, seam, apart * IOD * DENSITY / place.iod)
+        at = held(maps, seam, apart / window_pixel(place))
         made.append(pixels.copy())
         made[-1][part] = laid(pixels[part], paint, at, lower, structure)
     return made[0], made[1]
@@ -133,7 +139,7 @@ def at_rest(place: Place, own: np.ndarray, rest: np.ndarray, pixels: np.ndarray)
     x, y = np.meshgrid(*(np.arange(side) for side in SIZE))
     grid = transform(cv2.invertAffineTransform(to_window), np.stack([x, y], -1).reshape(-1, 2)).astype(np.float32)
     near = cv2.GaussianBlur(_filled(points[2 * RING : 3 * RING]), (0, 0), NEAR).reshape(-1, 1) / np.float32(255)
-    scale = min(1.0, DENSITY * IOD / place.iod)
+    scale = min(1.0, 1 / window_pixel(place))
     whole, corner = _with_face(place, pixels, to_window)
     small = cv2.resize(whole, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     sides = np.array(whole.shape[1::-1]) / small.shape[1::-1]
@@ -161,7 +167,7 @@ def _with_face(place: Place, pixels: np.ndarray, to_window: np.ndarray) -> tuple
 
 def around(place: Place, points: np.ndarray) -> tuple[slice, slice]:
     """The rows and columns of the box in which painting the mouth within `points` [N, 2] may change something."""
-    ring, beyond = place.points(points), 2 * RIM * place.iod / (DENSITY * IOD)
+    ring, beyond = place.points(points), 2 * RIM * window_pixel(place)
     low = np.floor(ring.min(0) - beyond).astype(int).clip(0)
     high = np.minimum(np.ceil(ring.max(0) + beyond).astype(int), place.shape[::-1])
     return slice(low[1], max(high[1], low[1] + 1)), slice(low[0], max(high[0], low[0] + 1))
@@ -197,20 +203,18 @@ def held(maps: list[np.ndarray], seam: np.ndarray, apart: float) -> list[np.ndar
     return kept
 
 
-def _structure(place: Place, pixels: np.ndarray) -> np.ndarray | None:
-    """What the photograph shows that the window is too coarse for, as factors float32 [h, w, 3], if anything."""
-    times = place.iod / (DENSITY * IOD)
-    if times < SAME:
-        return None
-    picture = pixels.astype(np.float32) + 8  # in the dark, noise is no structure
-    return (picture / blurred(picture, FINE * times)).clip(*STRUCTURE)
+def finer(place: Place, picture: np.ndarray, than: float, factors: tuple[float, float]) -> np.ndarray:
+    """What a picture of a part of the box shows that is finer `than` so many pixels of the window, as float32
+    [h, w, 3] to multiply by, within these factors."""
+    light = picture.astype(np.float32) + 8  # in the dark, noise is no structure
+    return (light / blurred(light, max(than * window_pixel(place), 0.5))).clip(*factors)
 
 
 def laid(
     pixels: np.ndarray, painted: np.ndarray, maps: list[np.ndarray], lower: np.ndarray, structure: np.ndarray | None
 ) -> np.ndarray:
     """What was painted, RGBA of a window FINER, over pixels [h, w, 3], by a map for what lies above the seam and one
-    for what lies below; `structure` as `_structure` has it."""
+    for what lies below; `structure` as `finer` has it."""
     lips = []
     for at in maps:
         at = np.float32(FINER) * at + np.float32((FINER - 1) / 2)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from gath.purse import width
 from talkinghead.face.mouth_layers import Layers
 from talkinghead.face.mouth_place import Place
-from talkinghead.face.outline import RING
 from talkinghead.face.pursed_lips import changed, pursed
 from talkinghead.face.sheets import Skin
 from talkinghead.media.threads import Once
@@ -25,7 +25,7 @@ class LipSheets:
         """The mouth's points [P, 2] as photographed, with closed and with pursed lips."""
         self._place, self._own, self._purse = place, own, purse
         self._parted, self.skin = (Skin(lips, place.image.shape) for lips in (layers.parted, layers.shut))
-        self._wide, self._narrow = _width(rest), _width(purse)
+        self._wide, self._narrow = width(rest), width(purse)
         self._purses = self._wide - self._narrow > NARROWER * self._wide
         self._unpursed = (layers.parted, layers.shut, layers.soft) if self._purses else None
         self._pursed = Once(self._make_pursed)
@@ -42,7 +42,7 @@ class LipSheets:
         """How far a mouth with these `points` [P, 2] purses: from 0, not at all, to 1."""
         if not self._purses:
             return 0.0
-        return float(np.interp((self._wide - _width(points)) / (self._wide - self._narrow), PURSES, (0, 1)))
+        return float(np.interp((self._wide - width(points)) / (self._wide - self._narrow), PURSES, (0, 1)))
 
     def expect(self) -> None:
         """Make what a frame in which the lips purse would wait for."""
@@ -60,10 +60,6 @@ class LipSheets:
         parted, shut = (Skin(lips, size).rgba[inner, inner] for lips in both)
         rows, columns = (slice(times * (of.start + TRIM), times * (of.stop - TRIM)) for of in part)
         return (rows, columns), parted, shut
-
-
-def _width(points: np.ndarray) -> float:
-    return float(points[RING + RING // 2, 0] - points[RING, 0])
 
 
 def _between(first: np.ndarray, second: np.ndarray, share: float) -> np.ndarray:

@@ -16,7 +16,7 @@ from talkinghead.face.blur import blurred
 from talkinghead.face.curves import curve
 from talkinghead.face.mouth_place import Place, below
 from talkinghead.face.mouth_sheets import FINEST, across
-from talkinghead.face.outline import IOD, LOWER, RING, UPPER
+from talkinghead.face.outline import LOWER, RING, UPPER
 
 HIDDEN, ASIDE = 1.1, 0.35  # how much is hidden, as closed_lips.masks has it
 # Of the photograph's structure is kept what is finer than so many pixels of the window, within these factors; beside
@@ -80,10 +80,10 @@ def _laid(
     maps, made = [above + one * (under - above), under + one * (above - under)], []
     bare, skin = _bare(place, own, pictures[1])[part], _from_corners(place, own)[part]
     for picture, apart in zip(pictures, (lips.PARTED * place.iod + lips.PARTED_SOFT * soft, 0.0)):
-        kept = lips.held(maps, seam, apart * IOD * lips.DENSITY / place.iod)
+        kept = lips.held(maps, seam, apart / lips.window_pixel(place))
         at = [free + (1 - 2 * one) * (near - free) for free, near in zip(maps, kept)]
-        pores = 1 + skin * (_structure(place, picture[part], PORES).clip(*FAINT) - 1)
-        structure = pores + keep * (_structure(place, picture[part], FINE) - pores)
+        pores = 1 + skin * (lips.finer(place, picture[part], PORES, FAINT) - 1)
+        structure = pores + keep * (lips.finer(place, picture[part], FINE, STRUCTURE) - pores)
         laid = lips.laid(picture[part], paint, at, lower, structure)
         made.append(picture.copy())
         made[-1][part] = cv2.blendLinear(laid, np.ascontiguousarray(picture[part]), bare, 1 - bare)
@@ -92,8 +92,8 @@ def _laid(
 
 def _bare(place: Place, own: np.ndarray, picture: np.ndarray) -> np.ndarray:
     """Where there is no hair but lips or skin, float32 [h, w] in [0, 1]."""
-    pixel = place.iod / (lips.DENSITY * IOD)
-    strong = blurred(np.abs(_structure(place, picture, FINE).mean(-1) - 1), NEAR * pixel)
+    pixel = lips.window_pixel(place)
+    strong = blurred(np.abs(lips.finer(place, picture, FINE, STRUCTURE).mean(-1) - 1), NEAR * pixel)
     hair = np.interp(strong, HAIRY, (0, 1)) * np.interp(place.iod, SHARP, (0, 1))
     lip = blurred(place.filled(own[RING : 2 * RING]), 2 * pixel).astype(np.float32) / 255
     return (1 - hair * (1 - lip)).astype(np.float32)
@@ -106,9 +106,3 @@ def _from_corners(place: Place, own: np.ndarray) -> np.ndarray:
     away = np.minimum(*(np.linalg.norm(at - corner, axis=-1) for corner in corners))
     half = np.linalg.norm(corners[1] - corners[0]) / 2
     return np.interp(away / max(half, 1e-3), LINES, (0, 1)).astype(np.float32)[..., None]
-
-
-def _structure(place: Place, picture: np.ndarray, finer: float) -> np.ndarray:
-    """What the picture shows that is `finer` than so many pixels of the window, as factors float32 [h, w, 3]."""
-    light = picture.astype(np.float32) + 8  # in the dark, noise is no structure
-    return (light / blurred(light, max(finer * place.iod / (lips.DENSITY * IOD), 0.5))).clip(*STRUCTURE)

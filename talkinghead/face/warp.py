@@ -114,15 +114,15 @@ class _Places:
     def __init__(self, placed: np.ndarray, cell: int):
         """What is known at all nodes [gh, gw, 2]."""
         self._placed, self._cell = placed, cell
-        self._scaled: dict[float, Sequence[np.ndarray]] = {}
+        self._scaled: dict[tuple[float, tuple[float, float]], Sequence[np.ndarray]] = {}
 
     def __call__(
         self, part: Part, size: tuple[int, int], block: tuple[int, int], scale: float, more: tuple[float, float]
     ) -> Sequence[np.ndarray | None]:
-        if scale not in self._scaled:
+        if (scale, more) not in self._scaled:
             places = cv2.transform(self._placed, np.column_stack([scale * np.eye(2), more]))
-            self._scaled[scale] = [places] if self._cell < WIDE else cv2.split(places)
-        known = [values[part] for values in self._scaled[scale]]
+            self._scaled[scale, more] = [places] if self._cell < WIDE else cv2.split(places)
+        known = [values[part] for values in self._scaled[scale, more]]
         if self._cell < WIDE:
             return enlarged(known[0], self._cell, size, block[0]), None
         counts = known[0].shape[::-1]
