@@ -162,6 +162,17 @@ def test_peaks_of_speed_lie_on_stressed_syllables():
     assert np.mean(at) > 1.15 and np.mean(at) > np.mean(chance, 0).max()
 
 
+def test_heads_nod_at_syllables():
+    """For a fifth of a second the face points further down than before and after, on average over all."""
+    onsets = np.arange(1, 60, 0.9) + np.random.default_rng(0).uniform(-0.2, 0.2, 66)
+    beats = beats_of(syllables(onsets, [0.2] * 66, [120] * 66, 61))
+    at, dips = ((onsets + 0.12) * FPS).round().astype(int), []
+    for seed in range(12):
+        pitch = angles_of(beats, seed)[:, 1]
+        dips.append(((pitch[at - 5] + pitch[at + 5]) / 2 - pitch[at]).mean())
+    assert np.mean(dips) > 0.2
+
+
 def test_at_rest_in_silence_but_never_frozen():
     turned = angles_of([SILENCE] * 60 * FPS, 3)[20 * FPS :, :3]
     assert 0.1 < turned[:, 1].std() < 0.6 and turned.std(0).max() < 0.6 and np.abs(turned).max() < 2.5
