@@ -12,7 +12,7 @@ LIPS = Path(__file__).parent / "weights" / "lips.safetensors"
 # class -> the kind that its files say in `format`
 KINDS = {
     "FlowGenerator": "flow", "PaperGenerator": "paper", "Estimator": "estimator", "MatteNet": "matte",
-    "LipMover": "lips", "ClosedLipsNet": "closed_lips",
+    "LipMover": "lips", "ClosedLipsNet": "closed_lips", "ClosedLidsNet": "closed_lids",
 }  # fmt: skip
 
 

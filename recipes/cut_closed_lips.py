@@ -22,7 +22,7 @@ from tqdm import tqdm
 from gath.mesh import MOUTH
 from recipes.parts.manifest import rows_of, spread
 from talkinghead.errors import PortraitError
-from talkinghead.face.align import alignment, transform
+from talkinghead.face.align import alignment, crop, transform
 from talkinghead.face.closed_lips import SIZE, window
 from talkinghead.face.outline import IOD, LOWER, UPPER, meeting
 from talkinghead.face.tracker import Tracker
@@ -51,14 +51,8 @@ def cut(image: np.ndarray, tracker: Tracker) -> tuple[np.ndarray, np.ndarray, np
     to_window[:, 2] += MARGIN
     matrix = to_window[:, :2] @ to_face
     matrix[:, 2] += to_window[:, 2]
-    scale = 2 * float(np.hypot(*matrix[:, 0]))
-    if scale < 1:  # a photograph much finer than the window would alias
-        small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        sides = np.array(image.shape[1::-1]) / small.shape[1::-1]
-        matrix[:, 2] += matrix[:, :2] @ (0.5 * sides - 0.5)
-        image, matrix[:, :2] = small, matrix[:, :2] * sides
-    size = [side + 2 * MARGIN for side in SIZE]
-    picture = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    size = SIZE[0] + 2 * MARGIN, SIZE[1] + 2 * MARGIN
+    picture = crop(image, matrix, size)
     return picture, transform(to_window, points).astype(np.float32), faces[0].units[INDEX["LipsPucker"]]
 
 

@@ -11,15 +11,16 @@ import torch
 from sitters import drawn
 
 from gath import files
-from gath.closed_lips import CHANNELS, ClosedLipsNet
 from gath.layers import request
+from gath.painters import CHANNELS, ClosedLipsNet
 from recipes import cut_closed_lips, train_closed_lips
-from recipes.parts import net_run
+from recipes.parts import net_run, painting
 from talkinghead.face.align import transform
-from talkinghead.face.closed_lips import DENSITY, SIZE, closed, colours, described, masks, shown, window
+from talkinghead.face.closed_lips import DENSITY, SIZE, closed, colours, masks, shown, window
 from talkinghead.face.curves import curve
 from talkinghead.face.mouth import Mouth
 from talkinghead.face.outline import IOD, LOWER, RING, UPPER
+from talkinghead.face.painter import described
 from talkinghead.face.tracker import Tracker
 
 
@@ -72,7 +73,8 @@ def test_network_runs_without_torch_as_it_does_in_torch(tmp_path):
     kind, _, state = files.read(tmp_path / "net.safetensors")
     assert kind == "closed_lips"
     with torch.inference_mode():
-        np.testing.assert_allclose(request(described(state)).infer([seen.numpy()])[0], net(seen).numpy(), atol=5e-3)
+        made = request(described(state, SIZE)).infer([seen.numpy()])[0]
+        np.testing.assert_allclose(made, net(seen).numpy(), atol=5e-3)
 
 
 @pytest.mark.parametrize("blur", [0, 1])
@@ -163,8 +165,8 @@ def test_errors_are_of_what_was_hidden_alone():
     wanted, hidden = torch.zeros(1, 3, 16, 16), torch.zeros(1, 1, 16, 16)
     hidden[..., 4:12, 4:12] = 1
     off = torch.ones_like(wanted) * (1 - hidden)
-    assert train_closed_lips.errors(off, wanted, hidden)[0] == 0
-    value, slopes = train_closed_lips.errors(hidden.expand_as(wanted) / 2, wanted, hidden)
+    assert painting.errors(off, wanted, hidden)[0] == 0
+    value, slopes = painting.errors(hidden.expand_as(wanted) / 2, wanted, hidden)
     assert float(value) == pytest.approx(0.5) and float(slopes) > 0
 
 

@@ -4,7 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from talkinghead.face.lids import BROW, LOWER, UPPER, Lids
+from talkinghead.face.align import alignment
+from talkinghead.face.closed_lids import BROW, LOWER, UPPER
+from talkinghead.face.lids import Lids
 from talkinghead.pipeline import TalkingHead
 from talkinghead.units.blink import close_lids
 from talkinghead.units.names import INDEX
@@ -82,7 +84,8 @@ def test_lids_ride_on_a_head_that_turns(head, puppet):
 
 def test_an_eye_beyond_the_border_of_the_picture_is_no_trouble(puppet):
     points = puppet.landmarks[:, :2] - (puppet.landmarks[list(UPPER["L"]), 0].mean() + 200, 0)
-    lids = Lids(puppet.renderer.image, points, puppet.units)
+    to_face = alignment(puppet.landmarks[:, :2], 1)
+    lids = Lids(puppet.renderer.image, to_face, points, puppet.units)
     assert not any(patch.rgba.any() for patch in lids(np.ones(2), lambda at: at * 0))
 
 
@@ -95,7 +98,8 @@ def synthetic(image, times=1):
         x = np.linspace(0, 60, 9) * (1 if side == "R" else -1) + left
         points[list(UPPER[side])], points[list(LOWER[side])] = np.c_[x, 80 - bow], np.c_[x, 80 + bow]
         points[list(BROW[side])] = np.c_[x[::2], np.full(5, 50)]
-    return Lids(image, (points + 0.5) * times - 0.5, np.zeros(46, np.float32))
+    to_face = np.array([[0.36 / 160, 0, 0.23], [0, 0.36 / 160, 0.22]]) / [[times, times, 1]]
+    return Lids(image, to_face, (points + 0.5) * times - 0.5, np.zeros(46, np.float32))
 
 
 def closed(lids, image, closure=1.0):

@@ -42,8 +42,9 @@ def transform(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     return points @ matrix[:, :2].T + matrix[:, 2]
 
 
-def crop(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
-    """The aligned face [size, size, C] of an image; outside the picture its border is repeated.
+def crop(image: np.ndarray, matrix: np.ndarray, size: int | tuple[int, int]) -> np.ndarray:
+    """The aligned face [size, size, C] of an image, or a window of (width, height), by a similarity that may mirror;
+    outside the picture its border is repeated.
 
     Where the face shrinks, the picture is averaged down first so that the crop does not alias.
     """
@@ -56,4 +57,5 @@ def crop(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
         to_full = np.array([[fx, 0, 0.5 * fx - 0.5], [0, fy, 0.5 * fy - 0.5], [0, 0, 1]], np.float32)
         image, matrix = small, (matrix @ to_full).astype(np.float32)
     flags = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return cv2.warpAffine(image, matrix, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    sides = (size, size) if isinstance(size, int) else size
+    return cv2.warpAffine(image, matrix, sides, flags=flags, borderMode=cv2.BORDER_REPLICATE)

@@ -1,6 +1,6 @@
 """Lips that a photograph shows apart, as they may look when they meet: a photograph's mouth in, its painted lips out.
 
-A network (gath/closed_lips.py) that has seen thousands of closed mouths paints one into the face at rest: it is shown
+A network (gath/painters.py) that has seen thousands of closed mouths paints one into the face at rest: it is shown
 the face around, where the lips lie and about their colour. What it painted is carried back to where the photograph has
 its lips, each lip for itself, and takes the fine structure of these.
 """
@@ -12,15 +12,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from gath import files
-from gath.layers import Layers, request
-from gath.ov import InferRequest, Model, opset13
 from talkinghead.face.align import transform
 from talkinghead.face.blur import blurred
 from talkinghead.face.curves import curve, spline
 from talkinghead.face.mouth_place import Place, below
 from talkinghead.face.outline import IOD, LOWER, RING, UPPER
-from talkinghead.media.threads import Once
+from talkinghead.face.painter import Painter
 
 WEIGHTS = Path(__file__).parents[1] / "assets" / "closed_lips.safetensors"
 SIZE = (128, 96)  # pixels of the upright window that the network looks at, the middle of the lips in its middle
@@ -91,8 +88,7 @@ def shown(picture: np.ndarray, where: np.ndarray, lips: np.ndarray, skin: np.nda
 
 def painted(picture: np.ndarray, where: np.ndarray, lips: np.ndarray, skin: np.ndarray) -> np.ndarray:
     """What the network makes of a window as `shown` takes it: float32 [H, W, 3] in 0 to 255, about."""
-    seen = shown(picture, where, lips, skin)
-    return (network().infer([seen[None]])[0][0].transpose(1, 2, 0) + 1) * np.float32(127.5)
+    return network(shown(picture, where, lips, skin))
 
 
 def ready(place: Place, paint: np.ndarray, where: np.ndarray) -> np.ndarray:
@@ -227,12 +223,4 @@ def laid(
     return cv2.blendLinear(np.ascontiguousarray(colour), np.ascontiguousarray(pixels), alpha, 1 - alpha)
 
 
-def described(state: dict[str, np.ndarray]) -> Model:
-    """`gath.closed_lips.ClosedLipsNet` with these parameters: [1, 6, H, W] to [1, 3, H, W] of the window's SIZE."""
-    seen = opset13.parameter([1, 6, *SIZE[::-1]], np.float32)
-    begin, end, step = (np.array(list(at)) for at in ((0, 0), (1, 3), (1, 1)))
-    picture = opset13.slice(seen, begin, end, step, np.array([0, 1]))
-    return Model([opset13.add(picture, Layers(state).unet(seen))], [seen])
-
-
-network = Once[InferRequest](lambda: request(described(files.read(WEIGHTS)[2])))  # takes a tenth of a second
+network = Painter(WEIGHTS, SIZE)

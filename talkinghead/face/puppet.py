@@ -164,7 +164,7 @@ def make_puppet(
     import cv2
 
     from gath.mesh import EYES
-    from talkinghead.face import closed_lips
+    from talkinghead.face import closed_lids, closed_lips
     from talkinghead.face.align import alignment, transform
     from talkinghead.face.align import crop as cut
     from talkinghead.face.aside import looking_aside
@@ -200,6 +200,7 @@ def make_puppet(
     outline = Outline(mover, image, to_face, points, found.units)
     if generator.warps:
         closed_lips.network.begin()
+        closed_lids.network.begin()
     code = generator.encode(cut(photograph, alignment(found.points, size), size), found.units)
 
     def decode(units: np.ndarray) -> tuple[np.ndarray | None, ...]:
@@ -211,7 +212,7 @@ def make_puppet(
         rest = outline(outline.rest[None])[0]
         eyes = [transform(to_face, points[list(eye)]) for eye in EYES]
         mouth = Mouth(image, to_face, outline.own, rest, eyes, teeth, outline(purse(outline.rest)[None])[0])
-        lids = Lids(image, points, found.units)
+        lids = Lids(image, to_face, points, found.units)
     renderer = Renderer(image, alignment(points, size), size, enhance, mouth, lids, device if generator.warps else None)
     forks = getattr(generator, "forks", False)
 

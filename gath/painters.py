@@ -1,6 +1,8 @@
-"""The network that paints closed lips: a mouth that is hidden and where its lips lie in, the mouth as it may look out.
+"""The networks that paint closed lips and closed lids: a picture of which part is hidden, and where what is wanted
+lies, in; what may be there out.
 
-It is trained here in torch (recipes.train_closed_lips); talkinghead/face/closed_lips.py runs it without.
+They are trained here in torch (recipes.train_closed_lips, recipes.train_closed_lids); talkinghead/face/painted.py runs
+them without.
 """
 
 from __future__ import annotations
@@ -12,11 +14,11 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from gath.unet import UNet
 
-CHANNELS = 6  # RGB without the mouth, what is hidden, upper and lower lip
+CHANNELS = 6  # RGB without what is hidden; that; where upper and lower lip lie, or the lashes and how dark they are
 WIDTHS = 48, 72, 96, 144
 
 
-class ClosedLipsNet(UNet):
+class Painter(UNet):
     """Its answer is added to the picture."""
 
     def __init__(self):
@@ -28,9 +30,17 @@ class ClosedLipsNet(UNet):
         return seen[:, :3] + super().forward(seen)
 
 
+class ClosedLipsNet(Painter):
+    """Paints mouths."""
+
+
+class ClosedLidsNet(Painter):
+    """Paints eyes."""
+
+
 class Critic(nn.Module):
-    """The painter's opponent in training: sees a mouth and where its lips lie, and scores patches of it, high those
-    that it takes for photographed."""
+    """A painter's opponent in training: sees a picture and where what is wanted lies, and scores patches of it, high
+    those that it takes for photographed."""
 
     def __init__(self, widths: tuple[int, ...] = (48, 96, 192, 192)):
         super().__init__()
