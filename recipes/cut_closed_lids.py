@@ -4,15 +4,18 @@
 
 DATA is what recipes.prepare made of a corpus: its tracks tell which pictures to look at. OUT receives, for `train` and
 `val`, `<split>_pictures.npy` uint8 [N, H, W, 3], RGB of the window that talkinghead.face.closed_lids looks at with a
-margin around it, `<split>_points.npy` float32 [N, 23, 2], lids and brow in its pixels, and `<split>_people.npy` and
-`<split>_sets.npy`, the names [N] of their people and sets. Eyes that the tracker sees open, and faces turned aside,
-are left out; of a clip a few frames are taken.
+margin around it, `<split>_points.npy` float32 [N, 23, 2], lids and brow in its pixels, `<split>_open_pictures.npy` and
+`<split>_open_points.npy`, the same of eyes filmed open a moment before or after, zeros and NaN where there is no such
+frame, and `<split>_people.npy` and `<split>_sets.npy`, the names [N] of their people and sets. Eyes that the tracker
+sees open, and faces turned aside, are left out; of a clip a few frames are taken.
 """
 
 from __future__ import annotations
 
 import csv
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -37,55 +40,71 @@ PER_CLIP, GRID, APART = 6, 2, 12  # frames of a clip at most; of one of GRID, wh
 GAP, SMALL = 0.125, {"lfw": 0.1}
 MAX_YAW = 30.0  # degrees
 LARGEST = 1600  # pixels: larger photographs are reduced to that
+OPEN, MOMENT = 0.25, 14  # EyeBlink of eyes that are open; frames in which they are looked for, before and after
 SPLITS = ("train", "val")
+NAMES = "pictures", "points", "open_pictures", "open_points", "people", "sets"
 BLINKS = [INDEX["EyeBlink_L"], INDEX["EyeBlink_R"]]
 
 
-def looked_at(data: Path, split: str) -> dict[int, list[int]]:
-    """Rows of the manifest, and of each the frames whose eyes may be shut; 0 is a photograph's."""
-    found = defaultdict[int, list[int]](list)
+def looked_at(data: Path, split: str) -> dict[int, list[tuple[int, int]]]:
+    """Rows of the manifest, and of each the frames whose eyes may be shut, with the nearest one whose eyes are open, or
+    -1; 0 is a photograph's."""
+    found = defaultdict[int, list[tuple[int, int]]](list)
     for path in sorted((data / "tracks").glob(f"{split}_*.npz")):
         with np.load(path) as track:
-            row, blinks = track["row"], np.nan_to_num(track["units"][:, BLINKS])
+            row, blinks = track["row"], np.nan_to_num(track["units"][:, BLINKS], nan=0.3)
         if len(set(row)) > 1 or len(row) == 1:  # photographs, many to a file
             for k in np.flatnonzero(blinks.max(1) > LOOKED_AT[0]):
-                found[int(row[k])].append(0)
+                found[int(row[k])].append((0, -1))
             continue
-        shut = blinks.min(1)
+        shut, wide = blinks.min(1), np.flatnonzero(blinks.max(1) < OPEN)
         for _ in range(GRID if "_grid_" in path.stem else PER_CLIP):
             most = int(shut.argmax())
             if shut[most] < LOOKED_AT[1]:
                 break
-            found[int(row[0])].append(most)
+            near = wide[np.abs(wide - most) <= MOMENT]
+            found[int(row[0])].append((most, int(near[np.abs(near - most).argmin()]) if len(near) else -1))
             shut[max(most - APART, 0) : most + APART + 1] = 0
     return found
 
 
-def frames_of(row: Row, frames: list[int]) -> list[np.ndarray]:
-    """These frames of a clip, or a photograph; RGB uint8."""
+def frames_of(row: Row, frames: set[int]) -> dict[int, np.ndarray]:
+    """These frames of a clip, or a photograph as frame 0; RGB uint8."""
     path = Path(row["root"]) / row["path"]
     if row["kind"] == "portrait":
-        return [at_most(read_portrait(path), LARGEST)]
-    with VideoReader(path) as video:
-        return [frame for k, frame in zip(range(max(frames) + 1), video) if k in frames]
+        return {0: at_most(read_portrait(path), LARGEST)}
+    return {k: frame for k, frame in zip(range(max(frames) + 1), VideoReader(path)) if k in frames}
 
 
-def cut(image: np.ndarray, face: TrackedFace, gap: float) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The stored windows of a face's eyes that are closed, lids no further apart than `gap`, and the points there."""
-    to_face, made = alignment(face.points, 1), []
+def cut(image: np.ndarray, face: TrackedFace, side: str) -> tuple[np.ndarray, np.ndarray, float]:
+    """The stored window of one of a face's eyes, the points in it, and the gap between its lids over its width."""
+    to_face = alignment(face.points, 1)
     to_face[:, 2] += 0.5  # its pixel centres lie at integers, fractions count from the border
-    for side in "LR" if abs(face.pose[0]) <= MAX_YAW else "":
-        points = eye(transform(to_face, face.points), side)
-        upper, lower = (points[part] for part in LIDS[:2])
-        if np.linalg.norm(lower[3:6] - upper[3:6], axis=1).mean() > gap * np.linalg.norm(upper[0] - upper[-1]):
-            continue
-        to_window = window(points, side)
-        to_window[:, 2] += MARGIN
-        matrix = to_window[:, :2] @ to_face
-        matrix[:, 2] += to_window[:, 2]
-        size = SIZE[0] + 2 * MARGIN, SIZE[1] + 2 * MARGIN
-        made.append((crop(image, matrix, size), transform(to_window, points).astype(np.float32)))
-    return made
+    points = eye(transform(to_face, face.points), side)
+    upper, lower = (points[part] for part in LIDS[:2])
+    gap = np.linalg.norm(lower[3:6] - upper[3:6], axis=1).mean() / np.linalg.norm(upper[0] - upper[-1])
+    to_window = window(points, side)
+    to_window[:, 2] += MARGIN
+    matrix = to_window[:, :2] @ to_face
+    matrix[:, 2] += to_window[:, 2]
+    size = SIZE[0] + 2 * MARGIN, SIZE[1] + 2 * MARGIN
+    return crop(image, matrix, size), transform(to_window, points).astype(np.float32), float(gap)
+
+
+def eyes_of(row: Row, frames: list[tuple[int, int]], tracker: Tracker) -> Iterator[tuple[np.ndarray, ...]]:
+    """Of every closed eye what OUT receives of it, in the order of NAMES."""
+    images = frames_of(row, {frame for pair in frames for frame in pair})
+    faces = {k: tracker(image)[:1] for k, image in images.items()}
+    for shut, wide in frames:
+        for face in faces.get(shut, []):
+            for side in "LR" if abs(face.pose[0]) <= MAX_YAW else "":
+                picture, points, gap = cut(images[shut], face, side)
+                if gap > SMALL.get(row["set"], GAP):
+                    continue
+                before = np.zeros_like(picture), np.full_like(points, np.nan)
+                for other in faces.get(wide, []):
+                    before = cut(images[wide], other, side)[:2]
+                yield picture, points, *before, np.array(row["identity"]), np.array(row["set"])
 
 
 def main(
@@ -101,17 +120,10 @@ def main(
         for split in SPLITS:
             found, made = sorted(looked_at(data, split).items()), []
             for number, frames in tqdm(spread(found, limit) if limit else found, desc=split):
-                row = rows[number]
-                try:
-                    images = frames_of(row, frames)
-                except PortraitError:
-                    continue
-                for image in images:
-                    for face in tracker(image)[:1]:
-                        eyes = cut(image, face, SMALL.get(row["set"], GAP))
-                        made += [(*pair, np.array(row["identity"]), np.array(row["set"])) for pair in eyes]
-            print(f"{split}: {len(made)} eyes of {len({str(one[2]) for one in made})} people")
-            for name, arrays in zip(("pictures", "points", "people", "sets"), zip(*made)):
+                with suppress(PortraitError):
+                    made += eyes_of(rows[number], frames, tracker)
+            print(f"{split}: {len(made)} eyes of {len({str(one[-2]) for one in made})} people")
+            for name, arrays in zip(NAMES, zip(*made)):
                 np.save(out / f"{split}_{name}.npy", np.stack(arrays))
 
 

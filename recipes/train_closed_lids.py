@@ -3,7 +3,8 @@
     python -m recipes.train_closed_lids data=LIDS run=RUN [key=value ...]
 
 Reads what recipes.cut_closed_lids made: closed eyes, which are hidden as far as they would be had they been open, and
-have to be painted again from the face around, where the lashes lie and about how dark they are. With `start`, a file
+have to be painted again from the face around, where the lashes lie and about how dark they are; of many of those filmed
+the face around is that of a moment at which they were open. With `start`, a file
 of weights, the network begins with these. RUN receives config.json, metrics.csv, val.csv (the mean absolute error of
 what was hidden, and of its slopes, on eyes of `val`, in levels of 255), sheet.png (eyes of `val`: photographed, hidden,
 painted), latest.pt and weights.safetensors (the moving average).
@@ -24,12 +25,14 @@ from gath.painters import ClosedLidsNet
 from recipes.parts.config import parse
 from recipes.parts.net_run import train
 from recipes.parts.painting import Material, PaintingRun, PaintingSettings
+from talkinghead.face.align import transform
 from talkinghead.face.closed_lids import SIZE, darkness, edges, masks, shown
 from talkinghead.face.mouth_place import LUMINANCE
 
 ANGLE, ZOOM, SHIFT = 5.0, 0.1, 2.5  # standard deviations: degrees, logarithm of the scale, pixels
 OPEN, ABOVE = (0.12, 0.48), (4.0, 14.0)  # of the eye's width: how far it was open; pixels hidden above that
 TINT, CAST = 0.03, 0.12  # of colours in another light, as Material.recoloured has them
+PAIRED, CLOSE = 0.8, (6.0, 12.0)  # share of eyes filmed open as well that are shown so; pixels hidden above these
 DARK = 0.07  # standard deviation of how dark the lashes are said to be
 SEARCH = np.arange(-4, 6)  # rows about where the tracker has it, among which the closed lid's edge is looked for
 # How often sets are drawn from, those of sharp pictures much more often; and how evenly their people.
@@ -45,29 +48,41 @@ class Eyes(Material):
         _, who, count = np.unique(people, return_inverse=True, return_counts=True)
         favour = np.array([FAVOUR.get(name, SHARP) for name in sets.tolist()])
         super().__init__(folder, split, seed, SIZE, favour * count[who] ** -EVEN)
+        self.open_pictures = np.load(folder / f"{split}_open_pictures.npy", mmap_mode="r")
+        self.open_points = np.load(folder / f"{split}_open_points.npy")
 
     def plain(self, row: int, wide: float, above: float) -> tuple[np.ndarray, np.ndarray]:
         picture, points = self.moved(row, self.place(0.0, 0.0, np.zeros(2)))
-        return hidden(picture, points, wide, above, 0.0), picture
+        values = picture / np.float32(127.5) - 1
+        line = closed_line(points, values)
+        top = opened(points, line, wide)
+        return shown(values, masks(points, top, line, darkness(values, points, line), above)), picture
 
     def one(self, row: int) -> tuple[np.ndarray, np.ndarray]:
         rng = self.rng
         where = self.place(rng.normal(0, ANGLE), rng.normal(0, ZOOM), rng.normal(0, SHIFT, 2))
         picture, points = self.moved(row, where)
-        picture = self.recoloured(picture, TINT, CAST)
-        return hidden(picture, points, rng.uniform(*OPEN), rng.uniform(*ABOVE), rng.normal(0, DARK)), picture
+        paired = not np.isnan(self.open_points[row]).any() and rng.random() < PAIRED
+        before = self.warped(self.open_pictures[row], where) if paired else picture
+        picture, before = self.recoloured(picture, before, tint=TINT, cast=CAST)
+        values, around = (part / np.float32(127.5) - 1 for part in (picture, before))
+        line = closed_line(points, values)
+        dark = min(max(darkness(values, points, line) + rng.normal(0, DARK), 0.0), 1.0)
+        wide, above = rng.uniform(*OPEN), rng.uniform(*ABOVE)
+        if paired:
+            points = transform(where, self.open_points[row])
+            top, above = edges(points)[0], rng.uniform(*CLOSE)
+        else:
+            top = opened(points, line, wide)
+        return shown(around, masks(points, top, line, dark, above)), picture
 
 
-def hidden(picture: np.ndarray, points: np.ndarray, wide: float, above: float, darker: float) -> np.ndarray:
-    """What is seen of a closed eye, uint8 [H, W, 3] with `points`, had it been so `wide` open, and lashes so much
-    `darker`."""
-    values = picture / np.float32(127.5) - 1
-    line = closed_line(points, values)
-    dark = min(max(darkness(values, points, line) + darker, 0.0), 1.0)
+def opened(points: np.ndarray, line: np.ndarray, wide: float) -> np.ndarray:
+    """The rows [W] of the upper lid's edge, had a closed eye with `points` [23, 2], its lashes in the rows `line`, been
+    so `wide` open."""
     inner, outer = sorted((points[8, 0], points[0, 0]))
     along = ((np.arange(SIZE[0]) - inner) / max(outer - inner, 1.0)).clip(0, 1)
-    top = line - wide * (outer - inner) * np.sin(np.pi * along) ** 0.8
-    return shown(values, masks(points, top, line, dark, above))
+    return line - wide * (outer - inner) * np.sin(np.pi * along) ** 0.8
 
 
 def closed_line(points: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -59,7 +59,7 @@ class Mouths(Material):
         narrow = rng.uniform(*NARROWER) if wide and rng.random() < NARROW else 1.0
         where = self.place(rng.normal(0, ANGLE), rng.normal(0, ZOOM), rng.normal(0, SHIFT, 2), narrow)
         picture, points = self.moved(row, where)
-        picture = self.recoloured(picture)
+        (picture,) = self.recoloured(picture)
         values = picture / np.float32(127.5) - 1
         lips, skin = colours(values, points)
         lips = lips + rng.uniform(*PLAIN) * (skin - lips) + rng.normal(0, BRIGHT) + rng.normal(0, CAST, 3)

@@ -77,20 +77,27 @@ class Material:
 
     def moved(self, row: int, where: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """A stored picture and its points, carried to the window."""
-        flags, border = cv2.INTER_LINEAR, cv2.BORDER_REPLICATE
-        picture = cv2.warpAffine(np.asarray(self.pictures[row]), where, self.size, flags=flags, borderMode=border)
-        return picture, transform(where, self.points[row])
+        return self.warped(self.pictures[row], where), transform(where, self.points[row])
 
-    def recoloured(self, picture: np.ndarray, tint: float = TINT, cast: float = 0.0) -> np.ndarray:
-        """Blurred, grey, paler or in another light, at random; a `tint` colours black as well, a `cast` does not."""
-        rng = self.rng
-        if rng.random() < BLURRED:
-            picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, MOST_BLUR))
-        if rng.random() < GREY:
-            picture = np.repeat(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None], 3, -1)
-        picture = picture * rng.uniform(1 - cast, 1 + cast, 3)
-        values = (picture / np.float32(127.5) - 1) * rng.uniform(*GAIN) + rng.uniform(-tint, tint, 3)
-        return ((values + 1) * 127.5 + 0.5).clip(0, 255).astype(np.uint8)
+    def warped(self, picture: np.ndarray, where: np.ndarray) -> np.ndarray:
+        flags, border = cv2.INTER_LINEAR, cv2.BORDER_REPLICATE
+        return cv2.warpAffine(np.asarray(picture), where, self.size, flags=flags, borderMode=border)
+
+    def recoloured(self, *pictures: np.ndarray, tint: float = TINT, cast: float = 0.0) -> list[np.ndarray]:
+        """Pictures blurred, grey, paler or in another light, at random, all alike; a `tint` colours black as well, a
+        `cast` does not."""
+        seed = self.rng.integers(2**32)
+        return [_recoloured(picture, np.random.default_rng(seed), tint, cast) for picture in pictures]
+
+
+def _recoloured(picture: np.ndarray, rng: np.random.Generator, tint: float, cast: float) -> np.ndarray:
+    if rng.random() < BLURRED:
+        picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, MOST_BLUR))
+    if rng.random() < GREY:
+        picture = np.repeat(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None], 3, -1)
+    picture = picture * rng.uniform(1 - cast, 1 + cast, 3)
+    values = (picture / np.float32(127.5) - 1) * rng.uniform(*GAIN) + rng.uniform(-tint, tint, 3)
+    return ((values + 1) * 127.5 + 0.5).clip(0, 255).astype(np.uint8)
 
 
 def errors(painted: Tensor, wanted: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
