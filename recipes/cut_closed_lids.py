@@ -15,7 +15,6 @@ from __future__ import annotations
 import csv
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -25,12 +24,11 @@ import typer
 from tqdm import tqdm
 
 from recipes.parts.manifest import Row, spread
-from talkinghead.errors import PortraitError
+from recipes.prepare import frames_of
 from talkinghead.face.align import alignment, crop, transform
 from talkinghead.face.closed_lids import LIDS, SIZE, eye, window
 from talkinghead.face.tracker import TrackedFace, Tracker
-from talkinghead.media.pictures import at_most, read_portrait
-from talkinghead.media.video import VideoReader
+from talkinghead.media.pictures import at_most
 from talkinghead.units.names import INDEX
 
 MARGIN = 16  # pixels around the window, for turning and shifting in training
@@ -53,6 +51,8 @@ def looked_at(data: Path, split: str) -> dict[int, list[tuple[int, int]]]:
     for path in sorted((data / "tracks").glob(f"{split}_*.npz")):
         with np.load(path) as track:
             row, blinks = track["row"], np.nan_to_num(track["units"][:, BLINKS], nan=0.3)
+        if not len(row):  # sounds without a picture
+            continue
         if len(set(row)) > 1 or len(row) == 1:  # photographs, many to a file
             for k in np.flatnonzero(blinks.max(1) > LOOKED_AT[0]):
                 found[int(row[k])].append((0, -1))
@@ -66,14 +66,6 @@ def looked_at(data: Path, split: str) -> dict[int, list[tuple[int, int]]]:
             found[int(row[0])].append((most, int(near[np.abs(near - most).argmin()]) if len(near) else -1))
             shut[max(most - APART, 0) : most + APART + 1] = 0
     return found
-
-
-def frames_of(row: Row, frames: set[int]) -> dict[int, np.ndarray]:
-    """These frames of a clip, or a photograph as frame 0; RGB uint8."""
-    path = Path(row["root"]) / row["path"]
-    if row["kind"] == "portrait":
-        return {0: at_most(read_portrait(path), LARGEST)}
-    return {k: frame for k, frame in zip(range(max(frames) + 1), VideoReader(path)) if k in frames}
 
 
 def cut(image: np.ndarray, face: TrackedFace, side: str) -> tuple[np.ndarray, np.ndarray, float]:
@@ -93,7 +85,9 @@ def cut(image: np.ndarray, face: TrackedFace, side: str) -> tuple[np.ndarray, np
 
 def eyes_of(row: Row, frames: list[tuple[int, int]], tracker: Tracker) -> Iterator[tuple[np.ndarray, ...]]:
     """Of every closed eye what OUT receives of it, in the order of NAMES."""
-    images = frames_of(row, {frame for pair in frames for frame in pair})
+    wanted = {frame for pair in frames for frame in pair}
+    seen = zip(range(max(wanted) + 1), frames_of(Path(row["root"]) / row["path"], row["kind"]))
+    images = {k: at_most(frame, LARGEST) for k, frame in seen if k in wanted and frame is not None}
     faces = {k: tracker(image)[:1] for k, image in images.items()}
     for shut, wide in frames:
         for face in faces.get(shut, []):
@@ -120,8 +114,7 @@ def main(
         for split in SPLITS:
             found, made = sorted(looked_at(data, split).items()), []
             for number, frames in tqdm(spread(found, limit) if limit else found, desc=split):
-                with suppress(PortraitError):
-                    made += eyes_of(rows[number], frames, tracker)
+                made += eyes_of(rows[number], frames, tracker)
             print(f"{split}: {len(made)} eyes of {len({str(one[-2]) for one in made})} people")
             for name, arrays in zip(NAMES, zip(*made)):
                 np.save(out / f"{split}_{name}.npy", np.stack(arrays))

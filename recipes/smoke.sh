@@ -43,6 +43,8 @@ estimator=$out/estimator/weights.safetensors
     stage train_gath $paper recipes/configs/gath_dc.json run="$out/gath_dc"
     stage cut_closed_lips "$corpus" "$out/mouths" --limit 24
     stage train_closed_lips ${small/"$data"/"$out/mouths"} run="$out/closed_lips"
+    stage cut_closed_lids "$data" "$out/eyes"
+    stage train_closed_lids ${small/"$data"/"$out/eyes"} run="$out/closed_lids" adversary=0.05
 }
 stage train_audio2au data="$data" sets=ravdess,vidtimit facegood=0 out="$out/audio2au" hidden=16 batch=2 frames=25 \
     steps=4 warmup=1 validate_every=2 save_every=4

@@ -35,8 +35,10 @@ TINT, CAST = 0.03, 0.12  # of colours in another light, as Material.recoloured h
 PAIRED, CLOSE = 0.8, (6.0, 12.0)  # share of eyes filmed open as well that are shown so; pixels hidden above these
 DARK = 0.07  # standard deviation of how dark the lashes are said to be
 SEARCH = np.arange(-4, 6)  # rows about where the tracker has it, among which the closed lid's edge is looked for
-# How often sets are drawn from, those of sharp pictures much more often; and how evenly their people.
-FAVOUR, SHARP, EVEN = {"lfw": 1.0, "grid": 1.5, "styletalk_talk": 1.5}, 12.0, 0.8
+# How often sets are drawn from: those of sharp pictures much more often, of sharp clips even more; and how evenly their
+# people.
+FAVOUR, SHARP, EVEN = {"lfw": 1.0, "grid": 1.5, "styletalk_talk": 5.0}, 12.0, 0.8
+FAVOUR |= {"styletalk_style": 20.0, "liveportrait": 20.0}
 CHECKED = {"": (0.3, 8.0), "wide_": (0.45, 12.0)}  # how far eyes were open in checks, and hidden above
 
 

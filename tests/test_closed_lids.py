@@ -189,5 +189,6 @@ def test_frames_of_blinks_and_of_open_eyes_are_looked_at(tmp_path):
     photos = np.zeros((3, 46), np.float32)
     photos[1, cut_closed_lids.BLINKS[0]] = 0.5
     np.savez(tmp_path / "tracks" / "train_portraits_a.npz", units=photos, row=np.array([7, 8, 9]))
+    np.savez(tmp_path / "tracks" / "train_sounds_a.npz", units=units[:0], row=np.zeros(0, int))
     assert cut_closed_lids.looked_at(tmp_path, "train") == {3: [(21, 19)], 8: [(0, -1)]}
     assert cut_closed_lids.looked_at(tmp_path, "val") == {}
