@@ -31,7 +31,7 @@ from talkinghead.face.mouth_place import LUMINANCE
 
 ANGLE, ZOOM, SHIFT = 5.0, 0.1, 2.5  # standard deviations: degrees, logarithm of the scale, pixels
 OPEN, ABOVE = (0.12, 0.48), (4.0, 14.0)  # of the eye's width: how far it was open; pixels hidden above that
-TINT, CAST = 0.03, 0.12  # of colours in another light, as Material.recoloured has them
+TINT, CAST, VIVID = 0.03, 0.12, (0.6, 1.8)  # of colours in another light, as Material.recoloured has them
 PAIRED, CLOSE = 0.8, (6.0, 12.0)  # share of eyes filmed open as well that are shown so; pixels hidden above these
 DARK = 0.07  # standard deviation of how dark the lashes are said to be
 SEARCH = np.arange(-4, 6)  # rows about where the tracker has it, among which the closed lid's edge is looked for
@@ -66,7 +66,7 @@ class Eyes(Material):
         picture, points = self.moved(row, where)
         paired = not np.isnan(self.open_points[row]).any() and rng.random() < PAIRED
         before = self.warped(self.open_pictures[row], where) if paired else picture
-        picture, before = self.recoloured(picture, before, tint=TINT, cast=CAST)
+        picture, before = self.recoloured(picture, before, tint=TINT, cast=CAST, vivid=VIVID)
         values, around = (part / np.float32(127.5) - 1 for part in (picture, before))
         line = closed_line(points, values)
         dark = min(max(darkness(values, points, line) + rng.normal(0, DARK), 0.0), 1.0)

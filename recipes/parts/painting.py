@@ -16,6 +16,7 @@ from gath.data import to_tensor
 from gath.painters import Critic, Painter
 from recipes.parts.net_run import NetRun, Settings
 from talkinghead.face.align import transform
+from talkinghead.face.mouth_place import LUMINANCE
 
 SCALES = (1, 2, 4)  # pixels over which slopes are compared
 BETAS, CRITIC_BETAS = (0.9, 0.99), (0.0, 0.99)  # Adam's
@@ -83,19 +84,24 @@ class Material:
         flags, border = cv2.INTER_LINEAR, cv2.BORDER_REPLICATE
         return cv2.warpAffine(np.asarray(picture), where, self.size, flags=flags, borderMode=border)
 
-    def recoloured(self, *pictures: np.ndarray, tint: float = TINT, cast: float = 0.0) -> list[np.ndarray]:
-        """Pictures blurred, grey, paler or in another light, at random, all alike; a `tint` colours black as well, a
-        `cast` does not."""
+    def recoloured(
+        self, *pictures: np.ndarray, tint: float = TINT, cast: float = 0.0, vivid: tuple[float, float] = (1.0, 1.0)
+    ) -> list[np.ndarray]:
+        """Pictures blurred, grey, paler, more `vivid` or in another light, at random, all alike; a `tint` colours black
+        as well, a `cast` does not."""
         seed = self.rng.integers(2**32)
-        return [_recoloured(picture, np.random.default_rng(seed), tint, cast) for picture in pictures]
+        return [_recoloured(picture, np.random.default_rng(seed), tint, cast, vivid) for picture in pictures]
 
 
-def _recoloured(picture: np.ndarray, rng: np.random.Generator, tint: float, cast: float) -> np.ndarray:
+def _recoloured(
+    picture: np.ndarray, rng: np.random.Generator, tint: float, cast: float, vivid: tuple[float, float]
+) -> np.ndarray:
     if rng.random() < BLURRED:
         picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.3, MOST_BLUR))
     if rng.random() < GREY:
         picture = np.repeat(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None], 3, -1)
-    picture = picture * rng.uniform(1 - cast, 1 + cast, 3)
+    light = (picture @ LUMINANCE)[..., None]
+    picture = (light + rng.uniform(*vivid) * (picture - light)) * rng.uniform(1 - cast, 1 + cast, 3)
     values = (picture / np.float32(127.5) - 1) * rng.uniform(*GAIN) + rng.uniform(-tint, tint, 3)
     return ((values + 1) * 127.5 + 0.5).clip(0, 255).astype(np.uint8)
 

@@ -36,7 +36,7 @@ ENDS = 0.16  # of the eye's width: so far beyond its corners something is hidden
 NEAR, LID = np.arange(-2, 4), np.arange(-11, -5)
 # How dark the lashes of a closed eye are: so much, and so much of what those of the open one are.
 DARK = (0.32, 0.32)
-MEETS = 0.95  # of the way to the lower lid's edge that a closed lid goes
+MEETS = 0.9  # of the way to the lower lid's edge that a closed lid goes
 AROUND = 10.0  # pixels over which the plain colour that hides is that of what is near
 
 
