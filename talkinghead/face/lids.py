@@ -40,7 +40,7 @@ FADE = 0.3  # of the skin above the lid: there the patch fades towards the brow
 # Lashes: of the light their line takes what the photograph's allow; it reaches so far above the lid's edge and below
 # it, in inter-ocular distances, and at the least in times the photograph's blur; from its ends on it takes so long to
 # be full, outer and inner, in widths of the eye.
-DARKEST, LINE, BLURRED, TAPER = (0.3, 0.62), (0.013, 0.033), (1.2, 2.0), (0.25, 0.3)
+DARKEST, LINE, BLURRED, TAPER = (0.2, 0.45), (0.013, 0.033), (1.2, 2.0), (0.25, 0.3)
 # What a blink brings with it besides (units/blink.py); a lid that is drawn here needs none of it.
 BESIDES = ("EyeDown", "EyeSquint")
 
