@@ -23,8 +23,8 @@ import numpy as np
 import typer
 from tqdm import tqdm
 
+from recipes.parts.datasets import frames_of
 from recipes.parts.manifest import Row, spread
-from recipes.prepare import frames_of
 from talkinghead.face.align import alignment, crop, transform
 from talkinghead.face.closed_lids import LIDS, SIZE, eye, window
 from talkinghead.face.tracker import TrackedFace, Tracker

@@ -30,7 +30,6 @@ import sys
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -40,13 +39,12 @@ import numpy as np
 import typer
 from tqdm import tqdm
 
-from recipes.parts.datasets import FIELDS, SPLITS, Dropped, Layout, Row, read, vidtimit_frames
+from recipes.parts.datasets import FIELDS, SPLITS, Dropped, Layout, Row, frames_of, read
 from recipes.parts.pack import CROP, Packed, pack
-from talkinghead.errors import PortraitError, SoundError
+from talkinghead.errors import SoundError
 from talkinghead.face.align import alignment, crop, transform
 from talkinghead.face.tracker import Tracker
 from talkinghead.media.audio import decode
-from talkinghead.media.pictures import read_portrait
 
 PER_FILE = 200  # portraits, or sounds without a picture, in one npz
 # One speaker and thousands of like frames, or ten hours of thirty a second; every frame is tracked all the same.
@@ -60,24 +58,6 @@ LOST = (np.full((478, 3), np.nan, np.float32), np.full(46, np.nan, np.float32), 
 
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # broken clips go to the report, not to the terminal
 _tracker: Tracker | None = None
-
-
-def frames_of(path: Path, kind: str) -> Iterator[np.ndarray | None]:
-    """RGB frames of a clip, of a folder of frames, or the one picture of a portrait; None for a broken picture."""
-    if kind == "portrait" or path.is_dir():
-        for picture in [path] if kind == "portrait" else vidtimit_frames(path):
-            try:
-                yield read_portrait(picture)
-            except PortraitError:
-                yield None
-        return
-    clip = cv2.VideoCapture(str(path))
-    while True:
-        ok, image = clip.read()
-        if not ok:
-            break
-        yield image[..., ::-1]
-    clip.release()
 
 
 def rate_and_length(path: Path) -> tuple[float, int]:

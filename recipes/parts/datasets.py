@@ -21,6 +21,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
+import cv2
+import numpy as np
+
+from talkinghead.errors import PortraitError
+from talkinghead.media.pictures import read_portrait
 from talkinghead.units.moods import MOODS
 
 LABELS = ("emotion", "intensity", "statement", "repetition")
@@ -170,6 +175,24 @@ def read_ravdess(root: Path) -> tuple[list[Row], list[Dropped]]:
 def vidtimit_frames(folder: Path) -> list[Path]:
     """The frames of one VidTIMIT clip in order: JPEG files called 001, 002, ..."""
     return sorted((p for p in folder.iterdir() if re.fullmatch(r"\d+", p.name)), key=lambda p: int(p.name))
+
+
+def frames_of(path: Path, kind: str) -> Iterator[np.ndarray | None]:
+    """RGB frames of a clip, of a folder of frames, or the one picture of a portrait; None for a broken picture."""
+    if kind == "portrait" or path.is_dir():
+        for picture in [path] if kind == "portrait" else vidtimit_frames(path):
+            try:
+                yield read_portrait(picture)
+            except PortraitError:
+                yield None
+        return
+    clip = cv2.VideoCapture(str(path))
+    while True:
+        ok, image = clip.read()
+        if not ok:
+            break
+        yield image[..., ::-1]
+    clip.release()
 
 
 def vidtimit_speakers(root: Path) -> Iterator[Path]:

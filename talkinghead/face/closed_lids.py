@@ -37,8 +37,8 @@ NEAR, LID = np.arange(-2, 4), np.arange(-11, -5)
 # How dark the lashes of a closed eye are: so much, and so much of what those of the open one are.
 DARK = (0.32, 0.32)
 MEETS = 0.95  # of the way to the lower lid's edge that a closed lid goes
-# A painter that is not sure paints what is dark, dull and soft: so much of the hue of what is near is taken, and so much
-# of its light but for the lashes; where the photograph is as sharp as the window, what was painted is made sharper, by
+# A painter that is not sure paints what is dark, dull and soft: so much of the hue of what is near is taken, so much of
+# its light but for the lashes, and where the photograph is as sharp as the window, what was painted is made sharper, by
 # what is finer than so many pixels, so much.
 HUE, LIGHTER, SHARPER = 0.6, 0.4, (1.6, 0.5)
 AROUND = 10.0  # pixels over which the plain colour that hides is that of what is near
