@@ -27,6 +27,7 @@ from audio2au.recurrent import BLOCK, CONTEXT, ModelConfig, Settled, halved, mov
 WEIGHTS = Path(__file__).parent / "weights" / "audio2au.safetensors"
 FILE_WEIGHTS = WEIGHTS.with_name("audio2au_files.safetensors")  # of the network that reads a sound both ways
 BASELINE = "rest"  # what zero means, written into the weights
+PURSE = "LipPurse"  # what some networks have besides LipsPucker, which is what people do: how far drawn lips purse
 
 
 class Streaming:
@@ -69,8 +70,11 @@ class Speech(Streaming):
         return stream_of(self.config, self.state)
 
     def drawn(self, units: np.ndarray) -> np.ndarray:
-        """What a drawn face is to do for units [T, U] of a stream, see recurrent.Settled."""
-        return Settled(self.state).drawn(units)
+        """What a drawn face is to do for units [T, U] of a stream, see recurrent.Settled and PURSE."""
+        drawn = Settled(self.state).drawn(units)
+        if PURSE in self.unit_names:
+            drawn[..., self.unit_names.index("LipsPucker")] = drawn[..., self.unit_names.index(PURSE)]
+        return drawn
 
 
 def stream_of(config: ModelConfig, state: dict[str, np.ndarray]) -> UnitStream | BlockStream:

@@ -1,12 +1,13 @@
 """Finish a trained voice model at its output layer: what else it hears, and lips that were tracked.
 
-    python -m recipes.fit_outputs PACK.npz WEIGHTS [--examples 600] [--refit LipsLowerClose] [--lower 0.2]
+    python -m recipes.fit_outputs PACK.npz WEIGHTS [--examples 600] [--refit LipsLowerClose] [--lower 0.2] [--purse]
 
 What the output layer sees knows the phones well enough (training may name them), so all of this takes minutes on a
 processor. Outputs are added by logistic regression: how far the tongue is raised (`audio2au.phones.TONGUE`), and
 whether the lower lip lies at the upper teeth, as in f and v. The units in REFIT, which contrasts drew away from them,
-are fitted anew to the tracked lips of PACK's clips, and held to what they were on all other voices. WEIGHTS are written
-anew, with other knees (audio2au.recurrent.firm) if they are given; PACK is what `recipes.pack_speech` wrote.
+are fitted anew to the tracked lips of PACK's clips, and held to what they were on all other voices. With `--purse`
+LipsPucker stays for drawn faces what it was, as an output of its own (audio2au.speech.PURSE). WEIGHTS are written anew,
+with other knees (audio2au.recurrent.firm) if they are given; PACK is what `recipes.pack_speech` wrote.
 
 Prints, for PACK's validation voices, how well frames with a raised tongue or lip are told from others (the area under
 the curve) and what is given there, and r of REFIT on its clips before and after.
@@ -26,6 +27,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from audio2au.data import Mixture, Recording
 from audio2au.model import AudioToUnits, load
 from audio2au.phones import LABIAL, PHONES, TONGUE
+from audio2au.speech import PURSE
 from recipes.parts.examples import batch_of
 from recipes.parts.lip_reading import area
 from recipes.parts.speech_pack import unpack
@@ -35,7 +37,8 @@ from talkinghead.units.names import HEARD, INDEX, UNIT_NAMES
 SHARES = {"clips": 0.2, "synthetic": 0.5, "natural": 0.3}
 STEPS, RATE, DECAY = 400, 0.02, 1e-4
 RARE = 4.0  # times as much counts a frame of th, f or v
-RAISED = torch.tensor([[TONGUE.get(name, 0.0), float(name in LABIAL)] for name in PHONES])  # as HEARD has them
+TAUGHT = HEARD[:2]
+RAISED = torch.tensor([[TONGUE.get(name, 0.0), float(name in LABIAL)] for name in PHONES])  # as TAUGHT has them
 REFIT = ("LipsPucker", "LipsLowerClose")
 HELD = 0.5  # times as much counts what they were on other voices
 REFIT_STEPS, REFIT_RATE, FRAMES = 800, 0.01, 6000  # of either, drawn for each step
@@ -65,7 +68,7 @@ def minimise(parameters: list[torch.Tensor], loss, steps: int, rate: float, deca
 
 
 def added(hidden: torch.Tensor, raised: torch.Tensor) -> torch.nn.Linear:
-    """From [N, width] to HEARD, [N, 2]."""
+    """From [N, width] to TAUGHT, [N, 2]."""
     torch.manual_seed(0)
     layer, weight = torch.nn.Linear(hidden.shape[1], raised.shape[1]), torch.where(raised == 1, RARE, 1.0)
     minimise(
@@ -116,7 +119,7 @@ def clips_of(model: AudioToUnits, recordings: list[Recording]) -> tuple[torch.Te
 
 
 def finished(model: AudioToUnits, train: list[Recording], examples: int, refit: Sequence[str]) -> AudioToUnits:
-    """The model with HEARD added and the units `refit` fitted anew."""
+    """The model with TAUGHT added and the units `refit` fitted anew."""
     sound, units = model.config.features, len(UNIT_NAMES)
     present = {r.source for r in train if r.phones is not None}
     mixture = Mixture(train, {s: share for s, share in SHARES.items() if s in present}, sound, 125)
@@ -125,12 +128,12 @@ def finished(model: AudioToUnits, train: list[Recording], examples: int, refit: 
     clips = torch.tensor([mixture.source(np.random.default_rng(seed)) == "clips" for seed in seeds])
     hidden, said, clips = seen(model, vectors, phones, clips[:, None].expand(-1, phones.shape[1]))
     more = added(hidden[said >= 0], RAISED[said[said >= 0]])
-    out = AudioToUnits(model.config, (*UNIT_NAMES, *HEARD)).eval()
+    out = AudioToUnits(model.config, (*UNIT_NAMES, *TAUGHT)).eval()
     state = model.state_dict()
-    none = torch.zeros(len(HEARD))
+    none = torch.zeros(len(TAUGHT))
     for name, rows in (("output.weight", more.weight), ("output.bias", more.bias), ("knee", none), ("shut", none)):
         state[name] = torch.cat([state[name][:units], rows.detach()])
-    state["less"] = torch.cat([state["less"][:, :units], torch.zeros(2, len(HEARD))], 1)
+    state["less"] = torch.cat([state["less"][:, :units], torch.zeros(2, len(TAUGHT))], 1)
     out.load_state_dict(state)
     if "clips" in present and not clips.all():
         layer = refitted(out, clips_of(model, train), hidden[~clips], refit)
@@ -142,6 +145,22 @@ def finished(model: AudioToUnits, train: list[Recording], examples: int, refit: 
     return out
 
 
+def with_purse(model: AudioToUnits, before: AudioToUnits) -> AudioToUnits:
+    """The model with an output for how far a drawn face purses, which is what `before` has for that."""
+    column, pucker = before.unit_names.index(purse_of(before)), INDEX["LipsPucker"]
+    out, state, kept = AudioToUnits(model.config, (*model.unit_names, PURSE)), model.state_dict(), before.state_dict()
+    for name in ("output.weight", "output.bias", "knee", "shut"):
+        state[name] = torch.cat([state[name], kept[name][[column]]])
+    state["less"] = torch.cat([state["less"], kept["less"][:, [column]]], 1)
+    state["less"][1, pucker] = 0
+    out.load_state_dict(state)
+    return out.eval()
+
+
+def purse_of(model: AudioToUnits) -> str:
+    return PURSE if PURSE in model.unit_names else "LipsPucker"
+
+
 def settle(model: AudioToUnits, upper: float | None, lower: float | None, shut: float | None, less: float | None):
     """Sets what audio2au.recurrent.Settled reads."""
     for name, knee, drawn in (("LipsUpperOpen", upper, None), ("LipsLowerOpen", lower, shut)):
@@ -149,7 +168,7 @@ def settle(model: AudioToUnits, upper: float | None, lower: float | None, shut: 
             model.knee[INDEX[name]], model.shut[INDEX[name]] = knee, knee if drawn is None else drawn
     if less is not None:
         model.less[0, INDEX["LipsLowerOpen"]] = 1.0
-        model.less[1, INDEX["LipsPucker"]], model.less[1, INDEX["LipsFunnel"]] = less, less / 2
+        model.less[1, model.unit_names.index(purse_of(model))], model.less[1, INDEX["LipsFunnel"]] = less, less / 2
 
 
 def report(before: AudioToUnits, after: AudioToUnits, val: list[Recording]) -> None:
@@ -159,7 +178,7 @@ def report(before: AudioToUnits, after: AudioToUnits, val: list[Recording]) -> N
     hidden, said = seen(after, vectors, phones)
     heard = torch.sigmoid(after.output(hidden[said >= 0]))[:, len(UNIT_NAMES) :].detach()
     up = RAISED[said[said >= 0]]
-    for k, name in enumerate(HEARD):
+    for k, name in enumerate(TAUGHT):
         for height in up[:, k].unique().tolist():
             some, others = heard[up[:, k] == height, k], heard[up[:, k] == 0, k]
             quartiles = ", ".join(f"{value:.2f}" for value in np.quantile(some, (0.25, 0.5, 0.75)))
@@ -181,12 +200,15 @@ def main(
     lower: Annotated[float | None, typer.Option(help="Knee of LipsLowerOpen.")] = None,
     shut: Annotated[float | None, typer.Option(help="Knee of LipsLowerOpen as it is drawn, if another.")] = None,
     less: Annotated[float | None, typer.Option(help="How much less LipsLowerOpen is for purses.")] = None,
+    purse: Annotated[bool, typer.Option("--purse", help="Faces are drawn as pursed as before.")] = False,
     threads: int = 1,
 ) -> None:
     torch.set_num_threads(threads)
     before = load(weights)
     train, val = (unpack(pack, before.config.features, split) for split in ("train", "val"))
     after = finished(before, train, examples, refit)
+    if purse or purse_of(before) == PURSE:
+        after = with_purse(after, before)
     settle(after, upper, lower, shut, less)
     report(before, after, val)
     after.save(weights)

@@ -237,8 +237,8 @@ def opening(units: np.ndarray) -> np.ndarray:
 
 
 def test_shipped_weights_fit_the_product(model):
-    assert model.unit_names == (*UNIT_NAMES, *HEARD) and model.fps == 25.0 and model.sample_rate == RATE
-    assert WEIGHTS.stat().st_size < 10e6
+    assert model.unit_names == (*UNIT_NAMES, *HEARD[:2]) and model.fps == 25.0 and model.sample_rate == RATE
+    assert audio2au.ready(whole=True).unit_names == (*UNIT_NAMES, *HEARD) and WEIGHTS.stat().st_size < 10e6
 
 
 def test_units_are_in_range_whatever_comes(model):

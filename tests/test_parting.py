@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from talkinghead.face import parting as parting_module
 from talkinghead.face.outline import IOD, LOWER, OUTER, UPPER
-from talkinghead.face.parting import Parting
+from talkinghead.face.parting import LEAST, Parting
 from talkinghead.pipeline import TalkingHead
 from talkinghead.samples import DEMO
 from talkinghead.units.names import INDEX, UNIT_NAMES, lip_gap
@@ -67,3 +68,10 @@ def test_a_smile_purses_by_little_more_than_other_mouths_do(outline):
     ]
     assert narrower[0] > 0.18  # both smile at rest
     assert 0.11 < narrower[1] < 0.16  # others by 0.11 to 0.14
+
+
+def test_the_broadest_smile_still_purses(outline, monkeypatch):
+    monkeypatch.setattr(parting_module, "NARROWER", 0.02)
+    purse = np.zeros(len(UNIT_NAMES), np.float32)
+    purse[INDEX["LipsPucker"]] = 0.4
+    assert Parting(outline)(purse)[INDEX["LipsPucker"]] == pytest.approx(0.4 * LEAST)

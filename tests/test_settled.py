@@ -9,7 +9,9 @@ import torch
 import audio2au
 from audio2au.model import AudioToUnits, ModelConfig
 from audio2au.recurrent import Settled
-from recipes.fit_outputs import settle
+from audio2au.speech import PURSE as DRAWN_PURSE
+from audio2au.speech import Speech
+from recipes.fit_outputs import settle, with_purse
 from talkinghead.units.names import INDEX, UNIT_NAMES
 from talkinghead.units.width import drawn
 
@@ -57,3 +59,26 @@ def test_phones_that_are_known_are_drawn_as_they_are(said):
     speech = audio2au.ready()
     heard = np.pad(said, ((0, 0), (0, len(speech.unit_names) - len(UNIT_NAMES))))
     assert not np.array_equal(drawn(speech, heard), heard)
+
+
+def test_a_drawn_face_purses_as_before_where_people_purse_otherwise():
+    """By an output of its own, which stays when the network is fitted again."""
+    torch.manual_seed(0)
+    before = AudioToUnits(ModelConfig(hidden=8), UNIT_NAMES).eval()
+    settle(before, 0.12, 0.25, 0.12, 1.4)
+    fitted = AudioToUnits(ModelConfig(hidden=8), UNIT_NAMES).eval()
+    fitted.load_state_dict(before.state_dict())
+    torch.nn.init.normal_(fitted.output.weight[PURSE])
+    apart = with_purse(fitted, before)
+    assert apart.unit_names == (*UNIT_NAMES, DRAWN_PURSE) == with_purse(fitted, apart).unit_names
+    hidden = torch.randn(50, 8)
+    for after in (apart, with_purse(fitted, apart)):
+        was, now = (m.units(hidden).detach().numpy() for m in (before, after))
+        others = np.delete(np.arange(len(UNIT_NAMES)), PURSE)
+        assert np.allclose(now[:, others], was[:, others], atol=1e-6) and not np.allclose(now[:, PURSE], was[:, PURSE])
+        seen = [drawn(speech_of(m), u)[:, : len(UNIT_NAMES)] for m, u in ((before, was), (after, now))]
+        assert np.allclose(*seen, atol=1e-6)
+
+
+def speech_of(model: AudioToUnits) -> Speech:
+    return Speech(model.config, model.unit_names, {name: value.numpy() for name, value in model.state_dict().items()})

@@ -277,6 +277,8 @@ def test_finished_outputs_tell_tongue_and_tuck_and_change_no_unit_but_those_fitt
     assert speech.unit_names == (*UNIT_NAMES, "TongueUp", "LipTuck") and after.shape == (25, 48)
     changed = [UNIT_NAMES[k] for k in range(46) if np.abs(after[:, k] - before[:, k]).max() > 1e-6]
     assert sorted(changed) == sorted(fit_outputs.REFIT)
+    fit_outputs.main(tmp_path / "p.npz", weights, examples=8, purse=True)
+    assert load_speech(weights).unit_names == (*UNIT_NAMES, "TongueUp", "LipTuck", "LipPurse")
     main(words(toy, tmp_path / "more", f"start={weights}"))  # goes on from such weights
 
 

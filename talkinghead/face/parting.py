@@ -19,6 +19,7 @@ TYPICAL = {"JawOpen": 0.3, "LipsLowerOpen": 0.27, "LipsUpperOpen": 0.3}  # of a 
 STEPS, FURTHEST = 33, 1.6  # of TYPICAL that are looked at, and the last of them
 PURSED = 0.4  # a purse...
 NARROWER = 0.13  # ...and the inter-ocular distances by which it draws mouths together that do not smile
+LEAST = 0.6  # of a purse, and of what spreads, is drawn at least: less is not seen on a broad smile
 ACROSS = [INDEX[name] for name in (*PURSING, "LipsStretch_L", "LipsStretch_R")]  # what moves the corners of a mouth
 LIFTED = 4.0  # times its units at most are asked for, so that a gap grows from nothing without a jump
 
@@ -37,7 +38,7 @@ class Parting:
         purse = np.zeros_like(typical)
         purse[INDEX[PURSING[0]]] = PURSED
         wide = np.ptp(outline((outline.rest + np.stack([0 * purse, purse])).clip(0, 1))[:, OUTER, 0], axis=1) / IOD
-        self._across = min(NARROWER / max(wide[0] - wide[1], 1e-6), 1)
+        self._across = np.clip(NARROWER / max(wide[0] - wide[1], 1e-6), LEAST, 1)
         # Gaps as drawn, from nothing on, and those that units must speak of for it; inter-ocular distances.
         self._drawn, self._spoken = drawn[last:], lip_gap(wishes)[last:]
 

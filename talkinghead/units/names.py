@@ -55,7 +55,7 @@ SOURCES: dict[str, tuple[tuple[str, ...], str]] = {
 }
 
 UNIT_NAMES: tuple[str, ...] = tuple(SOURCES)
-TONGUE, TUCK = HEARD = ("TongueUp", "LipTuck")  # which a voice model may know besides, in this order
+HEARD = ("TongueUp", "LipTuck", "LipPurse")  # which a voice model may know besides, in this order
 INDEX: dict[str, int] = {name: i for i, name in enumerate(UNIT_NAMES)}
 
 # MediaPipe mesh points: inner lip top and bottom, inner mouth corners, outer eye corners.

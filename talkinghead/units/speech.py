@@ -73,7 +73,7 @@ class SpeechStream:
         return self._drive(owed + self._resampler.finish(frames_in(seconds, self.fps)))
 
     def _widened(self, units: np.ndarray) -> np.ndarray:
-        """The model's outputs [T, 46 to 48] as they are drawn, as wide as the voice up to each of them wants it."""
+        """The model's outputs [T, 46 to 49] as they are drawn, as wide as the voice up to each of them wants it."""
         units = drawn(self._model, units)
         if self._width is None:
             return units
@@ -85,7 +85,7 @@ class SpeechStream:
     def _said(self, heard: np.ndarray) -> Motion:
         """The face that the model gives for one frame: [46], and what it knows besides (names.HEARD)."""
         units, besides = heard[: len(UNIT_NAMES)], heard[len(UNIT_NAMES) :]
-        tongue, tuck = (float(besides[k]) if len(besides) > k else None for k in range(len(HEARD)))
+        tongue, tuck, _ = (float(besides[k]) if len(besides) > k else None for k in range(len(HEARD)))
         excess = self._parting(self._gain * with_tuck(with_jaw(units), tuck))
         units = self._mood((self._rest + excess).clip(0, 1).astype(np.float32), self._rest)
         return Motion(units, tongue=tongue or 0.0)

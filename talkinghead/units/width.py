@@ -72,7 +72,7 @@ def with_tuck(units: np.ndarray, heard: float | None = None) -> np.ndarray:
 
 
 def drawn(model: Any, heard: np.ndarray) -> np.ndarray:
-    """What `model` gave, [T, 46 to 48], as a face is to be drawn: networks have units as people have them, and drawn
+    """What `model` gave, [T, 46 to 49], as a face is to be drawn: networks have units as people have them, and drawn
     lips want more than that (audio2au.recurrent.Settled); phones that are known are played as they are."""
     return model.drawn(heard) if hasattr(model, "drawn") else heard
 
