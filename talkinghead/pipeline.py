@@ -110,7 +110,8 @@ class TalkingHead:
         speech, gains = heard()
         looks = Once(lambda: self._looks(puppet))
         stream = self._stream(puppet, options, speech, gains, looks)
-        return Clip(puppet, spoken(stream, sound), fps, expected, options.head > 0, looks if options.head else None)
+        motions = spoken(stream, sound, speech.blocks if options.auto else None)
+        return Clip(puppet, motions, fps, expected, options.head > 0, looks if options.head else None)
 
     def _hear(self, options: FrameOptions, sound: str | Path) -> tuple[Any, np.ndarray]:
         """What moves the lips by a sound that is there as a whole, and the gains."""

@@ -134,7 +134,10 @@ class _Drawer:
         rgba = cv2.convertScaleAbs(rgba, alpha=255)
         drawn = cv2.warpAffine(rgba, to_box, self.place.shape[::-1], flags=cv2.INTER_LINEAR)
         if self.lit is not None:
-            drawn[..., :3] = np.minimum(drawn[..., :3] * self.lit[..., None], drawn[..., 3:])
+            left, top, wide, high = cv2.boundingRect(drawn[..., 3])
+            part = np.s_[top : top + high, left : left + wide]
+            lit = drawn[part][..., :3] * self.lit[part][..., None]
+            drawn[part][..., :3] = np.minimum(lit, drawn[part][..., 3:])
         return drawn
 
 

@@ -49,7 +49,9 @@ class Resampler:
     """
 
     def __init__(self, source: Fraction | float, target: Fraction):
-        self._ratio = Fraction(source) / target
+        ratio = Fraction(source) / target
+        # Whole numbers of ticks, so many to an input vector: fractions are exact too, but take ten times as long.
+        self._step, self._ticks = 2 * ratio.numerator, 2 * ratio.denominator
         self._held: deque[np.ndarray] = deque()
         self._first = 0  # number of the input vector held longest
         self._given = 0
@@ -58,7 +60,7 @@ class Resampler:
         """Take the next input vectors [t, K]; return the output vectors now certain."""
         self._held.extend(vectors)
         out = []
-        while self._held and self._position <= self._first + len(self._held) - 1:
+        while self._held and self._position <= (self._first + len(self._held) - 1) * self._ticks:
             out.append(self._next())
         return out
 
@@ -67,16 +69,16 @@ class Resampler:
         return [self._next() for _ in range(frames - self._given)] if self._held else []
 
     @property
-    def _position(self) -> Fraction:
-        """Where the next output vector lies among the input vectors."""
-        return max(Fraction(0), (self._given + Fraction(1, 2)) * self._ratio - Fraction(1, 2))
+    def _position(self) -> int:
+        """Where the next output vector lies among the input vectors, in ticks."""
+        return max(0, self._given * self._step + (self._step - self._ticks) // 2)
 
     def _next(self) -> np.ndarray:
         position = self._position
-        while len(self._held) > 1 and self._first + 1 <= position:
+        while len(self._held) > 1 and (self._first + 1) * self._ticks <= position:
             self._held.popleft()
             self._first += 1
         after = self._held[min(1, len(self._held) - 1)]
-        weight = float(min(position - self._first, Fraction(1)))
+        weight = min((position - self._first * self._ticks) / self._ticks, 1.0)
         self._given += 1
         return self._held[0] + weight * (after - self._held[0])

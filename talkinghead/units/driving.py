@@ -22,12 +22,13 @@ MAX_SECONDS = 24 * 3600  # of a video from units; beyond, their clock is thought
 SILENCE = 1e-3  # -60 dB of full scale: below this peak a sound counts as silent
 
 
-def spoken(stream: SpeechStream, sound: str | Path) -> Iterator[Motion]:
-    """What moves every frame of a sound; a silent one warns. Raises SoundError."""
+def spoken(stream: SpeechStream, sound: str | Path, blocks: Iterable[np.ndarray] | None = None) -> Iterator[Motion]:
+    """What moves every frame of a sound, of which the decoded `blocks` may be at hand; a silent one warns. Raises
+    SoundError."""
     from talkinghead.media import audio
 
     samples, peak = 0, 0.0
-    for block in audio.decode(sound, stream.sample_rate):
+    for block in audio.decode(sound, stream.sample_rate) if blocks is None else blocks:
         samples, peak = samples + len(block), max(peak, float(np.abs(block).max(initial=0)))
         yield from stream.pushed(block)
     if peak < SILENCE:

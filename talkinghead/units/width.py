@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import copy
 import itertools
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from talkinghead.media import audio
+from talkinghead.media.timing import frames_in
 from talkinghead.units.moods import OPENING
 from talkinghead.units.names import INDEX, UNIT_NAMES
 
@@ -108,22 +110,28 @@ class Width:
 
 class Begun:
     """A speech model that has heard the first minute of a sound file, so as to know its `width`; its one stream, of the
-    same sound, need not hear that again."""
+    same sound, need not hear that again, nor need the file be decoded again: `blocks` are all of it, once."""
 
     def __init__(self, speech: Any, sound: str | Path):
         """Raises SoundError."""
         self.sample_rate, self.fps, self.width = speech.sample_rate, speech.fps, Width()
         self._stream, self._heard, self._pushed, self._given = speech.stream(), 0, 0, 0
         self._speech, known = speech, [self._stream.push(np.zeros(0, np.float32))]
-        blocks = audio.decode(sound, speech.sample_rate)
-        for block in itertools.takewhile(lambda _: self._heard < HEARD_SECONDS * speech.sample_rate, blocks):
+        decoded, first = audio.decode(sound, speech.sample_rate), list[np.ndarray]()
+        while more := self._heard < HEARD_SECONDS * speech.sample_rate:
+            if (block := next(decoded, None)) is None:
+                break
+            first.append(block)
             self._heard += len(block)
             known.append(self._stream.push(block))
             self.width.hear(self.drawn(known[-1]))
-        self._known = np.concatenate(known)
-        # What is owed until there, as if silence followed, without an end of the stream itself.
-        frames = int(self._heard * speech.fps / speech.sample_rate)
-        self.width.hear(self.drawn(copy.deepcopy(self._stream).finish(frames)))
+        self.blocks = itertools.chain(first, decoded)
+        # What is owed until there, as if silence followed, without an end of the stream itself if it goes on.
+        seconds, given = Fraction(self._heard, speech.sample_rate), sum(map(len, known))
+        last = self._stream if more else copy.deepcopy(self._stream)
+        owed = last.finish(frames_in(seconds, Fraction(speech.fps)))
+        self.width.hear(self.drawn(owed[: max(int(seconds * Fraction(speech.fps)) - given, 0)]))
+        self._known = np.concatenate([*known, owed] if more else known)
 
     def drawn(self, heard: np.ndarray) -> np.ndarray:
         return drawn(self._speech, heard)
