@@ -22,7 +22,7 @@ class Layers:
     def conv(self, x: Node, name: str, stride: int = 1) -> Node:
         weight = self._state[f"{name}.weight"]
         pad = [weight.shape[-1] // 2] * 2
-        x = opset13.convolution(x, weight, [stride] * 2, pad, pad, [1, 1])
+        x = opset13.convolution(x, constant(weight), [stride] * 2, pad, pad, [1, 1])
         bias = self._state.get(f"{name}.bias")
         return x if bias is None else opset13.add(x, bias.reshape(1, -1, 1, 1))
 
@@ -39,7 +39,7 @@ class Layers:
 
     def tell(self, vector: Node, name: str) -> Node:
         """A linear layer's answer, the same everywhere: [N, C, 1, 1]."""
-        told = opset13.matmul(vector, self._state[f"{name}.weight"], False, True)
+        told = opset13.matmul(vector, constant(self._state[f"{name}.weight"]), False, True)
         told = opset13.add(told, self._state[f"{name}.bias"][None])
         return opset13.unsqueeze(told, np.array([2, 3]))
 
@@ -53,6 +53,11 @@ class Layers:
         x = self.block(opset13.concat([up(x), quarter], 1), "up_quarter")
         x = self.conv(self.block(opset13.concat([up(x), half], 1), "up_half"), "out")
         return opset13.depth_to_space(x, "depth_first", 2)
+
+
+def constant(array: np.ndarray) -> Node:
+    """Many numbers as a node; an operator that is given them as they are first makes a list of Python's numbers."""
+    return opset13.constant(array)
 
 
 def leaky(x: Node) -> Node:
