@@ -5,6 +5,9 @@ A network that was trained in torch is written down here once more in a few line
 
 from __future__ import annotations
 
+import threading
+from typing import Any
+
 import numpy as np
 
 from gath.flow_config import GROUP, LEAK
@@ -73,7 +76,19 @@ def transposed(x: Node, *order: int) -> Node:
     return opset13.transpose(x, np.array(order))
 
 
+class OneAtATime(InferRequest):
+    """A request that lets a thread wait while it answers another."""
+
+    def __init__(self, made: InferRequest):
+        super().__init__(made)
+        self._busy = threading.Lock()
+
+    def infer(self, *given: Any, **options: Any) -> Any:
+        with self._busy:
+            return super().infer(*given, **options)
+
+
 def request(network: Model) -> InferRequest:
     """The network in single precision, ready to run in the caller's thread alone: others draw and encode meanwhile."""
     options = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
-    return Core().compile_model(network, "CPU", options).create_infer_request()
+    return OneAtATime(Core().compile_model(network, "CPU", options).create_infer_request())

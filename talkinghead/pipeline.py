@@ -22,7 +22,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from talkinghead.clip import Clip
-from talkinghead.errors import ClipError, UnitsError
+from talkinghead.errors import ClipError, PortraitError, UnitsError
 from talkinghead.face.puppet import Puppet, make_puppet
 from talkinghead.media.stages import stage, tell
 from talkinghead.media.threads import Once, beside
@@ -278,13 +278,17 @@ class TalkingHead:
         if isinstance(portrait, Puppet):
             return portrait
         from talkinghead.face.find import find_face
+        from talkinghead.media.ffmpeg import existing_file
         from talkinghead.media.pictures import read_portrait
 
-        name = "the picture" if isinstance(portrait, np.ndarray) else str(portrait)
-        image = portrait if isinstance(portrait, np.ndarray) else read_portrait(portrait)
-        # Tracker and generator take as long to load.
-        with stage("face looked for"), beside(lambda: self.generator) as generator:
-            found, warning = find_face(image, self.tracker, options.face, name)
+        name = "the picture"
+        if not isinstance(portrait, np.ndarray):
+            name = str(existing_file(Path(portrait), PortraitError))
+        # A large picture takes as long to read as tracker and generator do to load.
+        with beside(lambda: self.tracker) as tracker, beside(lambda: self.generator) as generator:
+            image = portrait if isinstance(portrait, np.ndarray) else read_portrait(portrait)
+            with stage("face looked for"):
+                found, warning = find_face(image, tracker(), options.face, name)
         if warning:
             warnings.warn(warning)
         yaw, pitch, roll = found.pose

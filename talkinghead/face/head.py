@@ -97,8 +97,8 @@ class Posed:
 
 
 class Head:
-    """One portrait's head. `box`, even, is the part of the picture that it can touch, `plate` RGB uint8 [h, w, 3]
-    what is behind it there, `opacity` uint8 [h, w] the person's."""
+    """One portrait's head. `box`, even, is the part of the picture that it can touch, `opacity` uint8 [h, w] the
+    person's there."""
 
     def __init__(self, image: np.ndarray, landmarks: np.ndarray, own: np.ndarray, others: tuple[np.ndarray, ...] = ()):
         """`image` RGB uint8; `landmarks` [478, 3] in its pixels; `own` [3] the photographed pose in degrees; `others`
@@ -113,6 +113,7 @@ class Head:
         self._upright = _upright(points)
         opacity = matte(image, points, others)
         self._lay(image.shape[1::-1], landmarks, opacity, lever[2])
+        self._behind = lambda: plate(image, matte(image, points, others), self.unit)
         self._cut_out(image, opacity)
         self._sheets: dict[int, Sheet] = {}
         self._warned = False
@@ -156,11 +157,17 @@ class Head:
     def _cut_out(self, image: np.ndarray, opacity: np.ndarray) -> None:
         """What is in the box. What the plate does not explain is the person's, so that no colour of the background
         travels with the hair."""
+        self._picture, self.plate = self._inside(image), self._inside(plate(image, opacity, self.unit))
+        self.opacity = _explained(self._picture, self.plate, self._inside(opacity), self.unit)
+
+    @cached_property
+    def plate(self) -> np.ndarray:
+        """What is behind the person in the box, RGB uint8 [h, w, 3]: made anew once it was let go."""
+        return self._inside(self._behind())
+
+    def _inside(self, picture: np.ndarray) -> np.ndarray:
         left, top, right, bottom = self.box
-        inside = np.s_[top:bottom, left:right]
-        behind = plate(image, opacity, self.unit)
-        image, behind, opacity = (even(part[inside]) for part in (image, behind, opacity))
-        self._picture, self.plate, self.opacity = image, behind, _explained(image, behind, opacity, self.unit)
+        return even(picture[top:bottom, left:right])
 
     def _relief(self, known: np.ndarray, outline: np.ndarray, below: np.ndarray) -> np.ndarray:
         """Depth over the pivot at every node, in pixels: a membrane through the landmarks [478, 3], the outline and the
@@ -197,8 +204,9 @@ class Head:
         return self._sheets[id(colours)]
 
     def let_go(self, colours: Colours) -> None:
-        """Forget that sheet, for its memory counts."""
+        """Forget that sheet, and what it was made of, for their memory counts."""
         self._sheets.pop(id(colours), None)
+        self.__dict__.pop("plate", None)
 
     def _sheet(self, colours: Colours) -> Sheet:
         image, times = finer(self._picture)

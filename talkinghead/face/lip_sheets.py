@@ -44,6 +44,11 @@ class LipSheets:
             return 0.0
         return float(np.interp((self._wide - width(points)) / (self._wide - self._narrow), PURSES, (0, 1)))
 
+    def begin(self) -> None:
+        """Begin to make, in a thread of its own, what `expect` makes."""
+        if self._purses:
+            self._pursed.begin()
+
     def expect(self) -> None:
         """Make what a frame in which the lips purse would wait for."""
         if self._purses:

@@ -159,6 +159,10 @@ class Mouth:
         top, bottom, left, right = max(ys[0] - 1, 0), ys[-1] + 2, max(xs[0] - 1, 0), xs[-1] + 2
         return self._nodes[top:bottom, left:right].reshape(-1, 2) + self._place.box[:2]
 
+    def begin(self) -> None:
+        """Begin to make, in a thread of its own, what `expect` makes."""
+        self._lip_sheets.begin()
+
     def expect(self) -> None:
         """Make what a frame in which the lips purse would wait for."""
         self._lip_sheets.expect()

@@ -212,6 +212,8 @@ def make_puppet(
         rest = outline(outline.rest[None])[0]
         eyes = [transform(to_face, points[list(eye)]) for eye in EYES]
         mouth = Mouth(image, to_face, outline.own, rest, eyes, teeth, outline(purse(outline.rest)[None])[0])
+        if turns:
+            mouth.begin()
         lids = Lids(image, to_face, points, found.units)
     renderer = Renderer(image, alignment(points, size), size, enhance, mouth, lids, device if generator.warps else None)
     forks = getattr(generator, "forks", False)

@@ -8,6 +8,7 @@ OpenCV has one thread, and it ends when it is no longer asked.
 
 from __future__ import annotations
 
+import ctypes
 import mmap
 import os
 import signal
@@ -24,6 +25,7 @@ from talkinghead.errors import DrawingError
 POSSIBLE = sys.platform == "linux"  # other systems' libraries do not bear to be forked
 MOST = 4  # processes: then encoding is what takes longest
 ASKED = 2  # pictures that a process has been asked for at once
+LARGE = 1 << 23  # bytes of a picture: what was needed to make ready for larger ones counts, and goes back to the system
 PLACES = 4  # for its pictures: two that it draws, two that have been given away
 
 Draw = Callable[[np.ndarray, np.ndarray], None]
@@ -67,6 +69,9 @@ def _begun(draw: Draw, length: int, shape: tuple[int, ...]) -> list[_Fork]:
     """As many as make sense, or as the system lets us have."""
     import cv2
 
+    if np.prod(shape) > LARGE:
+        with suppress(OSError, AttributeError):  # other C libraries have nothing of the kind
+            ctypes.CDLL(None).malloc_trim(0)
     threads, forks = cv2.getNumThreads(), list[_Fork]()
     cv2.setNumThreads(1)  # a fork has none of its parent's other threads, and is told so by this
     try:
