@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
 
@@ -140,3 +141,17 @@ def test_weights_of_another_versions_network_say_so(tmp_path):
     save_file({"x": np.zeros(1)}, tmp_path / "old.safetensors", {"format": "talkinghead-flow-1", "config": config})
     with pytest.raises(ValueError, match="another version's network: this one has no painter"):
         ready(tmp_path / "old.safetensors", "cpu")
+
+
+def test_threads_ask_one_network_in_turn(weights):
+    lean, units, faces = ready(weights), np.zeros(len(NAMES)), [face(32), 255 - face(32)]
+    alone = [lean.encode(picture, units).basis for picture in faces]
+    given = [picture[None].astype(np.float32) / 127.5 - 1 for picture in faces]
+    wanted = [lean._looker.infer([picture, units[None].astype(np.float32)])[0] for picture in given]
+    assert not np.array_equal(*alone)
+
+    def ask(k):
+        return lean._looker.infer([given[k % 2], units[None].astype(np.float32)])[0]
+
+    with ThreadPoolExecutor(4) as threads:
+        assert all(np.array_equal(found, wanted[k % 2]) for k, found in enumerate(threads.map(ask, range(200))))

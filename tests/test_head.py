@@ -10,6 +10,7 @@ from conftest import SIZE
 from scipy.ndimage import gaussian_filter
 
 from talkinghead.face.align import alignment
+from talkinghead.face.frames import YUV
 from talkinghead.face.head import KNEE, Head
 from talkinghead.face.matte import matte
 from talkinghead.face.mouth_view import View
@@ -219,6 +220,14 @@ def test_cropped_head_moves_too(head, portrait):
     seen = head.tracker(frame)[0].pose - head.tracker(next(puppet.draw(puppet.units[None])))[0].pose
     assert frame.shape == (puppet.height, puppet.width, 3) and puppet.height == puppet.width
     assert seen[2] == pytest.approx(6, abs=2)
+
+
+def test_a_plate_that_was_let_go_is_made_again(face, portrait):
+    made = Head(portrait, face.landmarks, face.pose)
+    before, plate = made.sheet(YUV), made.plate.copy()
+    made.let_go(YUV)
+    assert np.array_equal(made.plate, plate)
+    assert all(np.array_equal(a, b) for a, b in zip(made.sheet(YUV).lit, before.lit))
 
 
 def test_speed(portrait, renderer, solid):

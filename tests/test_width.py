@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -9,9 +11,11 @@ import audio2au
 from talkinghead.media import audio
 from talkinghead.options import FrameOptions
 from talkinghead.samples import VOICE
+from talkinghead.units import driving
 from talkinghead.units import width as width_module
 from talkinghead.units.moods import gain_vector, is_auto
 from talkinghead.units.names import INDEX, UNIT_NAMES
+from talkinghead.units.speech import SpeechStream
 from talkinghead.units.width import LEAST, LIVELY, MOST, Begun, Width, with_jaw, with_tuck
 
 
@@ -104,6 +108,19 @@ def test_a_sound_whose_beginning_was_heard_gives_the_same_units(minute, monkeypa
     pieces = [stream.push(piece) for piece in np.split(samples, np.cumsum(sizes)[np.cumsum(sizes) < len(samples)])]
     units = np.concatenate([*pieces, stream.finish()])
     assert np.array_equal(units, speech.predict(samples))
+
+
+@pytest.mark.parametrize("minute", [3.0, 60.0])
+def test_a_sound_is_decoded_once(minute, monkeypatch):
+    monkeypatch.setattr(width_module, "HEARD_SECONDS", minute)
+    speech, decode, times = audio2au.ready(whole=True), audio.decode, []
+    monkeypatch.setattr(audio, "decode", lambda sound, rate: times.append(rate) or decode(sound, rate, 2.0))
+    begun = Begun(speech, VOICE)
+    stream = SpeechStream(begun, np.zeros(len(UNIT_NAMES), np.float32), Fraction(25))
+    frames = [motion.units for motion in driving.spoken(stream, VOICE, begun.blocks)]
+    assert times == [speech.sample_rate]
+    again = SpeechStream(speech, np.zeros(len(UNIT_NAMES), np.float32), Fraction(25))
+    assert np.array_equal(frames, [motion.units for motion in driving.spoken(again, VOICE)])
 
 
 def test_lips_purse_and_spread_further_than_they_are_asked_to():

@@ -78,6 +78,7 @@ class Renderer:
         # A shift by one whole side of the crop, in the photograph's pixels: turned and scaled with the face.
         self._turn = (self._from_crop[:, :2] * size).astype(np.float32)
         self._fade = _fade(size)
+        self._fades = cv2.merge([self._fade] * 2)
         self._region = evened(self._box(self._fade > 0))
         self._weight = self._upsample(self._fade, self._region)[..., None] if enhance else None
         self._frames = Frames(self.image)
@@ -142,7 +143,7 @@ class Renderer:
 
     def _faded(self, flow: np.ndarray) -> np.ndarray:
         """[S, S, 2], nothing at the crop's border."""
-        return np.ascontiguousarray((flow * self._fade).transpose(1, 2, 0))
+        return cv2.multiply(np.ascontiguousarray(flow.transpose(1, 2, 0)), self._fades)
 
     def _move(self, frame: Frame, stage: Stage, flow: np.ndarray, posed: Posed | None) -> None:
         """Face and head, moved by the crop's `flow` [S, S, 2]."""
