@@ -113,7 +113,8 @@ class Head:
         self._upright = _upright(points)
         opacity = matte(image, points, others)
         self._lay(image.shape[1::-1], landmarks, opacity, lever[2])
-        self._behind = lambda: plate(image, matte(image, points, others), self.unit)
+        unit = self.unit  # and not itself, or its pictures would be kept until Python looks for garbage
+        self._behind = lambda: plate(image, matte(image, points, others), unit)
         self._cut_out(image, opacity)
         self._sheets: dict[int, Sheet] = {}
         self._warned = False
