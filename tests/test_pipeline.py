@@ -115,7 +115,7 @@ def test_memory_does_not_grow_with_the_length(head, astronaut, monkeypatch, voic
         return top
 
     peak(1)
-    assert peak(40) < 1.1 * peak(6)
+    assert peak(40) < 1.25 * peak(6)  # a frame more or less is on its way; 34 pieces of sound would be seven times that
 
 
 def test_array_track_and_iterator_drive_alike(head, astronaut):
