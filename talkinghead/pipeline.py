@@ -98,9 +98,12 @@ class TalkingHead:
         False; all of it is drawn with the seed. The clip has ceil(seconds * fps) frames. Raises PortraitError,
         SoundError, ModelError, OptionError.
         """
+        from talkinghead.face.tracker import import_library
         from talkinghead.media import audio
 
         options = FrameOptions.of(options, changes)
+        if "tracker" not in vars(self):
+            Once(import_library).begin()  # while ffmpeg looks at the sound
         fps, info = options.rate, audio.probe(sound)
         length = "of unknown length" if info.duration is None else f"{info.duration:.2f} s"
         tell(f"{sound}: {length}, {info.sample_rate} Hz, channels: {info.channels}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import importlib
 import importlib.util
 import os
 import weakref
@@ -47,6 +48,12 @@ def model_path() -> Path:
     return Path(package.origin).parent / "models" / "face_landmarker.task"
 
 
+def import_library() -> None:
+    """MediaPipe, which takes as long to import as to load its models; any thread may do it before a Tracker does."""
+    with later("matplotlib", "matplotlib.pyplot", "sounddevice"):
+        importlib.import_module("mediapipe")
+
+
 _open: weakref.WeakSet = weakref.WeakSet()  # landmarkers
 
 
@@ -75,9 +82,9 @@ class Tracker:
     """MediaPipe Face Landmarker in image mode, so that every frame stands for itself. Close it or use `with`."""
 
     def __init__(self, max_faces: int = 1):
-        with later("matplotlib", "matplotlib.pyplot", "sounddevice"):
-            import mediapipe as mp
-            from mediapipe.tasks.python import BaseOptions, vision
+        import_library()
+        import mediapipe as mp
+        from mediapipe.tasks.python import BaseOptions, vision
 
         options = vision.FaceLandmarkerOptions(
             base_options=BaseOptions(model_asset_path=str(model_path())),
