@@ -48,7 +48,7 @@ def look(head: TalkingHead, picture: np.ndarray, voices: list[Path], random: np.
     puppet = head.prepare(picture)
     units = np.concatenate([spoken(head, puppet, voices[k]) for k in random.choice(len(voices), 2, replace=False)])
     chosen = np.sort(random.permutation(len(units))[:FRAMES])
-    found, angles = seen(np.concatenate([puppet.rest[None], units[chosen]]), puppet, head.tracker)
+    found, angles, _ = seen(np.concatenate([puppet.rest[None], units[chosen]]), puppet, head.tracker)
     if len(found) <= len(chosen):
         return None
     return mouth(found[1:] - found[0], puppet.parting.drawn), angles[1:] - angles[0]

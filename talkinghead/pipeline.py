@@ -169,7 +169,8 @@ class TalkingHead:
     ) -> Clip:
         """The portrait under given units, absolute and in [0, 1]: a UnitTrack, an array [T, 46] or any iterable of [46]
         with one row per frame, or of Motions, whose poses count from the portrait. Those of a track count from its
-        mean, without what its expressions look like by themselves (face/steady.py); `head` multiplies them.
+        mean, without what its expressions look like by themselves; `head` multiplies them. The units of a track are
+        asked for as they are seen on that portrait (face/steady.py); all others are drawn as they are.
 
         With `sound` (which the caller muxes) a track or array plays for as long as that; otherwise all play to their
         end. The gain multiplies the units, and blinks come only with `blink=True`; the rest is as in `speak`. Raises
@@ -179,13 +180,14 @@ class TalkingHead:
 
         options = FrameOptions.of(options, changes)
         fps, gains, feeling, frames, turns = options.rate, options.gains, options.feeling, None, False
+        driver = isinstance(units, UnitTrack)
         if isinstance(units, np.ndarray):
             units = UnitTrack(np.arange(len(units)) / float(fps), units)
         if isinstance(units, UnitTrack):
             turns, frames = units.pose is not None and options.head > 0, frames_of(units, fps, sound)
         puppet = self._prepare(portrait, options.look, turns)
         if isinstance(units, UnitTrack):
-            if turns:
+            if driver:
                 with stage("expressions looked at"):
                     units = steadied(units, puppet, self.tracker, options.head)
             units = sampled(units, fps, frames or 0, options.head)

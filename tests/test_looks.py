@@ -88,7 +88,7 @@ def test_a_large_portrait_is_looked_at_in_a_small_copy(astronaut, tracker):
     large, small = (head.prepare(cv2.resize(astronaut, (side, side))) for side in (2 * SIDE + 2, SIDE))
     wanted = np.tile(small.rest, (3, 1))
     wanted[1, INDEX["JawOpen"]], wanted[2, INDEX["BrowsU_C"]] = 0.6, 0.9
-    (_, ours), (_, theirs) = (seen(wanted, puppet, tracker) for puppet in (large, small))
+    (_, ours, _), (_, theirs, _) = (seen(wanted, puppet, tracker) for puppet in (large, small))
     assert np.abs(theirs - theirs[0]).max() > 1
     np.testing.assert_allclose(ours - ours[0], theirs - theirs[0], atol=1)
     assert not large.renderer._stages  # nothing was drawn on it

@@ -121,12 +121,23 @@ def test_memory_does_not_grow_with_the_length(head, astronaut, monkeypatch, voic
 def test_array_track_and_iterator_drive_alike(head, astronaut):
     units = np.random.default_rng(0).random((20, 46)).astype(np.float32)
     puppet = head.prepare(astronaut)
-    for given in (units, UnitTrack(np.arange(20) / 25, units), iter(units), list(units)):
+    asked = UnitTrack(np.arange(20) / 25, units, relative=True)
+    for given in (units, asked, iter(units), list(units)):
         np.testing.assert_allclose(units_of(head.animate(puppet, given)), units, atol=1e-6)
-    slower = head.animate(puppet, UnitTrack(np.arange(20) / 25, units), fps="12.5")
+    slower = head.animate(puppet, asked, fps="12.5")
     assert slower.frames == 10
     np.testing.assert_allclose(units_of(slower), units[::2], atol=1e-6)
     np.testing.assert_allclose(units_of(head.animate(puppet, units, gain=2)), (2 * units).clip(0, 1), atol=1e-6)
+
+
+def test_a_drivers_eyes_are_asked_for_as_they_are_seen(head, astronaut):
+    """This generator draws eyes that never move."""
+    down = [INDEX["EyeDown_L"], INDEX["EyeDown_R"]]
+    puppet = head.prepare(astronaut)
+    units = np.tile(puppet.units, (20, 1))
+    units[:, down] = 0.6
+    more = units_of(head.animate(puppet, UnitTrack(np.arange(20) / 25, units))) - units
+    assert more[:, down].min() > 0.15 and np.abs(np.delete(more, down, 1)).max() < 0.05
 
 
 def test_units_play_as_long_as_the_sound(head, astronaut, voice):

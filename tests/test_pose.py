@@ -132,6 +132,10 @@ def test_a_relative_pose_counts_from_the_portrait(tmp_path):
             file.write(units, pose)
     track = read_own(path)
     assert track.relative
+    with CsvWriter(tmp_path / "still.csv", 25, relative=True) as file:
+        file.write(UNITS[0])
+    still = read_own(tmp_path / "still.csv")
+    assert still.relative and still.pose is None
     np.testing.assert_allclose(track.motion_at(0.2).pose, wanted[5], atol=1e-5)
     np.testing.assert_allclose(UnitTrack(track.times, UNITS, wanted).motion_at(0.2).pose[:5],
                                (wanted[5] - wanted.mean(0))[:5], atol=1e-4)  # fmt: skip

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from talkinghead.face import steady
+from talkinghead.face.as_seen import RISEN, as_seen
 from talkinghead.face.looks import Looks, common
 from talkinghead.face.steady import FEWEST, of_speech, steadied
 from talkinghead.units.names import INDEX, lip_gap
@@ -27,7 +28,7 @@ class Portrait:
     """Draws a picture that holds its units."""
 
     landmarks, shown, width, height = np.full((478, 3), 50.0), (0, 0, 100, 100), 100, 100
-    rest = np.full(46, 0.3, np.float32)
+    rest = units = np.full(46, 0.3, np.float32)
     renderer = SimpleNamespace(busy=RLock())
     parting = SimpleNamespace(drawn=lip_gap)
 
@@ -49,8 +50,8 @@ OWN = np.full((478, 2), 52.0)
 
 
 def tracker(picture):
-    own = SimpleNamespace(points=OWN, pose=looks(picture[0]))
-    other = SimpleNamespace(points=np.full((478, 2), 5.0), pose=np.array([70.0, 0, 0]))
+    own = SimpleNamespace(points=OWN, pose=looks(picture[0]), units=picture[0])
+    other = SimpleNamespace(points=np.full((478, 2), 5.0), pose=np.array([70.0, 0, 0]), units=1 - picture[0])
     return [other, own]
 
 
@@ -65,13 +66,42 @@ def test_the_turn_an_expression_looks_like_is_taken_away(head, share):
     wanted = np.array([looks(vector) for vector in UNITS - UNITS.mean(0)])
     np.testing.assert_allclose(found.pose[:, :3], pose[:, :3] - share * wanted, atol=0.25)
     np.testing.assert_array_equal(found.pose[:, 3:], pose[:, 3:])
-    np.testing.assert_array_equal(found.units, UNITS)
+    np.testing.assert_allclose(found.units[:, JAW], UNITS[:, JAW], atol=1e-6)
 
 
-def test_heads_that_stand_still_or_count_from_a_portrait_stay():
+def test_heads_that_stand_still_stay_and_what_was_asked_of_a_portrait_is_asked_again():
     still, voice = UnitTrack(TIMES, UNITS, np.tile(NEUTRAL, (200, 1))), UnitTrack(TIMES, UNITS, turning(), True)
-    assert steadied(still, Portrait(), tracker, 1) is still and steadied(voice, Portrait(), tracker, 1) is voice
+    assert steadied(still, Portrait(), tracker, 1).pose is still.pose
+    assert steadied(voice, Portrait(), squinting, 1) is voice
     assert steadied(UnitTrack(TIMES, UNITS), Portrait(), tracker, 1).pose is None
+
+
+def squinting(picture):
+    """Sees eyes that look down, and a jaw and a smile that are open, more than they are drawn."""
+    seen = picture[0].copy()
+    seen[[INDEX["EyeDown_L"], JAW, INDEX["MouthSmile_L"]]] += 0.1
+    return [SimpleNamespace(points=OWN, pose=looks(picture[0]), units=seen)]
+
+
+@pytest.mark.parametrize("head", [0, 1])
+def test_what_is_seen_too_much_of_a_driver_is_asked_for_less(head):
+    units = UNITS.copy()
+    units[:, JAW] = 0.15  # less than the portrait's own: less still would lead away from it
+    found = steadied(UnitTrack(TIMES, units, turning()), Portrait(), squinting, head)
+    change = found.units - units
+    np.testing.assert_allclose(change[:, INDEX["EyeDown_L"]], -0.1, atol=0.01)
+    assert (change[:, JAW] == 0).all() and (change[:, INDEX["EyeDown_R"]] == 0).all()
+    smile = change[units[:, INDEX["MouthSmile_L"]] > 0.2, INDEX["MouthSmile_L"]]
+    np.testing.assert_allclose(smile, -0.1, atol=0.01)
+
+
+def test_brows_rise_as_asked_but_no_farther_than_brows_do():
+    own = np.full(46, 0.1)
+    units = np.tile(own, (101, 1))
+    units[:, BROW] = np.linspace(0, 1, 101)
+    risen = as_seen(units, units, units, own)[:, BROW] - 0.1
+    np.testing.assert_allclose(risen[:50], units[:50, BROW] - 0.1, atol=1e-6)
+    assert (np.diff(risen) > 0).all() and 0.6 < risen[-1] < RISEN[1]
 
 
 def test_a_portrait_on_which_no_face_is_found_is_no_measure():
@@ -91,7 +121,9 @@ def test_a_mouth_that_speaks_is_looked_at_beyond_its_rest_and_nothing_else(share
     """Faces that are not like the mean of those that the maps were learned from."""
     faces = common()
     face = Looks(Portrait.rest, lip_gap, faces.mean + share * faces.ways[0], np.zeros(3))
-    found = of_speech(Portrait(), lambda picture: [SimpleNamespace(points=OWN, pose=face(picture[0]))])
+    found = of_speech(
+        Portrait(), lambda picture: [SimpleNamespace(points=OWN, pose=face(picture[0]), units=picture[0])]
+    )
     assert (found(Portrait.rest) == 0).all()
     spoken, other = Portrait.rest.copy(), Portrait.rest.copy()
     spoken[[INDEX[name] for name in ("JawOpen", "LipsUpperOpen", "LipsLowerOpen")]] += 0.25
@@ -103,7 +135,7 @@ def test_a_mouth_that_speaks_is_looked_at_beyond_its_rest_and_nothing_else(share
 def test_closed_lids_are_looked_at():
     def lids(picture):
         turned = np.array([0, -2.0, 0]) * (picture[0][INDEX["EyeBlink_L"]] - 0.3)
-        return [SimpleNamespace(points=OWN, pose=turned)]
+        return [SimpleNamespace(points=OWN, pose=turned, units=picture[0])]
 
     found = of_speech(Portrait(), lids)
     assert found(Portrait.rest, 1.0)[1] == pytest.approx(-1.4, abs=0.3)

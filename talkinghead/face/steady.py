@@ -1,4 +1,4 @@
-"""What an expression looks like as a turn of the head, measured on a portrait and taken from the turns asked for.
+"""What an expression looks like on a portrait, also as a turn of the head, and what to ask for instead.
 
 Where brows, lips and chin are tells an eye, and a tracker, how a head is turned: a portrait that stands still and opens
 its lips is seen to nod, one with uneven brows to turn, by a degree or two. So a few of the driver's expressions are
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from talkinghead.face.as_seen import as_seen
 from talkinghead.face.looks import COLUMNS, NOISE, Looks, common, mouth, own_map
 from talkinghead.media.yuv import planes, to_rgb
 from talkinghead.units.blink import close_lids
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from talkinghead.face.tracker import TrackedFace, Tracker
 
 SIDE = 720  # pixels at most of what is looked at
-LOOKS = 64  # pictures that are drawn and looked at
+LOOKS, FEW = 64, 16  # pictures that are drawn and looked at, and so many if the head stands still
 FEWEST = 12  # on which a face must be found
 RIDGE = 0.1  # how little a single unit's share is trusted, in units squared
 MOST = 5.0  # degrees
@@ -36,19 +37,24 @@ UNSEEN = np.array([1e-3, 0, 0, 0, 0, 0])
 
 
 def steadied(track: UnitTrack, puppet: Puppet, tracker: Tracker, head: float) -> UnitTrack:
-    """The track of a driver whose pose will be multiplied by `head`, less the turns that its expressions will look like
-    on that portrait. A track whose head stands still, or that counts from a portrait, is returned as it is."""
-    if track.pose is None or track.relative or not np.ptp(track.pose[:, ANGLES], axis=0).any():
+    """What to ask of a portrait for the track of a driver whose pose will be multiplied by `head`: units that look like
+    the driver's on it, and the turns less those that its expressions will look like. A track that counts from a
+    portrait is returned as it is."""
+    if track.relative:
         return track
-    chosen = np.unique(np.linspace(0, len(track.units) - 1, LOOKS).astype(int))
-    units, angles = seen(track.units[chosen], puppet, tracker)
+    turns = track.pose is not None and head > 0 and bool(np.ptp(track.pose[:, ANGLES], axis=0).any())
+    chosen = np.unique(np.linspace(0, len(track.units) - 1, LOOKS if turns else FEW).astype(int))
+    units, angles, read = seen(track.units[chosen], puppet, tracker, turns)
     if len(units) < FEWEST:
         return track
+    asked = as_seen(track.units, units, read, puppet.units)
+    if track.pose is None or not turns:
+        return replace(track, units=asked)
     degrees = _shares(units, angles, RIDGE)
     pose = track.pose.copy()
     looks = ((track.units - track.units.mean(0)) @ degrees).clip(-MOST, MOST)
     pose[:, ANGLES] -= looks / max(head, 1.0)
-    return replace(track, pose=pose)
+    return replace(track, units=asked, pose=pose)
 
 
 def of_speech(puppet: Puppet, tracker: Tracker) -> Looks:
@@ -57,7 +63,7 @@ def of_speech(puppet: Puppet, tracker: Tracker) -> Looks:
     wanted = np.tile(puppet.rest, (len(faces.mouths) + 2, 1))
     wanted[2:, COLUMNS] = (wanted[2:, COLUMNS] + faces.mouths[:, :-1]).clip(0, 1)
     wanted[1] = close_lids(wanted[1], 1.0)
-    units, angles = seen(wanted, puppet, tracker)
+    units, angles, _ = seen(wanted, puppet, tracker)
     if len(units) < len(wanted):
         return Looks(puppet.rest, drawn, np.zeros_like(faces.mean), np.zeros(3))
     shut, *turned = angles[1:] - angles[0]
@@ -65,10 +71,13 @@ def of_speech(puppet: Puppet, tracker: Tracker) -> Looks:
     return Looks(puppet.rest, drawn, own_map(mouth(units[2:] - units[0], drawn), np.array(turned), faces), shut)
 
 
-def seen(units: np.ndarray, puppet: Puppet, tracker: Tracker) -> tuple[np.ndarray, np.ndarray]:
-    """Units [N, 46], and the angles [N, 3] of the face as drawn under them, where one is found. Another thread may draw
-    on the portrait between one look and the next."""
-    busy, still = puppet.renderer.busy, np.tile(NEUTRAL + UNSEEN, (len(units), 1))
+def seen(
+    units: np.ndarray, puppet: Puppet, tracker: Tracker, turns: bool = True
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Units [N, 46], the angles [N, 3] of the face as drawn under them and the units [N, 46] that are read on it, where
+    one is found; of a portrait that `turns` as it is drawn then. Another thread may draw on the portrait between one
+    look and the next."""
+    busy, still = puppet.renderer.busy, np.tile(NEUTRAL + UNSEEN * turns, (len(units), 1))
     if max(puppet.width, puppet.height) > 2 * SIDE:  # to make another takes less time than to draw on this one
         with busy:
             puppet, still = puppet.smaller(SIDE), np.tile(NEUTRAL, (len(units), 1))
@@ -77,14 +86,17 @@ def seen(units: np.ndarray, puppet: Puppet, tracker: Tracker) -> tuple[np.ndarra
     def away(face: TrackedFace) -> float:
         return float(np.linalg.norm(face.points.mean(0) - place))
 
-    kept, angles, drawn = [], [], puppet.draw(units, still, planar=True)
+    kept, angles, read, drawn = [], [], [], puppet.draw(units, still, planar=True)
     for vector in units:
         with busy:
             faces = tracker(_reduced(next(drawn)))
         if faces:
+            face = min(faces, key=away)
             kept.append(vector)
-            angles.append(min(faces, key=away).pose)
-    return np.array(kept).reshape(-1, units.shape[1]).astype(np.float64), np.array(angles).reshape(-1, 3)
+            angles.append(face.pose)
+            read.append(face.units)
+    asked, shown = (np.array(part).reshape(-1, units.shape[1]).astype(np.float64) for part in (kept, read))
+    return asked, np.array(angles).reshape(-1, 3), shown
 
 
 def _reduced(frame: np.ndarray) -> np.ndarray:

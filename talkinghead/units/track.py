@@ -31,8 +31,9 @@ class Motion(NamedTuple):
 @dataclass(frozen=True)
 class UnitTrack:
     """Action units over time: `times` [T] float64 seconds, increasing; `units` [T, 46] float32, each in [0, 1]; `pose`
-    [T, 6] float32 of the head, see units/pose.py, or None where nobody knows. A pose that is `relative` counts from a
-    portrait as it was photographed; any other moves a portrait by its distance from its own mean."""
+    [T, 6] float32 of the head, see units/pose.py, or None where nobody knows. A track that is `relative` was asked of a
+    portrait, and its pose counts from the photograph; any other is somebody's, and moves a portrait by the distance
+    from its own mean."""
 
     times: np.ndarray
     units: np.ndarray

@@ -6,8 +6,8 @@
 
 Columns may stand in any order, units left out are zero. `time` is in seconds, `frame` counts whole frames; with both,
 `time` counts. The six of units/pose.py, `HeadYaw` and so on, may stand there as well: with any of them the others are
-those of a head at rest. A column `relative`, 1 in every row, says that they count from a portrait, as what a voice gave
-does; without it (or 0) they are a driver's own.
+those of a head at rest. A column `relative`, 1 in every row, says that all this was asked of a portrait, from whose own
+pose these count, as what `--save-au` writes; without it (or 0) it is a driver's own.
 """
 
 from __future__ import annotations
@@ -132,14 +132,14 @@ class CsvWriter:
     """Units into a CSV, row by row, in a `with` block: whole when the block ends well, else not at all.
 
     Row i stands at i / fps seconds. With `pose` the six columns of the head's pose come last, and with `relative` one
-    that says that they count from a portrait. An existing file is kept unless `force`. Raises OutputError.
+    that says that it was asked of a portrait. An existing file is kept unless `force`. Raises OutputError.
     """
 
     def __init__(
         self, path: str | Path, fps: Fraction | float, force: bool = False, pose: bool = False, relative: bool = False
     ):
         self.path, self._step = Path(path), 1 / Fraction(fps)
-        self._names = (*UNIT_NAMES, *(POSE_NAMES if pose else ()), *((RELATIVE,) if pose and relative else ()))
+        self._names = (*UNIT_NAMES, *(POSE_NAMES if pose else ()), *((RELATIVE,) if relative else ()))
         self._end = ",1\n" if self._names[-1] == RELATIVE else "\n"
         self._target = check_output(path, force, (".csv",))
         self._partial = partial_of(self._target, ".csv")
