@@ -41,7 +41,7 @@ def errors(head: TalkingHead, portrait: Path, wishes: np.ndarray) -> np.ndarray 
     to_face[:, 2] += 0.5
     puppet = head.prepare(image)
     mouth, lids = puppet.renderer.mouth, puppet.renderer.lids
-    units = uncrossed(possible(wishes), puppet.units)
+    units = uncrossed(possible(wishes, puppet.units), puppet.units)
     moved = puppet.outline(units)
     flows = [puppet.decode(one if lids is None else lids.without(one))[0] for one in units[:, None]]
     drawn = np.stack([mouth.with_face(one, flow) for one, flow in zip(moved, flows)])

@@ -150,12 +150,24 @@ def test_the_shipped_generator_closes_and_opens_the_astronaut(astronaut, tracker
 
 def test_units_nobody_shows_together_become_those_that_a_mouth_can_show():
     plain = vector(JawOpen=0.08, MouthSmile_L=0.7, LipsUpperUp=0.4, LipsFunnel=0.05, LipsPucker=0.04)
-    np.testing.assert_array_equal(possible(plain), plain)
-    jaw, chewing = possible(np.stack([vector(JawOpen=0.6), vector(JawOpen=0.6, JawChew=0.6)]))
+    np.testing.assert_array_equal(possible(plain, vector()), plain)
+    jaw, chewing = possible(np.stack([vector(JawOpen=0.6), vector(JawOpen=0.6, JawChew=0.6)]), vector())
     assert 0.15 < lip_gap(jaw) < 0.3 and lip_gap(chewing) == 0
-    assert lip_gap(possible(vector(LipsFunnel=0.8))) == pytest.approx(0.15, abs=0.05)
-    pursed = possible(vector(LipsPucker=0.7, MouthSmile_L=0.8, LipsUpperUp=0.5, JawOpen=0.05))
-    np.testing.assert_allclose(pursed, vector(LipsPucker=0.7, JawOpen=0.05))
+    assert lip_gap(possible(vector(LipsFunnel=0.8), vector())) == pytest.approx(0.15, abs=0.05)
+    pursed = possible(vector(LipsPucker=0.7, MouthSmile_L=0.8, LipsUpperUp=0.5, JawOpen=0.05), vector())
+    np.testing.assert_allclose(pursed, vector(LipsPucker=0.7, JawOpen=0.05), atol=1e-5)
+
+
+@pytest.mark.parametrize("purse", [0.2, 1.0])
+def test_what_a_photograph_shows_together_stays(outline, purse):
+    own = vector(LipsPucker=purse, MouthSmile_L=0.8, LipsUpperUp=0.5, JawOpen=0.6)
+    np.testing.assert_allclose(possible(own, own), own, atol=1e-6)
+    closer, further = own - vector(LipsPucker=0.1), own + vector(JawOpen=0.2)
+    np.testing.assert_allclose(possible(closer, own), closer, atol=1e-6)
+    assert lip_gap(possible(further, own)) == pytest.approx(0.1, abs=0.02)
+    smile, gone = own + vector(MouthSmile_R=0.3), vector(LipsPucker=0.9, MouthSmile_L=0.8)
+    assert possible(smile, own)[INDEX["MouthSmile_R"]] == pytest.approx(0.3, abs=1e-5)
+    assert possible(gone, own)[INDEX["MouthSmile_L"]] == pytest.approx(0.8 * (purse == 1), abs=1e-5)
 
 
 @pytest.mark.parametrize("unit", ["LipsPucker", "LipsFunnel"])

@@ -47,19 +47,26 @@ def rest_units(units: np.ndarray, photographed: float, shut: float = 0.0) -> np.
     return rest
 
 
-def possible(units: np.ndarray) -> np.ndarray:
-    """Units [..., 46] as a mouth can show them: a jaw that falls parts the lips, unless JawChew says that it does not,
-    a funnel parts them, and lips that purse do not smile."""
+def possible(units: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """Units [..., 46] as the mouth can show them of a portrait whose `own` [46] it shows as they are: a jaw that falls
+    parts the lips, unless JawChew says that it does not, a funnel parts them, and lips that purse do not smile."""
     out = units.copy()
+    more = [now.clip(before) - before for now, before in zip(_missing(units), _missing(own))]
+    for name, further, scale in zip(("LipsUpperOpen", "LipsLowerOpen"), more, LIP_OPENING_SCALE):
+        out[..., INDEX[name]] = (units[..., INDEX[name]] + further / scale).clip(0, 1)
+    smiles, before = (1 + 1e-6 - pursed(given) for given in (units, own))
+    out[..., SPREADING] *= (smiles / before).clip(0, 1)[..., None]
+    return out
+
+
+def _missing(units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How much further upper and lower lip must open under units [..., 46], for a jaw or a funnel parts them."""
     jaw, funnel = units[..., INDEX["JawOpen"]] - units[..., INDEX["JawChew"]], units[..., INDEX["LipsFunnel"]]
     least = [slope * (unit - first) for unit, (first, slope) in ((jaw, JAW_PARTS), (funnel, FUNNEL_PARTS))]
     wide = lip_gap(units)
     lower = (least[0] - wide).clip(0)  # a jaw takes the lower lip along, a funnel turns out both
     both = (least[1] - wide - lower).clip(0) / 2
-    for name, more, scale in zip(("LipsUpperOpen", "LipsLowerOpen"), (both, both + lower), LIP_OPENING_SCALE):
-        out[..., INDEX[name]] = (units[..., INDEX[name]] + more / scale).clip(0, 1)
-    out[..., SPREADING] *= 1 - pursed(units)[..., None]
-    return out
+    return both, both + lower
 
 
 def pursed(units: np.ndarray) -> np.ndarray:

@@ -132,7 +132,7 @@ class Puppet:
         from talkinghead.face.lips import possible
         from talkinghead.media.yuv import even, to_yuv
 
-        units = uncrossed(possible(motion.units[None]), self.units)
+        units = uncrossed(possible(motion.units[None], self.units), self.units)
         posed = None if np.array_equal(motion.pose, NEUTRAL) else self.head(motion.pose)
         lids = self.renderer.lids
         closures = None if lids is None else lids.closures(units)[0]
