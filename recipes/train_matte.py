@@ -3,11 +3,14 @@
     python -m recipes.train_matte data=MATTES run=RUN [key=value ...]
 
 Reads what recipes.label_mattes made. Two pictures of three are set before another background: somebody else's
-photograph (so that only the head in the middle counts), or a pattern of recipes/parts/behind.py. Half of all are cut as
-a tight portrait is; what lies beyond the cut repeats its border, as in talkinghead.face.align.crop. With `start`, a
-file of weights, the network begins with these. RUN receives config.json, metrics.csv, val.csv (mean absolute error, and
-the share of pixels on the wrong side of one half, on photographs of `val` as they are and before other backgrounds),
-latest.pt and weights.safetensors (the moving average).
+photograph (so that only the head in the middle counts), or a pattern of recipes/parts/behind.py; a third of these in
+the colour of the hair or hat before it. Hair and hats are dyed in a third of all pictures, and photographs that look as
+if there were a hat are drawn more often. Half of all are cut as a tight portrait is; what lies beyond the cut repeats
+its border, as in talkinghead.face.align.crop. With `start`, a file of weights, the network begins with these.
+
+RUN receives config.json, metrics.csv, val.csv (mean absolute error, and the share of pixels on the wrong side of one
+half, on photographs of `val` as they are and before other backgrounds), latest.pt and weights.safetensors (the moving
+average).
 
 A run whose folder holds latest.pt goes on from it and equals one that was never stopped.
 """
@@ -28,12 +31,15 @@ from gath.data import to_tensor
 from gath.matte import MatteNet
 from recipes.parts.behind import pattern
 from recipes.parts.config import parse
+from recipes.parts.hats import alike, dyed, hats
 from recipes.parts.net_run import NetRun, Settings, train
 from talkinghead.face.matte import SIDE
 
 ANGLE, ZOOM, SHIFT = 6.0, 0.1, 5.0  # standard deviations: degrees, logarithm of the scale, pixels
 COMPOSED, STRANGERS = 0.65, 0.5  # share of pictures set before something else, and of those before another photograph
 BESIDE, ALIKE = (0.28, 0.8), 0.5  # how far aside its head lies, of SIDE, and the share that lies in the same light
+DYED, BLENDS = 0.3, 0.35  # share of pictures whose hair or hat is dyed, and of backgrounds that have its colour
+HATS = 4.0  # times as often a hat is drawn
 CUT, EACH = 0.5, 0.7  # share of pictures cut close to the head, and of their four sides
 CLOSE = np.array([[0.32, 0.36], [0.32, 0.2]])  # left, top, right, bottom: the farthest in that a cut lies, of SIDE
 SHARPEN = 0.3, 0.85  # what a teacher's matte is stretched to 0 and 1 from
@@ -55,6 +61,7 @@ class Pictures:
         self.mattes = np.load(folder / f"{split}_mattes.npy", mmap_mode="r")
         _, kind, count = np.unique(np.load(folder / f"{split}_sets.npy"), return_inverse=True, return_counts=True)
         weight = count[kind] ** -0.5  # a set four times as large is drawn from twice as often
+        weight *= np.where(hats(self.pictures, self.mattes), HATS, 1.0)
         self.weight = weight / weight.sum()
         self.rng = np.random.default_rng(seed)
 
@@ -85,8 +92,12 @@ class Pictures:
         matte = cv2.warpAffine(np.asarray(self.mattes[row]), where, (SIDE, SIDE), flags=flags, borderMode=border)
         low, high = SHARPEN
         matte = ((matte / np.float32(255) - low) / (high - low)).clip(0, 1)
+        if rng.random() < DYED:
+            picture = dyed(rng, picture, matte)
         if composed:
             behind = self.stranger(picture) if rng.random() < STRANGERS else pattern(rng, SIDE)
+            if rng.random() < BLENDS:
+                behind = alike(rng, behind, picture, matte)
             picture = (matte[..., None] * picture + (1 - matte[..., None]) * behind).astype(np.uint8)
         if rng.random() < CUT:
             picture, matte = self.cut(picture, matte)

@@ -133,7 +133,12 @@ def test_a_resumed_run_equals_one_that_was_never_stopped(material, tmp_path, mon
     assert [int(row["step"]) for row in rows][-1] == 4
 
 
-def test_material_is_set_before_other_backgrounds(material):
+def shares(faces):
+    return np.bincount(faces.rows(3000), minlength=len(faces)) / 3000
+
+
+def test_material_is_set_before_other_backgrounds(material, monkeypatch):
+    monkeypatch.setattr(train_matte, "hats", lambda pictures, mattes: np.zeros(len(pictures), bool))
     faces = train_matte.Pictures(material, "train", 0)
     pictures, mattes = faces.draw(faces.rows(8), composed=1.0)
     assert pictures.shape == (8, 3, SIDE, SIDE) and mattes.shape == (8, 1, SIDE, SIDE)
@@ -141,7 +146,12 @@ def test_material_is_set_before_other_backgrounds(material):
     plain, _ = train_matte.Pictures(material, "train", 0).draw(np.zeros(8, int), composed=0.0)
     behind, ground = (part[:, :, :12, :12].flatten(2).std(2).mean() for part in (pictures, plain))
     assert behind > 3 * ground
-    assert (np.bincount(faces.rows(3000)) / 3000)[-1] > 0.25  # of a small set: 1 / (1 + 5 ** 0.5) = 0.31
+    plainly = shares(faces)
+    assert plainly[-1] > 0.25  # of a small set: 1 / (1 + 5 ** 0.5) = 0.31
+    monkeypatch.setattr(train_matte, "hats", lambda pictures, mattes: np.arange(len(pictures)) == 0)
+    favoured = shares(train_matte.Pictures(material, "train", 0))
+    ratio = (favoured[0] / favoured[1]) / (plainly[0] / plainly[1])
+    assert 0.6 * train_matte.HATS < ratio < 1.6 * train_matte.HATS
 
 
 def test_patterns_fill_the_picture_and_are_many():
