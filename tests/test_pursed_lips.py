@@ -116,3 +116,8 @@ def test_hair_around_the_mouth_stays(sitter):
         change = np.abs(after - made.shut[part])[beside].mean()
         strength.append(change / made.shut[part].astype(np.float32)[beside].std())
     assert strength[1] < 0.3 * strength[0]
+
+
+def test_a_mouth_of_a_few_pixels_purses_without_paint(head, astronaut):
+    small = head.prepare(astronaut).smaller(82)
+    assert next(small.draw(np.zeros((1, 46), np.float32))).shape == (82, 82, 3)

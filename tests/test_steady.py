@@ -27,7 +27,8 @@ TIMES = np.arange(200) / 25
 class Portrait:
     """Draws a picture that holds its units."""
 
-    landmarks, shown, width, height = np.full((478, 3), 50.0), (0, 0, 100, 100), 100, 100
+    landmarks, shown = np.linspace(0, 100, 478)[:, None] * np.ones(3), (0, 0, 100, 100)
+    width = height = 100
     rest = units = np.full(46, 0.3, np.float32)
     renderer = SimpleNamespace(busy=RLock())
     parting = SimpleNamespace(drawn=lip_gap)
@@ -93,6 +94,14 @@ def test_what_is_seen_too_much_of_a_driver_is_asked_for_less(head):
     assert (change[:, JAW] == 0).all() and (change[:, INDEX["EyeDown_R"]] == 0).all()
     smile = change[units[:, INDEX["MouthSmile_L"]] > 0.2, INDEX["MouthSmile_L"]]
     np.testing.assert_allclose(smile, -0.1, atol=0.01)
+
+
+def test_a_face_that_is_too_narrow_is_no_measure_of_units():
+    small = Portrait()
+    small.landmarks = Portrait.landmarks / 2 + 25
+    track = UnitTrack(TIMES, UNITS, turning())
+    assert steadied(track, small, squinting, 0) is track
+    assert steadied(track, small, squinting, 1).units is UNITS
 
 
 def test_brows_rise_as_asked_but_no_farther_than_brows_do():

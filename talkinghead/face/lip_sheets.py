@@ -34,8 +34,9 @@ class LipSheets:
         rgba = _between(self._parted.rgba, self.skin.rgba, touching)
         if purse:
             part, *lips = self._pursed()
-            rgba = rgba if 0 < touching < 1 else rgba.copy()
-            rgba[part] = _between(rgba[part], _between(*lips, touching), purse)
+            if lips[0].size:  # a mouth of a few pixels has no part that changes
+                rgba = rgba if 0 < touching < 1 else rgba.copy()
+                rgba[part] = _between(rgba[part], _between(*lips, touching), purse)
         return rgba
 
     def pursing(self, points: np.ndarray) -> float:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 SIDE = 720  # pixels at most of what is looked at
 LOOKS, FEW = 64, 16  # pictures that are drawn and looked at, and so many if the head stands still
 FEWEST = 12  # on which a face must be found
+NARROWEST = 60  # pixels of a face there; expressions of one that is narrower are not read well enough
 RIDGE = 0.1  # how little a single unit's share is trusted, in units squared
 MOST = 5.0  # degrees
 # A turn too small to see, in degrees: faces that stand still are looked at as they are drawn when they turn, for which
@@ -44,10 +45,13 @@ def steadied(track: UnitTrack, puppet: Puppet, tracker: Tracker, head: float) ->
         return track
     turns = track.pose is not None and head > 0 and bool(np.ptp(track.pose[:, ANGLES], axis=0).any())
     chosen = np.unique(np.linspace(0, len(track.units) - 1, LOOKS if turns else FEW).astype(int))
+    seen_wide = np.ptp(puppet.landmarks[:, 0]) * min(1, SIDE / max(puppet.width, puppet.height)) >= NARROWEST
+    if len(chosen) < FEWEST or not (turns or seen_wide):
+        return track
     units, angles, read = seen(track.units[chosen], puppet, tracker, turns)
     if len(units) < FEWEST:
         return track
-    asked = as_seen(track.units, units, read, puppet.units)
+    asked = as_seen(track.units, units, read, puppet.units) if seen_wide else track.units
     if track.pose is None or not turns:
         return replace(track, units=asked)
     degrees = _shares(units, angles, RIDGE)
