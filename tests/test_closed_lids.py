@@ -15,8 +15,8 @@ from gath.painters import CHANNELS, ClosedLidsNet
 from recipes import cut_closed_lids, train_closed_lids
 from recipes.parts import net_run
 from talkinghead.face.align import alignment, transform
-from talkinghead.face.closed_lids import DOWN, SIZE, closed, darkness, edges, eye, masks, shown, window
-from talkinghead.face.mouth_place import Place
+from talkinghead.face.closed_lids import DOWN, SIZE, _toned, closed, darkness, edges, eye, masks, shown, window
+from talkinghead.face.mouth_place import LUMINANCE, Place
 from talkinghead.face.painter import described
 from talkinghead.face.tracker import Tracker
 
@@ -60,6 +60,8 @@ def test_masks_hide_the_open_eye_and_leave_the_brow():
     np.testing.assert_array_equal(lashes[:, 30:66].argmax(0), np.round(bottom[30:66]))
     np.testing.assert_allclose(dark, 0.5 * lashes, atol=1e-6)
     assert masks(points, top, bottom, 0.5, above=14.0)[0].sum() > hidden.sum()
+    points[18:, 1] = ROW - WIDE - 5  # a brow right above the lid
+    assert masks(points, top, bottom, 0.5, above=14.0)[0][: int(ROW - WIDE - 6)].max() == 0
 
 
 def test_nothing_of_what_is_hidden_is_seen():
@@ -95,6 +97,21 @@ def test_network_runs_without_torch_as_it_does_in_torch(tmp_path):
     with torch.inference_mode():
         made = request(described(state, SIZE)).infer([seen.numpy()])[0]
         np.testing.assert_allclose(made, net(seen).numpy(), atol=5e-3)
+
+
+def test_what_was_painted_comes_nearer_to_the_colours_around_but_for_the_light_of_lashes():
+    seen = np.zeros((CHANNELS, *SIZE[::-1]), np.float32)
+    seen[:3] = np.array([0.5, 0.1, -0.2])[:, None, None]  # skin
+    seen[4, 40:] = 1  # lashes
+    paint = np.empty((*SIZE[::-1], 3), np.float32)
+    paint[:] = 40, 70, 50  # dark and green
+    skin = (np.array([0.5, 0.1, -0.2]) + 1) * 127.5
+    for sharp in (False, True):
+        made = _toned(paint, seen, sharp)
+        lid, lashes = made[20, 40], made[60, 40]
+        assert all(np.diff(now)[0] < 0.1 * np.diff(paint[0, 0])[0] for now in (lid, lashes))  # less green than red
+        assert lashes @ LUMINANCE == pytest.approx(paint[0, 0] @ LUMINANCE, abs=2)
+        assert 0.25 < (lid - lashes) @ LUMINANCE / ((skin - lashes) @ LUMINANCE) < 0.6
 
 
 def test_painting_leaves_the_face_around_alone_and_takes_the_texture(astronaut, tracker):

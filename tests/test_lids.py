@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from talkinghead.face import lids as lids_module
 from talkinghead.face.align import alignment
 from talkinghead.face.closed_lids import BROW, LOWER, UPPER
 from talkinghead.face.lids import Lids
@@ -133,6 +134,23 @@ def test_a_closed_lid_shows_skin_where_iris_and_fold_were_and_ends_in_lashes():
         assert (np.abs(np.diff(line.argmin(0)[3:-3])) <= 1).all()  # it has no steps
     half = closed(lids, image, 0.5)
     assert (np.abs(half[88:] - image[88:]) < 2).all()  # of an eye that is half closed the lower half is seen
+
+
+def test_a_lid_slides_down_with_its_lashes(monkeypatch):
+    """It is not uncovered: those painted at the edge of the closed eye are at that of one half closed."""
+    monkeypatch.setattr(lids_module, "DARKEST", (0.0, 0.0))  # no line is drawn besides
+    image = np.full((160, 240, 3), (200, 160, 140), np.uint8)
+    lids = synthetic(image)
+    for closure, edge in ((0.5, 79), (1.0, 89)):
+        light = closed(lids, image, closure)[:, 65:76].mean((1, 2))
+        assert light[edge - 4 : edge].min() < 0.75 * light[edge - 9 : edge - 6].max()
+
+
+def test_below_the_lid_a_closed_eye_is_seen_once_it_is_closed():
+    image = np.full((160, 240, 3), (200, 160, 140), np.uint8)
+    image[93:95, 60:80] = 255  # wet, where a closed eye has skin
+    half, whole = (closed(synthetic(image), image, closure)[93:95, 62:78].mean() for closure in (0.5, 1.0))
+    assert half > 250 and whole < 200
 
 
 def test_a_closed_lid_is_as_rough_as_the_skin_under_the_eye():
