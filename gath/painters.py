@@ -1,7 +1,7 @@
 """The networks that paint closed lips and closed lids: a picture of which part is hidden, and where what is wanted
 lies, in; what may be there out.
 
-They are trained here in torch (recipes.train_closed_lips, recipes.train_closed_lids); talkinghead/face/painted.py runs
+They are trained here in torch (recipes.train_closed_lips, recipes.train_closed_lids); talkinghead/face/painter.py runs
 them without.
 """
 
