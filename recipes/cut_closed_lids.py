@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from recipes.parts.datasets import frames_of
 from recipes.parts.manifest import Row, spread
-from talkinghead.face.align import alignment, crop, transform
+from talkinghead.face.align import composed, crop, to_fractions, transform
 from talkinghead.face.closed_lids import LIDS, SIZE, eye, window
 from talkinghead.face.tracker import TrackedFace, Tracker
 from talkinghead.media.pictures import at_most
@@ -38,6 +38,7 @@ PER_CLIP, GRID, APART = 6, 2, 12  # frames of a clip at most; of one of GRID, wh
 GAP, SMALL = 0.125, {"lfw": 0.1}
 MAX_YAW = 30.0  # degrees
 LARGEST = 1600  # pixels: larger photographs are reduced to that
+UNKNOWN = 0.3  # EyeBlink where no face is found: neither open nor shut
 OPEN, MOMENT = 0.25, 14  # EyeBlink of eyes that are open; frames in which they are looked for, before and after
 SPLITS = ("train", "val")
 NAMES = "pictures", "points", "open_pictures", "open_points", "people", "sets"
@@ -50,7 +51,7 @@ def looked_at(data: Path, split: str) -> dict[int, list[tuple[int, int]]]:
     found = defaultdict[int, list[tuple[int, int]]](list)
     for path in sorted((data / "tracks").glob(f"{split}_*.npz")):
         with np.load(path) as track:
-            row, blinks = track["row"], np.nan_to_num(track["units"][:, BLINKS], nan=0.3)
+            row, blinks = track["row"], np.nan_to_num(track["units"][:, BLINKS], nan=UNKNOWN)
         if not len(row):  # sounds without a picture
             continue
         if len(set(row)) > 1 or len(row) == 1:  # photographs, many to a file
@@ -70,17 +71,14 @@ def looked_at(data: Path, split: str) -> dict[int, list[tuple[int, int]]]:
 
 def cut(image: np.ndarray, face: TrackedFace, side: str) -> tuple[np.ndarray, np.ndarray, float]:
     """The stored window of one of a face's eyes, the points in it, and the gap between its lids over its width."""
-    to_face = alignment(face.points, 1)
-    to_face[:, 2] += 0.5  # its pixel centres lie at integers, fractions count from the border
+    to_face = to_fractions(face.points)
     points = eye(transform(to_face, face.points), side)
     upper, lower = (points[part] for part in LIDS[:2])
     gap = np.linalg.norm(lower[3:6] - upper[3:6], axis=1).mean() / np.linalg.norm(upper[0] - upper[-1])
     to_window = window(points, side)
     to_window[:, 2] += MARGIN
-    matrix = to_window[:, :2] @ to_face
-    matrix[:, 2] += to_window[:, 2]
     size = SIZE[0] + 2 * MARGIN, SIZE[1] + 2 * MARGIN
-    return crop(image, matrix, size), transform(to_window, points).astype(np.float32), float(gap)
+    return crop(image, composed(to_window, to_face), size), transform(to_window, points).astype(np.float32), float(gap)
 
 
 def eyes_of(row: Row, frames: list[tuple[int, int]], tracker: Tracker) -> Iterator[tuple[np.ndarray, ...]]:

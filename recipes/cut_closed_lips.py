@@ -22,7 +22,7 @@ from tqdm import tqdm
 from gath.mesh import MOUTH
 from recipes.parts.manifest import rows_of, spread
 from talkinghead.errors import PortraitError
-from talkinghead.face.align import alignment, crop, transform
+from talkinghead.face.align import composed, crop, to_fractions, transform
 from talkinghead.face.closed_lips import SIZE, window
 from talkinghead.face.outline import IOD, LOWER, UPPER, meeting
 from talkinghead.face.tracker import Tracker
@@ -41,18 +41,15 @@ def cut(image: np.ndarray, tracker: Tracker) -> tuple[np.ndarray, np.ndarray, np
     faces = tracker(image)
     if not faces:
         return None
-    to_face = alignment(faces[0].points, 1)
-    to_face[:, 2] += 0.5  # its pixel centres lie at integers, fractions count from the border
+    to_face = to_fractions(faces[0].points)
     points = transform(to_face, faces[0].points[list(MOUTH)]).astype(np.float32)
     if (points[LOWER, 1] - points[UPPER, 1]).max() > CLOSED * IOD:
         return None
     points = meeting(points, image, to_face)
     to_window = window(points)
     to_window[:, 2] += MARGIN
-    matrix = to_window[:, :2] @ to_face
-    matrix[:, 2] += to_window[:, 2]
     size = SIZE[0] + 2 * MARGIN, SIZE[1] + 2 * MARGIN
-    picture = crop(image, matrix, size)
+    picture = crop(image, composed(to_window, to_face), size)
     return picture, transform(to_window, points).astype(np.float32), faces[0].units[INDEX["LipsPucker"]]
 
 

@@ -19,7 +19,7 @@ import typer
 
 from gath.mesh import MOUTH
 from recipes.parts.manifest import choose
-from talkinghead.face.align import alignment, transform
+from talkinghead.face.align import to_fractions, transform
 from talkinghead.face.crossed import uncrossed
 from talkinghead.face.lips import possible
 from talkinghead.face.outline import RING
@@ -37,8 +37,7 @@ def errors(head: TalkingHead, portrait: Path, wishes: np.ndarray) -> np.ndarray 
     if not faces:
         return None
     photographed = faces[0].points
-    to_face = alignment(photographed, 1)
-    to_face[:, 2] += 0.5
+    to_face = to_fractions(photographed)
     puppet = head.prepare(image)
     mouth, lids = puppet.renderer.mouth, puppet.renderer.lids
     units = uncrossed(possible(wishes, puppet.units), puppet.units)

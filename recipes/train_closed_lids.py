@@ -15,18 +15,15 @@ A run whose folder holds latest.pt goes on from it and equals one that was never
 from __future__ import annotations
 
 import sys
-from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from gath.painters import ClosedLidsNet
-from recipes.parts.config import parse
-from recipes.parts.net_run import train
-from recipes.parts.painting import Material, PaintingRun, PaintingSettings
+from recipes.parts.painting import Material, run
 from talkinghead.face.align import transform
-from talkinghead.face.closed_lids import SIZE, darkness, edges, masks, shown
+from talkinghead.face.closed_lids import SIZE, along, corners, darkness, edges, masks, shown
 from talkinghead.face.mouth_place import LUMINANCE
 
 ANGLE, ZOOM, SHIFT = 5.0, 0.1, 2.5  # standard deviations: degrees, logarithm of the scale, pixels
@@ -82,9 +79,8 @@ class Eyes(Material):
 def opened(points: np.ndarray, line: np.ndarray, wide: float) -> np.ndarray:
     """The rows [W] of the upper lid's edge, had a closed eye with `points` [23, 2], its lashes in the rows `line`, been
     so `wide` open."""
-    inner, outer = sorted((points[8, 0], points[0, 0]))
-    along = ((np.arange(SIZE[0]) - inner) / max(outer - inner, 1.0)).clip(0, 1)
-    return line - wide * (outer - inner) * np.sin(np.pi * along) ** 0.8
+    inner, outer = corners(points)
+    return line - wide * (outer - inner) * np.sin(np.pi * along(points).clip(0, 1)) ** 0.8
 
 
 def closed_line(points: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -92,21 +88,19 @@ def closed_line(points: np.ndarray, values: np.ndarray) -> np.ndarray:
     picture `values` [H, W, 3] in [-1, 1]. The tracker is less sure of that than a painter needs."""
     upper, lower, _ = edges(points)
     line = upper + 0.7 * (lower - upper)
-    inner, outer = sorted((points[8, 0], points[0, 0]))
+    inner, outer = corners(points)
     columns = np.arange(max(int(inner), 0), min(int(outer) + 1, SIZE[0]))
     rows = (np.round(line[columns]).astype(int)[:, None] + SEARCH).clip(0, SIZE[1] - 1)
     light = cv2.GaussianBlur(values @ LUMINANCE, (0, 0), 3.0, sigmaY=0.8)[rows, columns[:, None]]
     off = SEARCH[light.argmin(1)]
     sure = np.ptp(light, 1) + 1e-3
-    along = (np.arange(SIZE[0]) - (inner + outer) / 2) / max(outer - inner, 1.0)
-    fit = np.polyfit(along[columns], off, 2, w=sure)
-    return line + np.polyval(fit, along.clip(-0.5, 0.5)).clip(SEARCH[0], SEARCH[-1])
+    at = along(points)
+    fit = np.polyfit(at[columns], off, 2, w=sure)
+    return line + np.polyval(fit, at.clip(0, 1)).clip(SEARCH[0], SEARCH[-1])
 
 
 def main(words: list[str]) -> None:
-    config = parse(PaintingSettings, words)
-    eyes = partial(Eyes, config.data, seed=config.seed)
-    train(config, lambda: PaintingRun(config, ClosedLidsNet, eyes, CHECKED))
+    run(words, ClosedLidsNet, Eyes, CHECKED)
 
 
 if __name__ == "__main__":

@@ -15,15 +15,12 @@ A run whose folder holds latest.pt goes on from it and equals one that was never
 from __future__ import annotations
 
 import sys
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from gath.painters import ClosedLipsNet
-from recipes.parts.config import parse
-from recipes.parts.net_run import train
-from recipes.parts.painting import Material, PaintingRun, PaintingSettings
+from recipes.parts.painting import Material, run
 from talkinghead.face.closed_lips import SIZE, colours, masks, shown
 
 ANGLE, ZOOM, SHIFT = 5.0, 0.12, 4.0  # standard deviations: degrees, logarithm of the scale, pixels
@@ -72,9 +69,7 @@ class Mouths(Material):
 
 
 def main(words: list[str]) -> None:
-    config = parse(PaintingSettings, words)
-    mouths = partial(Mouths, config.data, seed=config.seed)
-    train(config, lambda: PaintingRun(config, ClosedLipsNet, mouths, CHECKED))
+    run(words, ClosedLipsNet, Mouths, CHECKED)
 
 
 if __name__ == "__main__":

@@ -9,15 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from gath import files
-from gath.layers import request
-from gath.painters import CHANNELS, ClosedLidsNet
+from gath.painters import CHANNELS
 from recipes import cut_closed_lids, train_closed_lids
 from recipes.parts import net_run
 from talkinghead.face.align import alignment, transform
 from talkinghead.face.closed_lids import DOWN, SIZE, _toned, closed, darkness, edges, eye, masks, shown, window
 from talkinghead.face.mouth_place import LUMINANCE, Place
-from talkinghead.face.painter import described
 from talkinghead.face.tracker import Tracker
 
 INNER, OUTER, ROW = 24.0, 72.0, 46.0  # the corners of the eye that is drawn here, in pixels of the window
@@ -86,17 +83,6 @@ def test_darkness_tells_lashes_from_skin():
 def test_the_closed_line_is_where_lashes_are_dark(off):
     line = train_closed_lids.closed_line(lids(0.0), shut_eye(row=ROW + off) / np.float32(127.5) - 1)
     np.testing.assert_allclose(line[28:68], ROW + off, atol=0.8)
-
-
-def test_network_runs_without_torch_as_it_does_in_torch(tmp_path):
-    torch.manual_seed(0)
-    net, seen = ClosedLidsNet().eval(), torch.rand(1, CHANNELS, *SIZE[::-1]) * 2 - 1
-    files.save(net, tmp_path / "net.safetensors")
-    kind, _, state = files.read(tmp_path / "net.safetensors")
-    assert kind == "closed_lids"
-    with torch.inference_mode():
-        made = request(described(state, SIZE)).infer([seen.numpy()])[0]
-        np.testing.assert_allclose(made, net(seen).numpy(), atol=5e-3)
 
 
 def test_what_was_painted_comes_nearer_to_the_colours_around_but_for_the_light_of_lashes():

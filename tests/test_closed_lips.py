@@ -10,9 +10,7 @@ import pytest
 import torch
 from sitters import drawn
 
-from gath import files
-from gath.layers import request
-from gath.painters import CHANNELS, ClosedLipsNet
+from gath.painters import CHANNELS
 from recipes import cut_closed_lips, train_closed_lips
 from recipes.parts import net_run, painting
 from talkinghead.face.align import transform
@@ -20,7 +18,6 @@ from talkinghead.face.closed_lips import DENSITY, SIZE, closed, colours, masks, 
 from talkinghead.face.curves import curve
 from talkinghead.face.mouth import Mouth
 from talkinghead.face.outline import IOD, LOWER, RING, UPPER
-from talkinghead.face.painter import described
 from talkinghead.face.tracker import Tracker
 
 
@@ -64,17 +61,6 @@ def test_colours_are_those_of_lips_and_of_the_skin_around(points):
     lip, skin = colours(picture, points)
     np.testing.assert_allclose(lip, (0.2, -0.4, -0.3), atol=1e-6)
     np.testing.assert_allclose(skin, 0.5)
-
-
-def test_network_runs_without_torch_as_it_does_in_torch(tmp_path):
-    torch.manual_seed(0)
-    net, seen = ClosedLipsNet().eval(), torch.rand(1, CHANNELS, *SIZE[::-1]) * 2 - 1
-    files.save(net, tmp_path / "net.safetensors")
-    kind, _, state = files.read(tmp_path / "net.safetensors")
-    assert kind == "closed_lips"
-    with torch.inference_mode():
-        made = request(described(state, SIZE)).infer([seen.numpy()])[0]
-        np.testing.assert_allclose(made, net(seen).numpy(), atol=5e-3)
 
 
 @pytest.mark.parametrize("blur", [0, 1])

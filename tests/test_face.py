@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from skimage.transform import SimilarityTransform
 
-from talkinghead.face.align import ALIGN_POINTS, TEMPLATE, alignment, crop, transform
+from talkinghead.face.align import ALIGN_POINTS, TEMPLATE, alignment, composed, crop, transform
 
 ROOT = Path(__file__).parents[1]
 
@@ -56,3 +56,10 @@ def test_a_tracker_in_a_circle_of_garbage_is_let_go():
     """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_composed_matrix_does_one_after_the_other():
+    after, before, points = (
+        np.random.default_rng(k).normal(size=size) for k, size in enumerate([(2, 3), (2, 3), (5, 2)])
+    )
+    np.testing.assert_allclose(transform(composed(after, before), points), transform(after, transform(before, points)))

@@ -14,7 +14,8 @@ from torch.nn import functional as F
 
 from gath.data import to_tensor
 from gath.painters import Critic, Painter
-from recipes.parts.net_run import NetRun, Settings
+from recipes.parts.config import parse
+from recipes.parts.net_run import NetRun, Settings, train
 from talkinghead.face.align import transform
 from talkinghead.face.mouth_place import LUMINANCE
 
@@ -183,3 +184,14 @@ class PaintingRun(NetRun):
         self.note(figures)
         picture = ((torch.cat(sheet, 1).permute(1, 2, 0).cpu().numpy() + 1) * 127.5).clip(0, 255).astype(np.uint8)
         cv2.imwrite(str(self.config.run / "sheet.png"), picture[..., ::-1])
+
+
+def run(
+    words: list[str],
+    make: Callable[[], Painter],
+    material: Callable[[Path, str, int], Material],
+    checked: dict[str, tuple[float, ...]],
+) -> None:
+    """A recipe with these `words` on its command line; `material` is made of a folder, a split and a seed."""
+    config = parse(PaintingSettings, words)
+    train(config, lambda: PaintingRun(config, make, lambda split: material(config.data, split, config.seed), checked))

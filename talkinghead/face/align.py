@@ -37,6 +37,19 @@ def alignment(points: np.ndarray, size: int) -> np.ndarray:
     return np.hstack([linear, shift[:, None]]).astype(np.float32)
 
 
+def to_fractions(points: np.ndarray) -> np.ndarray:
+    """[2, 3] from image pixels, whose centres lie at integers, to fractions of the aligned face, which count from its
+    border; `points` as in `alignment`."""
+    matrix = alignment(points, 1)
+    matrix[:, 2] += 0.5
+    return matrix
+
+
+def composed(after: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """The affine matrix [2, 3] that does what `before` does and then what `after` does."""
+    return np.hstack([after[:, :2] @ before[:, :2], transform(after, before[:, 2])[:, None]])
+
+
 def transform(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Apply a [2, 3] affine matrix to points [..., 2]."""
     return points @ matrix[:, :2].T + matrix[:, 2]

@@ -12,11 +12,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from talkinghead.face.align import crop, transform
+from talkinghead.face.align import composed, crop, transform
 from talkinghead.face.closed_lips import FINER, ready, window_pixel
 from talkinghead.face.curves import curve, rise
 from talkinghead.face.mouth_place import LUMINANCE, Place
-from talkinghead.face.painter import Painter
+from talkinghead.face.painter import Painter, covered
 
 WEIGHTS = Path(__file__).parents[1] / "assets" / "closed_lids.safetensors"
 # MediaPipe mesh points of each eye, the subject's own left and right: upper and lower lid, and the brow's lower edge,
@@ -57,6 +57,18 @@ def window(points: np.ndarray, side: str) -> np.ndarray:
     return np.hstack([scale, (target - scale @ middle)[:, None]])
 
 
+def corners(points: np.ndarray) -> tuple[float, float]:
+    """The columns of the inner and the outer corner of an `eye` whose points lie in pixels of the window."""
+    inner, outer = sorted((points[8, 0], points[0, 0]))
+    return inner, outer
+
+
+def along(points: np.ndarray) -> np.ndarray:
+    """How far every column [W] is on the way from the inner corner, 0, to the outer one, 1."""
+    inner, outer = corners(points)
+    return (np.arange(SIZE[0]) - inner) / max(outer - inner, 1.0)
+
+
 def edges(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The rows [W] of upper lid, lower lid and brow in every column, of an `eye`'s points in pixels of the window."""
     columns, rows = np.arange(SIZE[0]), []
@@ -72,9 +84,7 @@ def masks(points: np.ndarray, top: np.ndarray, line: np.ndarray, dark: float, ab
     open lid's edge is in the rows `top` [W], the closed one's in the rows `line` [W]; `points` [23, 2] have the corners
     and the brow."""
     brow = edges(points)[2]
-    inner, outer = sorted((points[8, 0], points[0, 0]))
-    along = (np.arange(SIZE[0]) - inner) / max(outer - inner, 1.0)
-    ends = np.sin(np.pi * ((along + ENDS) / (1 + 2 * ENDS)).clip(0, 1)) ** 0.5
+    ends = np.sin(np.pi * ((along(points) + ENDS) / (1 + 2 * ENDS)).clip(0, 1)) ** 0.5
     rows = np.arange(SIZE[1])[:, None]
     above = np.minimum(above, SHARE * np.maximum(top - brow, 0)) * ends
     hidden = rise((rows - top + above) / SOFT + 0.5) * rise((line + UNDER * ends - rows) / SOFT + 0.5) * rise(4 * ends)
@@ -85,19 +95,16 @@ def masks(points: np.ndarray, top: np.ndarray, line: np.ndarray, dark: float, ab
 def shown(picture: np.ndarray, where: np.ndarray) -> np.ndarray:
     """What the network sees [6, H, W] of a window's picture [H, W, 3] in [-1, 1]: `where` [3, H, W] as `masks` has it,
     what is hidden in the colours of what is near."""
-    hidden = where[0, ..., None]
-    kept = (hidden < 0.02).astype(np.float32)
+    kept = (where[0, ..., None] < 0.02).astype(np.float32)
     plain = cv2.GaussianBlur(picture * kept, (0, 0), AROUND)
-    plain = plain / (cv2.GaussianBlur(kept, (0, 0), AROUND)[..., None] + np.float32(1e-4))
-    covered = picture + hidden * (plain - picture)
-    return np.concatenate([covered.transpose(2, 0, 1), where]).astype(np.float32)
+    return covered(picture, where, plain / (cv2.GaussianBlur(kept, (0, 0), AROUND)[..., None] + np.float32(1e-4)))
 
 
 def darkness(picture: np.ndarray, points: np.ndarray, line: np.ndarray) -> float:
     """How dark the lashes of an eye are in a window's picture RGB [H, W, 3] in [-1, 1], along their `line` [W]: 0 as
     light as the lid above, 1 black."""
     light = (picture @ LUMINANCE + np.float32(1)) * np.float32(0.5)
-    inner, outer = sorted((points[8, 0], points[0, 0]))
+    inner, outer = corners(points)
     columns = np.round(np.linspace(inner + 0.2 * (outer - inner), inner + 0.8 * (outer - inner), 25)).astype(int)
     columns = columns.clip(0, SIZE[0] - 1)
     rows = np.round(line[columns]).astype(int)
@@ -110,8 +117,8 @@ def closed(place: Place, points: np.ndarray, side: str, texture: np.ndarray) -> 
     """The pixels of a Place around an `eye`, whose points [23, 2] lie in fractions of the aligned face, with a closed
     lid, RGB uint8 [h, w, 3], and how dark its lashes are; `texture` float32 [h, w], grey levels, is the lid's."""
     to_window = window(points, side)
-    matrix = to_window[:, :2] @ place.to_face
-    matrix[:, 2] += to_window[:, 2] + matrix[:, :2] @ place.box[:2]
+    matrix = composed(to_window, place.to_face)
+    matrix[:, 2] += matrix[:, :2] @ place.box[:2]
     face, own = crop(place.pixels, matrix, SIZE) / np.float32(127.5) - 1, transform(to_window, points)
     top, bottom, _ = edges(own)
     dark = DARK[0] + DARK[1] * darkness(face, own, top)

@@ -17,7 +17,7 @@ from talkinghead.face.blur import blurred
 from talkinghead.face.curves import curve, spline
 from talkinghead.face.mouth_place import Place, below
 from talkinghead.face.outline import IOD, LOWER, RING, UPPER
-from talkinghead.face.painter import Painter
+from talkinghead.face.painter import Painter, covered
 
 WEIGHTS = Path(__file__).parents[1] / "assets" / "closed_lips.safetensors"
 SIZE = (128, 96)  # pixels of the upright window that the network looks at, the middle of the lips in its middle
@@ -80,10 +80,8 @@ def colours(picture: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.nda
 def shown(picture: np.ndarray, where: np.ndarray, lips: np.ndarray, skin: np.ndarray) -> np.ndarray:
     """What the network sees [6, H, W] of a window's picture [H, W, 3] in [-1, 1]: `where` [3, H, W] as `masks` has it,
     the mouth in plain colours [3]."""
-    hidden, lip = where[0, ..., None], np.maximum(where[1], where[2])[..., None]
-    plain = lip * lips + (1 - lip) * skin
-    covered = picture + hidden * (plain - picture)
-    return np.concatenate([covered.transpose(2, 0, 1), where]).astype(np.float32)
+    lip = np.maximum(where[1], where[2])[..., None]
+    return covered(picture, where, lip * lips + (1 - lip) * skin)
 
 
 def painted(picture: np.ndarray, where: np.ndarray, lips: np.ndarray, skin: np.ndarray) -> np.ndarray:

@@ -20,6 +20,13 @@ def described(state: dict[str, np.ndarray], size: tuple[int, int]) -> Model:
     return Model([opset13.add(picture, Layers(state).unet(seen))], [seen])
 
 
+def covered(picture: np.ndarray, where: np.ndarray, plain: np.ndarray) -> np.ndarray:
+    """What a painter sees, float32 [6, H, W], of a picture [H, W, 3] in [-1, 1]: in `plain` colours [H, W, 3] so far as
+    the first of `where` [3, H, W] hides it, and `where`."""
+    hidden = picture + where[0, ..., None] * (plain - picture)
+    return np.concatenate([hidden.transpose(2, 0, 1), where]).astype(np.float32)
+
+
 class Painter:
     """One of them, with windows of `size`; what it needs is read when it is first asked, or before: `begin`."""
 

@@ -165,7 +165,7 @@ def make_puppet(
 
     from gath.mesh import EYES
     from talkinghead.face import closed_lids, closed_lips
-    from talkinghead.face.align import alignment, transform
+    from talkinghead.face.align import alignment, to_fractions, transform
     from talkinghead.face.align import crop as cut
     from talkinghead.face.aside import looking_aside
     from talkinghead.face.frames import YUV
@@ -195,8 +195,7 @@ def make_puppet(
     making_head = Once(make_head)
     if turns:
         making_head.begin()
-    to_face = alignment(points, 1)
-    to_face[:, 2] += 0.5  # its pixel centres lie at integers, fractions count from the border
+    to_face = to_fractions(points)
     outline = Outline(mover, image, to_face, points, found.units)
     if generator.warps:
         closed_lips.network.begin()

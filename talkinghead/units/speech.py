@@ -13,7 +13,7 @@ from talkinghead.media.timing import Resampler, frames_in
 from talkinghead.units.blink import blinks, close_lids
 from talkinghead.units.life import Life
 from talkinghead.units.moods import Mood
-from talkinghead.units.names import HEARD, UNIT_NAMES
+from talkinghead.units.names import UNIT_NAMES
 from talkinghead.units.track import Motion
 from talkinghead.units.width import Width, drawn, with_jaw, with_tuck
 
@@ -85,7 +85,7 @@ class SpeechStream:
     def _said(self, heard: np.ndarray) -> Motion:
         """The face that the model gives for one frame: [46], and what it knows besides (names.HEARD)."""
         units, besides = heard[: len(UNIT_NAMES)], heard[len(UNIT_NAMES) :]
-        tongue, tuck, _ = (float(besides[k]) if len(besides) > k else None for k in range(len(HEARD)))
+        tongue, tuck = (float(besides[k]) if len(besides) > k else None for k in range(2))
         excess = self._parting(self._gain * with_tuck(with_jaw(units), tuck))
         units = self._mood((self._rest + excess).clip(0, 1).astype(np.float32), self._rest)
         return Motion(units, tongue=tongue or 0.0)
