@@ -22,12 +22,13 @@ from talkinghead.face.painter import Painter, covered
 WEIGHTS = Path(__file__).parents[1] / "assets" / "closed_lips.safetensors"
 SIZE = (128, 96)  # pixels of the upright window that the network looks at, the middle of the lips in its middle
 DENSITY = 267  # of its pixels in a side of the aligned face
-# How much is hidden, as `masks` has it, of lips that are photographed so many inter-ocular distances apart: those of a
-# laugh are stretched and pale, others keep all but what is next to the gap. RIM pixels beyond.
-APART, HIDDEN, RIM = (0.04, 0.1), (-0.5, 0.45), 5
+# How much is hidden, and aside, as `masks` has it, of lips that are photographed so many inter-ocular distances apart:
+# those of a laugh are stretched and pale, others keep all but what is next to the gap. RIM pixels beyond.
+APART, HIDDEN, ASIDE, RIM = (0.04, 0.1, 0.2), (-0.5, 0.45, 0.8), (0, 0, 0.15), 5
+SHADE = 0.93  # times as light are lips that meet as the same ones stretched
 BORDER = 9  # pixels around what is hidden that tell the skin's colour
 ENOUGH = 10  # pixels that have a colour
-NEAR = 5.0  # pixels over which the motion of the lips fades out around the skin's ring
+NEAR, SOFTER = 5.0, 0.5  # pixels, and of how far it goes, over which motion fades out around the skin's ring
 NODES = (64, 56)  # across and down, at which what was painted is carried back
 # Inter-ocular distances from the seam, and times the photograph's blur, within which a lip is what it is there: parted
 # lips have no dark line.
@@ -104,12 +105,13 @@ def closed(
     `soft` is how blurred the photograph is, pixels."""
     to_window = window(rest)
     points = transform(to_window, rest)
-    face = at_rest(place, own, rest, pixels) / np.float32(127.5) - 1
+    face = at_rest(place, own, rest, pixels, around_too=True) / np.float32(127.5) - 1
     gap = float((own[LOWER, 1] - own[UPPER, 1]).max()) / IOD
-    where = masks(points, np.interp(gap, APART, HIDDEN))
-    paint = ready(place, painted(face, where, *colours(face, points)), where)
+    where = masks(points, *(np.interp(gap, APART, much) for much in (HIDDEN, ASIDE)))
+    lips, skin = colours(face, points)
+    paint = ready(place, painted(face, where, SHADE * (lips + 1) - 1, skin), where)
     part = around(place, own[2 * RING : 3 * RING])
-    maps = back(place, part, own, rest)
+    maps = back(place, part, own, rest, around_too=True)
     lower = below(place.points(curve((own[UPPER] + own[LOWER]) / 2)), place.shape, cv2.LINE_AA)[part]
     seam, made = curve((points[UPPER] + points[LOWER]) / 2), []
     fine = window_pixel(place) >= SAME
@@ -121,18 +123,34 @@ def closed(
     return made[0], made[1]
 
 
+def _near(ring: np.ndarray, reach: float) -> np.ndarray:
+    """How far pixels take part in the motion of what a mask uint8 [h, w] shows, float32 [h * w, 1] in [0, 1]: those
+    within `reach` of it wholly."""
+    side = 2 * round(reach) + 1
+    wide = cv2.dilate(ring, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+    return cv2.GaussianBlur(wide, (0, 0), max(NEAR, SOFTER * reach)).reshape(-1, 1) / np.float32(255)
+
+
+def _furthest(own: np.ndarray, rest: np.ndarray) -> float:
+    """How far a point moves at most, pixels of the window."""
+    return DENSITY * float(np.linalg.norm(rest - own, axis=-1).max())
+
+
 def _filled(ring: np.ndarray) -> np.ndarray:
     mask = np.zeros(SIZE[::-1], np.uint8)
     return cv2.fillPoly(mask, [np.round(ring * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
 
 
-def at_rest(place: Place, own: np.ndarray, rest: np.ndarray, pixels: np.ndarray) -> np.ndarray:
-    """The window of the face at rest, float32 [H, W, 3], its two lips moved there from where they were photographed."""
+def at_rest(
+    place: Place, own: np.ndarray, rest: np.ndarray, pixels: np.ndarray, around_too: bool = False
+) -> np.ndarray:
+    """The window of the face at rest, float32 [H, W, 3], its two lips moved there from where they were photographed;
+    and with `around_too` what lies around, or lips that were wide open would be seen below those that meet."""
     to_window = window(rest)
     points = transform(to_window, rest)
     x, y = np.meshgrid(*(np.arange(side) for side in SIZE))
     grid = transform(cv2.invertAffineTransform(to_window), np.stack([x, y], -1).reshape(-1, 2)).astype(np.float32)
-    near = cv2.GaussianBlur(_filled(points[2 * RING : 3 * RING]), (0, 0), NEAR).reshape(-1, 1) / np.float32(255)
+    near = _near(_filled(points[2 * RING : 3 * RING]), around_too * _furthest(own, rest))
     scale = min(1.0, 1 / window_pixel(place))
     whole, corner = _with_face(place, pixels, to_window)
     small = cv2.resize(whole, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -167,9 +185,11 @@ def around(place: Place, points: np.ndarray) -> tuple[slice, slice]:
     return slice(low[1], max(high[1], low[1] + 1)), slice(low[0], max(high[0], low[0] + 1))
 
 
-def back(place: Place, part: tuple[slice, slice], own: np.ndarray, rest: np.ndarray) -> list[np.ndarray]:
+def back(
+    place: Place, part: tuple[slice, slice], own: np.ndarray, rest: np.ndarray, around_too: bool = False
+) -> list[np.ndarray]:
     """Where the pixels of a part of the box lie in the window when the lips meet, float32 [h, w, 2], for upper and
-    lower lip."""
+    lower lip; `around_too` as `at_rest` has it."""
     corner, size = (part[1].start, part[0].start), (part[1].stop - part[1].start, part[0].stop - part[0].start)
     sides = np.array(size) / NODES
     x, y = np.meshgrid(*(np.arange(count) for count in NODES))
@@ -178,7 +198,7 @@ def back(place: Place, part: tuple[slice, slice], own: np.ndarray, rest: np.ndar
     ring = (place.points(own[2 * RING : 3 * RING]) - corner + 0.5) / sides - 0.5
     near = np.zeros(NODES[::-1], np.uint8)
     cv2.fillPoly(near, [np.round(ring * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-    near = cv2.GaussianBlur(near, (0, 0), NEAR).reshape(-1, 1) / np.float32(255)
+    near = _near(near, around_too * _furthest(own, rest) * window_pixel(place) / sides.mean())
     to_window, maps = window(rest), []
     for half in HALVES:
         at = transform(to_window, nodes + near * spline(own[half], rest[half] - own[half], nodes))
