@@ -23,10 +23,12 @@ from talkinghead.face.outline import IOD, LOWER, RING, UPPER
 # Millimetres below the closed lips' seam, in the skull or in the jaw.
 UPPER_EDGE, LOWER_EDGE, TONGUE_TOP = 4.0, 4.8, 2.4
 SHOWN = (3.0, 5.0)  # millimetres of teeth that a laugh has shown are below the lips' seam, at least and at most
-LIGHT = (0.30, 0.98)  # luminance of teeth in full light, in [0, 1]
+LIGHT = (0.30, 1.02)  # luminance of teeth in full light, in [0, 1]
 LEVEL = 0.44  # times as bright is most of what is seen between the lips in most frames
 EYE_WHITE = 1.22  # times as bright as the whites of the eyes
-OVER_LIPS = 2.5  # times as bright as the lips at least
+# Times as bright as the lips at least, where the inter-ocular distance is so many times the photograph's blur: small
+# blurred teeth are seen together with the dark around them.
+OVER_LIPS = ((45.0, 75.0), (2.3, 2.5))
 FLESH = np.array([1.62, 0.76, 0.72])  # gums and tongue of luminance one, mixed with the lips' own hue
 GUM, TONGUE, CAVITY = 0.52, 0.5, 0.15  # their luminance, teeth 1
 PALER = 0.3  # of white in the tongue's hue
@@ -68,8 +70,8 @@ def layers(place: Place, own: np.ndarray, rest: np.ndarray, eyes: list[np.ndarra
     """`own` and `rest` [P, 2] are the mouth's points as photographed and with closed lips, `eyes` the lids' outlines,
     all in fractions of the aligned face. `which` teeth: a seed, "own" (where seen, else as 0) or "none"."""
     lips = _lip_colour(place, own)
-    white = _white(place, eyes, lips)
     soft = softness(place.pixels)
+    white = _white(place, eyes, lips, np.interp(place.iod / soft, *OVER_LIPS))
     middle = (rest[LOWER] + rest[UPPER]) / 2
     seam = np.array([middle[[0, -1], 0].mean(), middle[3:8, 1].mean()])
     flesh = lips / max(lips @ LUMINANCE, 0.05) + FLESH
@@ -164,8 +166,8 @@ def _lip_colour(place: Place, own: np.ndarray) -> np.ndarray:
     return np.median(lips, 0) / 255 if len(lips) > FEW else np.array([0.6, 0.35, 0.33])
 
 
-def _white(place: Place, eyes: list[np.ndarray], lips: np.ndarray) -> np.ndarray:
-    """The colour of something white in the mouth's light, RGB in [0, 1]."""
+def _white(place: Place, eyes: list[np.ndarray], lips: np.ndarray, over: float) -> np.ndarray:
+    """The colour of something white in the mouth's light, about RGB in [0, 1], at least so many times `over` the lips."""
     whites = []
     for eye in eyes:
         ring = np.round(transform(place.to_image, eye)).astype(np.int32)
@@ -177,7 +179,7 @@ def _white(place: Place, eyes: list[np.ndarray], lips: np.ndarray) -> np.ndarray
             light = pixels @ LUMINANCE
             whites.append(pixels[light >= np.percentile(light, 80)].mean(0))
     white = np.mean(whites, 0) if whites else np.array([0.7, 0.68, 0.66])
-    light = np.clip(max(EYE_WHITE * white @ LUMINANCE, OVER_LIPS * lips @ LUMINANCE), *LIGHT)
+    light = np.clip(max(EYE_WHITE * white @ LUMINANCE, over * lips @ LUMINANCE), *LIGHT)
     hue = 0.3 * white / max(white @ LUMINANCE, 0.05) + 0.7
     return (light * hue / (hue @ LUMINANCE)).astype(np.float32)
 

@@ -20,10 +20,10 @@ UPPER = ((8.5, 10.2, 0.0), (6.3, 8.8, 0.6), (6.4, 9.6, 0.3), (5.0, 8.2, 1.0), (3
 LOWER = ((5.2, 8.8, 0.0), (5.6, 9.0, 0.1), (5.9, 9.8, -0.2), (4.8, 8.4, 0.5), (3.8, 7.8, 0.9), (3.0, 7.0, 1.3))
 DIM = 0.7  # lower teeth over upper ones
 GUM = 5.0  # millimetres of gum that are drawn beyond the teeth's necks
-BODY, NECK, EDGE = np.array([(1.0, 0.965, 0.90), (0.95, 0.86, 0.72), (0.88, 0.90, 0.90)], np.float32)
+BODY, NECK, EDGE = np.array([(1.0, 0.93, 0.915), (0.95, 0.83, 0.75), (0.88, 0.88, 0.89)], np.float32)
 CLEFT = np.array([0.22, 0.13, 0.10], np.float32)  # between two teeth
 # So many millimetres from the middle this much of the light is lost, for the arch turns away, by this power.
-CORNER, TURNED, BEND = 18.0, 0.42, 2.0
+CORNER, TURNED, BEND = 18.0, 0.36, 2.0
 
 
 @dataclass(frozen=True)
