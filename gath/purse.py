@@ -15,8 +15,8 @@ PURSING = ("LipsPucker", "LipsFunnel")
 CORNERS = MOUTH.index(OUTER_LIP[0]), MOUTH.index(OUTER_LIP[len(OUTER_LIP) // 2])
 # Times the talkers' shape at a unit of one; HALF of it is reached where a unit is so large. Chosen on val so that the
 # tracker reads off finished frames what was asked.
-AMOUNT, HALF = (2.1, 1.7), (0.45, 0.6)
-NARROWEST = 0.36  # of its width is the most that a mouth gives up
+AMOUNT, HALF = (2.1, 2.6), (0.45, 2.0)
+NARROWEST = (0.36, 0.46)  # of its width is the most that a mouth gives up, without and with LipsFunnel of one
 
 
 def pursing(units: Any, shapes: Any) -> Any:
@@ -29,7 +29,8 @@ def pursing(units: Any, shapes: Any) -> Any:
     ]
     motion = much[0][..., None, None] * shapes[0] + much[1][..., None, None] * shapes[1]
     narrower = motion[..., CORNERS[0], 0] - motion[..., CORNERS[1], 0]
-    return motion / ((1 + (narrower / NARROWEST) ** 4) ** 0.25)[..., None, None]
+    most = NARROWEST[0] + (NARROWEST[1] - NARROWEST[0]) * units[..., 1]
+    return motion / ((1 + (narrower / most) ** 4) ** 0.25)[..., None, None]
 
 
 def width(points: Any) -> Any:
