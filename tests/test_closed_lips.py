@@ -13,8 +13,20 @@ from sitters import drawn
 from gath.painters import CHANNELS
 from recipes import cut_closed_lips, train_closed_lips
 from recipes.parts import net_run, painting
+from talkinghead.face import closed_lips
 from talkinghead.face.align import transform
-from talkinghead.face.closed_lips import DENSITY, SIZE, closed, colours, masks, shown, window
+from talkinghead.face.closed_lips import (
+    DENSITY,
+    FINER,
+    SIZE,
+    at_rest,
+    closed,
+    colours,
+    masks,
+    ready,
+    shown,
+    window,
+)  # fmt: skip
 from talkinghead.face.curves import curve
 from talkinghead.face.mouth import Mouth
 from talkinghead.face.outline import IOD, LOWER, RING, UPPER
@@ -98,6 +110,45 @@ def test_painting_leaves_the_face_around_alone_and_keeps_fine_structure(sitter):
     between = np.vstack([curve(own[RING + LOWER]), curve(own[LOWER])[::-1]])
     cv2.fillPoly(lip, [np.round(place.points(between)).astype(np.int32)], 1)
     assert (shut - plain)[lip > 0].std() > 4
+
+
+def test_lips_that_were_wide_open_are_not_seen_once_more_below_those_that_meet(sitter):
+    """By the network that is to paint them."""
+    place, own = sitter.mouth()._place, sitter.opened()
+    pixels = place.pixels.copy()
+    pixels[:] = 128
+    lip = np.vstack([curve(own[RING + LOWER]), curve(own[LOWER])[::-1]])
+    cv2.fillPoly(pixels, [np.round(place.points(lip)).astype(np.int32)], (255, 0, 0))
+    points = transform(window(sitter.rest), sitter.rest)
+    below = masks(points, 1.0)[0] - masks(points, 0.3)[0] > 0.5
+    below[: round(points[RING + LOWER, 1].max())] = False
+
+    def red(around_too):
+        return at_rest(place, own, sitter.rest, pixels, around_too)[below][:, 0].mean() - 128
+
+    assert red(True) < 0.1 * red(False)
+
+
+def test_lips_that_meet_are_painted_darker_than_they_were_stretched(sitter, monkeypatch):
+    told = []
+    paints = closed_lips.painted
+    monkeypatch.setattr(closed_lips, "painted", lambda *shown: told.append(shown) or paints(*shown))
+    place, own = sitter.mouth()._place, sitter.outline.own
+    closed(place, own, sitter.rest, place.pixels, 1.0)
+    face, _, lips, skin = told[0]
+    seen = colours(face, transform(window(sitter.rest), sitter.rest))
+    assert np.all(lips + 1 < 0.97 * (seen[0] + 1)) and np.array_equal(skin, seen[1])
+
+
+def test_what_was_painted_is_made_sharper_and_as_light_as_before(sitter):
+    place = sitter.mouth()._place
+    paint = np.full((*SIZE[::-1], 3), 120, np.float32)
+    paint[:, 64:] = 150
+    where = np.ones((3, *SIZE[::-1]), np.float32)
+    made = ready(place, cv2.GaussianBlur(paint, (0, 0), 2), where)[10, :, 1].astype(int)
+    plain = cv2.resize(cv2.GaussianBlur(paint, (0, 0), 2), None, fx=FINER, fy=FINER, interpolation=cv2.INTER_CUBIC)
+    assert np.diff(made).max() > 1.15 * np.diff(plain[10, :, 1].round()).max()
+    assert made[:60].mean() == pytest.approx(120, abs=1) and made[-60:].mean() == pytest.approx(150, abs=1)
 
 
 @pytest.fixture(scope="module")

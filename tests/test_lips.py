@@ -182,6 +182,13 @@ def test_lips_purse_step_by_step_and_not_into_a_knot(outline, unit):
     assert thick[5] > 1.1 * thick[0]
 
 
+def test_a_funnel_is_told_from_half_a_funnel(outline):
+    units = np.tile(outline.rest, (3, 1))
+    units[:, INDEX["LipsFunnel"]] = 0, 0.5, 1
+    wide = np.ptp(outline(units)[:, RING : 2 * RING, 0], axis=1)
+    assert wide[1] - wide[2] > 0.1 * (wide[0] - wide[1])
+
+
 def test_lips_that_look_pursed_in_the_photograph_purse_as_far_as_others(astronaut, astronaut_face):
     def narrower(full, more):
         units = vector(LipsPucker=full)

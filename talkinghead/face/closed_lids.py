@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from talkinghead.face.align import composed, crop, transform
-from talkinghead.face.closed_lips import FINER, ready, window_pixel
+from talkinghead.face.closed_lips import FINER, ready
 from talkinghead.face.curves import curve, rise
 from talkinghead.face.mouth_place import LUMINANCE, Place
 from talkinghead.face.painter import Painter, covered
@@ -37,10 +37,9 @@ NEAR, LID = np.arange(-2, 4), np.arange(-11, -5)
 # How dark the lashes of a closed eye are: so much, and so much of what those of the open one are.
 DARK = (0.32, 0.32)
 MEETS = 0.95  # of the way to the lower lid's edge that a closed lid goes
-# A painter that is not sure paints what is dark, dull and soft: so much of the hue of what is near is taken, so much of
-# its light but for the lashes, and where the photograph is as sharp as the window, what was painted is made sharper, by
-# what is finer than so many pixels, so much.
-HUE, LIGHTER, SHARPER = 0.6, 0.4, (1.6, 0.5)
+# A painter that is not sure paints what is dark and dull: so much of the hue of what is near is taken, and so much of
+# its light but for the lashes.
+HUE, LIGHTER = 0.6, 0.4
 AROUND = 10.0  # pixels over which the plain colour that hides is that of what is near
 
 
@@ -124,7 +123,7 @@ def closed(place: Place, points: np.ndarray, side: str, texture: np.ndarray) -> 
     dark = DARK[0] + DARK[1] * darkness(face, own, top)
     where = masks(own, top, top + MEETS * np.maximum(bottom - top, 0), dark)
     seen = shown(face, where)
-    paint = ready(place, _toned(network(seen), seen, window_pixel(place) >= 1), where)
+    paint = ready(place, _toned(network(seen), seen), where)
     matrix = FINER * matrix
     matrix[:, 2] += (FINER - 1) / 2
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -134,13 +133,11 @@ def closed(place: Place, points: np.ndarray, side: str, texture: np.ndarray) -> 
     return cv2.blendLinear(rough, np.ascontiguousarray(place.pixels), share, 1 - share), dark
 
 
-def _toned(paint: np.ndarray, seen: np.ndarray, sharp: bool) -> np.ndarray:
+def _toned(paint: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """What was painted, RGB float32 [H, W, 3] in 0 to 255, nearer to the colours [6, H, W] that hid the eye."""
     plain = (seen[:3].transpose(1, 2, 0) + 1) * np.float32(127.5)
     own = plain * ((paint @ LUMINANCE) / np.maximum(plain @ LUMINANCE, 1))[..., None]
     paint = paint + np.float32(HUE) * (own - paint)
-    if sharp:
-        paint = paint + np.float32(SHARPER[1]) * (paint - cv2.GaussianBlur(paint, (0, 0), SHARPER[0]))
     return paint + (np.float32(LIGHTER) * (1 - seen[4]))[..., None] * (plain - paint)
 
 

@@ -37,6 +37,7 @@ PARTED, PARTED_SOFT = 0.015, 0.7
 # with fewer pixels than the window by more than SAME has none.
 FINE, SAME, STRUCTURE = 1.2, 1.1, (0.7, 1.4)
 BLEND = 1.2  # pixels of the window over which painted becomes photographed
+SHARPER = (1.6, 0.5)  # what is painted is softer than what was photographed by so much of what is finer than so many
 FINER = 3  # times as fine is the window that is read from, for smooth edges
 HALVES = tuple(np.concatenate([ring * RING + half for ring in range(3)]) for half in (UPPER, LOWER))
 
@@ -92,6 +93,7 @@ def painted(picture: np.ndarray, where: np.ndarray, lips: np.ndarray, skin: np.n
 
 def ready(place: Place, paint: np.ndarray, where: np.ndarray) -> np.ndarray:
     """What was painted, RGBA uint8 of a window FINER, as colourful as the photograph, opaque `where` it was hidden."""
+    paint = paint + np.float32(SHARPER[1]) * (paint - cv2.GaussianBlur(paint, (0, 0), SHARPER[0]))
     share = cv2.GaussianBlur(where[0], (0, 0), BLEND)
     paint = np.dstack([place.greyed(paint), 255 * share]).clip(0, 255).astype(np.uint8)
     return cv2.resize(paint, None, fx=FINER, fy=FINER, interpolation=cv2.INTER_CUBIC)

@@ -167,7 +167,7 @@ def _lip_colour(place: Place, own: np.ndarray) -> np.ndarray:
 
 
 def _white(place: Place, eyes: list[np.ndarray], lips: np.ndarray, over: float) -> np.ndarray:
-    """The colour of something white in the mouth's light, about RGB in [0, 1], at least so many times `over` the lips."""
+    """The colour of something white in the mouth's light, RGB, at least so many times `over` as bright as the lips."""
     whites = []
     for eye in eyes:
         ring = np.round(transform(place.to_image, eye)).astype(np.int32)
