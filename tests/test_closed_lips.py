@@ -129,15 +129,16 @@ def test_lips_that_were_wide_open_are_not_seen_once_more_below_those_that_meet(s
     assert red(True) < 0.1 * red(False)
 
 
-def test_lips_that_meet_are_painted_darker_than_they_were_stretched(sitter, monkeypatch):
-    told = []
-    paints = closed_lips.painted
-    monkeypatch.setattr(closed_lips, "painted", lambda *shown: told.append(shown) or paints(*shown))
+@pytest.mark.parametrize("lips", [-0.2, 0.5])
+def test_lips_darker_than_the_skin_are_painted_darker_still(sitter, monkeypatch, lips):
+    told, skin = [], np.array([0.3, 0.2, 0.1])
+    monkeypatch.setattr(closed_lips, "colours", lambda *_: (np.full(3, lips), skin))
+    monkeypatch.setattr(closed_lips, "painted", lambda face, *given: told.append(given) or 127.5 * (face + 1))
     place, own = sitter.mouth()._place, sitter.outline.own
     closed(place, own, sitter.rest, place.pixels, 1.0)
-    face, _, lips, skin = told[0]
-    seen = colours(face, transform(window(sitter.rest), sitter.rest))
-    assert np.all(lips + 1 < 0.97 * (seen[0] + 1)) and np.array_equal(skin, seen[1])
+    _, shade, around = told[0]
+    assert np.array_equal(around, skin)
+    assert np.all(shade + 1 < 0.97 * (lips + 1)) if lips < 0 else np.all(shade == lips)
 
 
 def test_what_was_painted_is_made_sharper_and_as_light_as_before(sitter):

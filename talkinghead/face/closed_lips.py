@@ -15,7 +15,7 @@ import numpy as np
 from talkinghead.face.align import transform
 from talkinghead.face.blur import blurred
 from talkinghead.face.curves import curve, spline
-from talkinghead.face.mouth_place import Place, below
+from talkinghead.face.mouth_place import LUMINANCE, Place, below
 from talkinghead.face.outline import IOD, LOWER, RING, UPPER
 from talkinghead.face.painter import Painter, covered
 
@@ -25,7 +25,7 @@ DENSITY = 267  # of its pixels in a side of the aligned face
 # How much is hidden, and aside, as `masks` has it, of lips that are photographed so many inter-ocular distances apart:
 # those of a laugh are stretched and pale, others keep all but what is next to the gap. RIM pixels beyond.
 APART, HIDDEN, ASIDE, RIM = (0.04, 0.1, 0.2), (-0.5, 0.45, 0.8), (0, 0, 0.15), 5
-SHADE = 0.93  # times as light are lips that meet as the same ones stretched
+SHADE = 0.93  # times as light are lips that meet as the same ones stretched, of whom they are darker than the skin
 BORDER = 9  # pixels around what is hidden that tell the skin's colour
 ENOUGH = 10  # pixels that have a colour
 NEAR, SOFTER = 5.0, 0.5  # pixels, and of how far it goes, over which motion fades out around the skin's ring
@@ -111,7 +111,9 @@ def closed(
     gap = float((own[LOWER, 1] - own[UPPER, 1]).max()) / IOD
     where = masks(points, *(np.interp(gap, APART, much) for much in (HIDDEN, ASIDE)))
     lips, skin = colours(face, points)
-    paint = ready(place, painted(face, where, SHADE * (lips + 1) - 1, skin), where)
+    if lips @ LUMINANCE < skin @ LUMINANCE:
+        lips = SHADE * (lips + 1) - 1
+    paint = ready(place, painted(face, where, lips, skin), where)
     part = around(place, own[2 * RING : 3 * RING])
     maps = back(place, part, own, rest, around_too=True)
     lower = below(place.points(curve((own[UPPER] + own[LOWER]) / 2)), place.shape, cv2.LINE_AA)[part]
