@@ -57,11 +57,13 @@ class Skin:
         image, self._times = finer(image, whole)
         self.rgba = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
 
-    def __call__(self, where: np.ndarray, rgba: np.ndarray | None = None) -> np.ndarray:
-        """RGB uint8 [h, w, 3] at pixels float32 [h, w, 2] of the part; of others as fine as `rgba`, if given."""
-        where = np.float32(self._times) * where + np.float32((self._times - 1) / 2)
-        seen = _seen(self.rgba if rgba is None else rgba, (where, None))
-        return cv2.cvtColor(seen, cv2.COLOR_RGBA2RGB)
+    def place(self, where: np.ndarray) -> np.ndarray:
+        """Pixels float32 [..., 2] of the part in those that are finer."""
+        return np.float32(self._times) * where + np.float32((self._times - 1) / 2)
+
+    def __call__(self, placed: np.ndarray, rgba: np.ndarray | None = None) -> np.ndarray:
+        """RGBA uint8 [h, w, 4] where it was `placed` [h, w, 2]; of others as fine as `rgba`, if given."""
+        return _seen(self.rgba if rgba is None else rgba, (placed, None))
 
 
 @dataclass(frozen=True)
