@@ -58,9 +58,8 @@ class Warp:
 
     def turned(self, where: np.ndarray, turning: Turning) -> list[Kind]:
         """The same of a person and what is behind, where `turning` says."""
-        low, high = self.reach(where)
-        empty = turning.empty & (turning.clear.some(low, high) == 0)
-        opaque = turning.clear.lacks(low, high) == 0
+        some, lacks = turning.clear(*self.reach(where))
+        empty, opaque = turning.empty & (some == 0), lacks == 0
         whole, rim = turning.whole, turning.rim & ~empty
         through = whole & ~opaque & ~empty
         return [(whole & opaque, False, None), (through, True, None), (rim, True, turning.moves)]
@@ -167,22 +166,19 @@ class Clear:
             of(padded, np.ones((block, block), np.uint8), anchor=(at, at))[::block, ::block]
             for of, at in ((cv2.dilate, 0), (cv2.erode, 0))
         )
-        self._some = cv2.integral((most > 0).astype(np.uint8))
-        self._lacks = cv2.integral((least < 255).astype(np.uint8))
+        counted = [(most > 0).astype(np.uint8), (least < 255).astype(np.uint8)]
+        self._sums = np.stack([cv2.integral(each) for each in counted], -1)
 
-    def some(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        """How many blocks of the boxes [..., 2] to [..., 2], and a MARGIN around, have something of the person."""
-        return self._sum(self._some, low, high)
-
-    def lacks(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        """How many of them lack something of the person."""
-        return self._sum(self._lacks, low, high)
-
-    def _sum(self, of: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        most = np.array(of.shape[::-1]) - 1
-        x0, y0 = np.moveaxis(((low - self._corner - MARGIN) // BLOCK).astype(int).clip(0, most - 1), -1, 0)
-        x1, y1 = np.moveaxis(((high - self._corner + MARGIN) // BLOCK).astype(int).clip(0, most - 1) + 1, -1, 0)
-        return of[y1, x1] - of[y0, x1] - of[y1, x0] + of[y0, x0]
+    def __call__(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """How many blocks of the boxes [..., 2] to [..., 2], and a MARGIN around, have something of the person, and
+        how many lack something."""
+        of = self._sums
+        most = np.array(of.shape[1::-1]) - 1
+        first = ((low - self._corner - MARGIN) // BLOCK).astype(int).clip(0, most - 1)
+        last = ((high - self._corner + MARGIN) // BLOCK).astype(int).clip(0, most - 1) + 1
+        x0, y0, x1, y1 = first[..., 0], first[..., 1], last[..., 0], last[..., 1]
+        counts = of[y1, x1] - of[y0, x1] - of[y1, x0] + of[y0, x0]
+        return counts[..., 0], counts[..., 1]
 
 
 class Turning:
@@ -193,7 +189,7 @@ class Turning:
         self.moves, self.clear = moves, clear
         self.whole = ~warp.tiles(moves <= 0)
         self.rim = warp.tiles(moves > 0) & ~self.whole  # in part only
-        self.empty = clear.some(*warp.reach(warp.at)) == 0  # nothing of the person there when it is not posed
+        self.empty = clear(*warp.reach(warp.at))[0] == 0  # nothing of the person there when it is not posed
 
 
 def _rectangles(cells: np.ndarray, most: int) -> Iterator[Box]:
