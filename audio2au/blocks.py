@@ -27,7 +27,7 @@ class BlockStream:
         self._layers = [
             (
                 _stacked(w, f"weight_ih_l{i}"),
-                _stacked(w, f"weight_hh_l{i}"),
+                _stacked(w, f"weight_hh_l{i}").transpose(0, 2, 1).copy(),
                 _stacked(w, f"bias_ih_l{i}") + _stacked(w, f"bias_hh_l{i}"),
             )
             for i in range(config.layers)
@@ -80,7 +80,7 @@ def _read(
     kept, out = state, np.empty((len(x), *hidden.shape), np.float32)
     both = np.stack([x, x[::-1]]) @ into.transpose(0, 2, 1) + bias[:, None]
     for t in range(len(x)):
-        hidden, cell = moved_on(both[:, t] + np.vecdot(again, hidden[:, None]), cell)
+        hidden, cell = moved_on(both[:, t] + np.matmul(hidden[:, None], again)[:, 0], cell)
         out[t] = hidden
         if t == BLOCK - 1:
             kept = np.stack([hidden[0], cell[0]])

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+AT_ONCE = 256  # frames whose spectra are made at once
 LOOK_AHEAD = 1  # frames that must have been heard after the one described
 QUANTISATION = 1e-9  # mean power per bin, -90 dB re full scale: 16-bit files' own noise, which is no sound
 SMALL = 1e-16
@@ -145,22 +146,24 @@ class Normaliser:
         self._recent: deque[float] = deque(maxlen=int(FLOOR_SECONDS * rate))
 
     def __call__(self, power: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Bands' mean power [n_mels] of the next step -> normalised log bands [n_mels], loudness [2] (both >= -1)."""
+        """Bands' mean power [n, n_mels] of the next steps -> normalised log bands [n, n_mels], loudness [n, 2] (both
+        >= -1)."""
         power = np.maximum(power - QUANTISATION, 0)
-        bands = np.log(power + SMALL)
-        level = float(np.log(power.mean() + SMALL))
-        self._level = level if self._level is None else self._level + self._smoothing * (level - self._level)
-        self._recent.append(self._level)
-        above_floor = level - max(min(self._recent), QUIETEST_FLOOR)
-        self._peak = max(self._peak, self._level)
-        below_peak = level - self._peak
-        if below_peak > -ACTIVE_BELOW_PEAK and above_floor > ACTIVE_ABOVE_FLOOR:
-            self._peak = max(self._peak - self._fall, QUIETEST_PEAK)
-            self._heard = min(self._heard + 1, self._memory)
-            self._spectrum = self._spectrum + (np.maximum(bands - level, -DEPTH) - self._spectrum) / self._heard
-        normal = np.logaddexp(bands - self._peak - self._spectrum, -DEPTH)
-        loudness = [max(below_peak, -DEPTH) / DEPTH, min(max(above_floor, 0.0), LOUDEST_ABOVE_FLOOR) / DEPTH]
-        return normal.astype(np.float32), np.array(loudness, np.float32)
+        bands, means = np.log(power + SMALL), np.log(power.mean(-1) + SMALL)
+        known, loudness = np.empty_like(bands), np.empty((len(bands), 2), np.float32)
+        for k, level in enumerate(means.tolist()):
+            self._level = level if self._level is None else self._level + self._smoothing * (level - self._level)
+            self._recent.append(self._level)
+            above_floor = level - max(min(self._recent), QUIETEST_FLOOR)
+            self._peak = max(self._peak, self._level)
+            below_peak = level - self._peak
+            if below_peak > -ACTIVE_BELOW_PEAK and above_floor > ACTIVE_ABOVE_FLOOR:
+                self._peak = max(self._peak - self._fall, QUIETEST_PEAK)
+                self._heard = min(self._heard + 1, self._memory)
+                self._spectrum = self._spectrum + (np.maximum(bands[k] - level, -DEPTH) - self._spectrum) / self._heard
+            known[k] = self._peak + self._spectrum
+            loudness[k] = max(below_peak, -DEPTH) / DEPTH, min(max(above_floor, 0.0), LOUDEST_ABOVE_FLOOR) / DEPTH
+        return np.logaddexp(bands - known, -DEPTH).astype(np.float32), loudness
 
 
 class FeatureStream:
@@ -200,15 +203,14 @@ class FeatureStream:
         config = self.config
         advance = config.hop * config.steps
         span = advance - config.hop + config.n_fft
-        out, start = [], 0
-        while start + span <= len(self._samples):
-            vector = self._block(self._samples[start : start + span])
-            start += advance
-            if vector is not None:
-                out.append(vector)
-        self._samples = self._samples[start:].copy()
-        self.frames += len(out)
-        return np.array(out, np.float32).reshape(-1, config.dimension)
+        count = max((len(self._samples) - span) // advance + 1, 0)
+        vectors = []
+        for first in range(0, count, AT_ONCE):
+            frames = np.arange(first, min(first + AT_ONCE, count))
+            vectors += self._blocks_of(self._samples[advance * frames[:, None, None] + self._windows])
+        self._samples = self._samples[advance * count :].copy()
+        self.frames += len(vectors)
+        return np.array(vectors, np.float32).reshape(-1, config.dimension)
 
     def finish(self, frames: int) -> np.ndarray:
         """The remaining vectors, so that `frames` have been given in all: silence follows the sound."""
@@ -219,23 +221,24 @@ class FeatureStream:
         padding = np.zeros((missing + LOOK_AHEAD) * advance + self.config.n_fft, np.float32)
         return self.push(padding)[:missing]
 
-    def _block(self, samples: np.ndarray) -> np.ndarray | None:
-        """One frame's samples in; the vector of the frame before it out (none at the first)."""
+    def _blocks_of(self, samples: np.ndarray) -> list[np.ndarray]:
+        """The samples of frames' steps in, [n, steps, n_fft]; the vectors of the frames before them out, none of the
+        one before the first."""
         config = self.config
-        spectrum = np.fft.rfft(samples[self._windows] * self._window, axis=1)
+        spectrum = np.fft.rfft(samples * self._window)
         power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-        bands, loudness = zip(*(self._normaliser(p) for p in power @ self._filters))
-        extras = np.stack(loudness)
+        bands, extras = self._normaliser((power @ self._filters).reshape(-1, config.n_mels))
         if config.kind == "pham2017":
             chroma = power @ self._chroma
-            extras = chroma / np.maximum(chroma.max(1, keepdims=True), SMALL)
-        self._blocks.append(np.stack(bands))
-        self._extras.append(extras)
-        if len(self._blocks) < 3:
-            return None
-        history = np.concatenate(self._blocks)
-        del self._blocks[0]
-        return self._vector(history, self._extras.pop(0))
+            extras = chroma / np.maximum(chroma.max(-1, keepdims=True), SMALL)
+        out = []
+        for block, extra in zip(*(part.reshape(len(samples), config.steps, -1) for part in (bands, extras))):
+            self._blocks.append(block)
+            self._extras.append(extra)
+            if len(self._blocks) == 3:
+                out.append(self._vector(np.concatenate(self._blocks), self._extras.pop(0)))
+                del self._blocks[0]
+        return out
 
     def _vector(self, history: np.ndarray, extras: np.ndarray) -> np.ndarray:
         steps = self.config.steps

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from talkinghead.errors import ModelError
+from talkinghead.face import sheets
 from talkinghead.face.align import alignment
 from talkinghead.face.head import Head
 from talkinghead.face.mouth import Patch
@@ -34,9 +35,12 @@ def differ(a, b):
 
 
 @pytest.mark.parametrize("device", ["cpu", CUDA])
-@pytest.mark.parametrize("scale", [0.7, 1.303])
-def test_frames_equal_the_processors(astronaut, astronaut_face, flow, device, scale):
-    """Within one grey level, whether the head turns or not, whatever was drawn before on the same memory."""
+@pytest.mark.parametrize("scale, large", [(0.7, False), (1.303, False), (1.303, True)])
+def test_frames_equal_the_processors(astronaut, astronaut_face, flow, monkeypatch, device, scale, large):
+    """Within one grey level, whether the head turns or not, whatever was drawn before on the same memory, and also
+    where pictures are so large that they are read in blocks."""
+    if large:
+        monkeypatch.setattr(sheets, "FINER_PIXELS", 1)
     image = cv2.resize(astronaut, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     face = astronaut_face.landmarks * scale
     ours, theirs = (Renderer(image, alignment(face[:, :2], SIZE), SIZE, device=name) for name in (None, device))

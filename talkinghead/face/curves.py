@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 SMOOTH = 4  # points on a curve for each between two landmarks
@@ -11,12 +13,18 @@ STIFF = 2e-3  # how little the spline cares for a single point
 
 def curve(points: np.ndarray) -> np.ndarray:
     """Points [N, 2] joined by a spline of Catmull and Rom, [(N - 1) * SMOOTH + 1, 2]."""
-    n = len(points)
+    return _joined(len(points)) @ points
+
+
+@cache
+def _joined(n: int) -> np.ndarray:
+    """How much each of `n` points counts at each of their curve's, [(n - 1) * SMOOTH + 1, n]."""
+    points = np.eye(n)
     padded = np.vstack([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
     t = (np.arange(SMOOTH) / SMOOTH)[:, None, None]
     a, b, c, d = (padded[k : k + n - 1] for k in range(4))
     out = 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
-    return np.vstack([out.transpose(1, 0, 2).reshape(-1, 2), points[-1:]])
+    return np.vstack([out.transpose(1, 0, 2).reshape(-1, n), points[-1:]])
 
 
 def rise(t: np.ndarray) -> np.ndarray:

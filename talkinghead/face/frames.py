@@ -32,10 +32,12 @@ class Colours:
     def premultiplied(self, rgb: np.ndarray, opacity: np.ndarray) -> list[np.ndarray]:
         """The planes of RGB times opacity, uint8 [h, w]: see `cover`."""
         much = self.reduced(opacity)
-        return [
-            cv2.addWeighted(plane, 1, share, offset / 255, -offset) if offset else plane
-            for plane, share, offset in zip(self.split(rgb), much, self.offsets)
-        ]
+        return [_dark(*of) for of in zip(self.split(rgb), much, self.offsets)]
+
+    def times(self, rgb: np.ndarray, opacity: np.ndarray) -> np.ndarray:
+        """The same of every pixel, and the opacity: uint8 [h, w, 4]."""
+        planes = cv2.split(self.of(rgb))
+        return cv2.merge([*(_dark(plane, opacity, offset) for plane, offset in zip(planes, self.offsets)), opacity])
 
     def reduced(self, opacity: np.ndarray) -> list[np.ndarray]:
         """The opacity uint8 [h, w] of the picture's pixels for each plane."""
@@ -82,7 +84,7 @@ class Frame:
         opacity = cv2.extractChannel(rgba, 3)
         lit = self.colours.premultiplied(cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), opacity)
         for out, plane, much in zip(self.part(box), lit, self.colours.reduced(opacity)):
-            cover(out, plane, much)
+            cover(out, plane, much, out)
 
     def clear(self, but: Box | None = None) -> None:
         """The photograph again, where it had been drawn on; unless that lies in a box that will be drawn as a whole."""
@@ -143,9 +145,14 @@ class Frames:
         return self._stills[id(colours)]
 
 
-def cover(under: np.ndarray, lit: np.ndarray, opacity: np.ndarray) -> None:
-    """A plane's pixels, in place, under those that are lit, times their opacity."""
-    cv2.add(cv2.multiply(under, cv2.bitwise_not(opacity), scale=1 / 255), lit, dst=under)
+def cover(under: np.ndarray, lit: np.ndarray, opacity: np.ndarray, out: np.ndarray) -> None:
+    """Into `out` a plane's pixels `under` those that are lit, times their opacity."""
+    cv2.add(cv2.multiply(under, cv2.bitwise_not(opacity), scale=1 / 255), lit, dst=out)
+
+
+def _dark(plane: np.ndarray, opacity: np.ndarray, offset: int) -> np.ndarray:
+    """A plane of colours that were multiplied by their opacity before they were its own."""
+    return cv2.addWeighted(plane, 1, opacity, offset / 255, -offset) if offset else plane
 
 
 def evened(box: Box) -> Box:

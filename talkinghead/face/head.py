@@ -22,9 +22,9 @@ from talkinghead.face.frames import Box, Colours, evened
 from talkinghead.face.matte import matte
 from talkinghead.face.membrane import membrane
 from talkinghead.face.plate import extremes, plate, tiles
-from talkinghead.face.sheets import Sheet, finer
+from talkinghead.face.sheets import Planes, Sheet, cut_out, fineness
 from talkinghead.face.warp import Clear
-from talkinghead.media.yuv import STRIP, even
+from talkinghead.media.yuv import even
 from talkinghead.units.pose import EYES_FROM_PIVOT, rotation
 
 DOUBT = 0.12  # inter-ocular distances inside the outline: there a matte can be wrong
@@ -116,7 +116,7 @@ class Head:
         unit = self.unit  # and not itself, or its pictures would be kept until Python looks for garbage
         self._behind = lambda: plate(image, matte(image, points, others), unit)
         self._cut_out(image, opacity)
-        self._sheets: dict[int, Sheet] = {}
+        self._sheets: dict[int, Sheet | Planes] = {}
         self._warned = False
 
     def _lay(self, size: tuple[int, int], landmarks: np.ndarray, opacity: np.ndarray, eye_depth: float) -> None:
@@ -160,6 +160,10 @@ class Head:
         travels with the hair."""
         self._picture, self.plate = self._inside(image), self._inside(plate(image, opacity, self.unit))
         self.opacity = _explained(self._picture, self.plate, self._inside(opacity), self.unit)
+        self._coarse = None
+        if fineness(self.opacity.shape) == 1:  # that of large pictures is read half as fine
+            self._coarse = cv2.resize(self.opacity, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+            self.opacity = cv2.resize(self._coarse, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
 
     @cached_property
     def plate(self) -> np.ndarray:
@@ -198,33 +202,17 @@ class Head:
         """Where the person is not, or is all there is."""
         return Clear(self.opacity, self.box[:2])
 
-    def sheet(self, colours: Colours) -> Sheet:
+    def sheet(self, colours: Colours) -> Sheet | Planes:
         """The person over the plate, to draw frames from: finer, and in colours times opacity."""
         if id(colours) not in self._sheets:
-            self._sheets[id(colours)] = self._sheet(colours)
+            cut = self._picture, self.plate, self.opacity
+            self._sheets[id(colours)] = cut_out(*cut, self._coarse, self.box[:2], colours)
         return self._sheets[id(colours)]
 
     def let_go(self, colours: Colours) -> None:
         """Forget that sheet, and what it was made of, for their memory counts."""
         self._sheets.pop(id(colours), None)
         self.__dict__.pop("plate", None)
-
-    def _sheet(self, colours: Colours) -> Sheet:
-        image, times = finer(self._picture)
-        size = image.shape[1::-1]
-        opacity, behind = (
-            part if times == 1 else cv2.resize(part, size, interpolation=cv2.INTER_LINEAR)
-            for part in (self.opacity, self.plate)
-        )
-        planes = [np.empty((len(image) // step, size[0] // step), np.uint8) for step in colours.steps]
-        for first in range(0, len(image), STRIP):
-            rows = slice(first, first + STRIP)
-            much = cv2.cvtColor(opacity[rows], cv2.COLOR_GRAY2RGB)
-            shows = cv2.multiply(behind[rows], cv2.bitwise_not(much), scale=1 / 255)
-            lit = cv2.min(cv2.subtract(image[rows], shows), much)
-            for plane, part, step in zip(planes, colours.premultiplied(lit, opacity[rows]), colours.steps):
-                plane[first // step : (first + STRIP) // step] = part
-        return Sheet(planes, opacity, times, self.box[:2], colours.split(self.plate))
 
     def bear(self, pose: np.ndarray) -> np.ndarray:
         """The pose as far as the photograph bears it, see LIMIT; says once where it does not."""

@@ -137,8 +137,8 @@ class _Eye:
         slid = (1 - closure) * way * (1 - np.square((above / (edge - upper + lines[..., 3])).clip(0, 1)))
         known = np.dstack([above, much]).astype(np.float32)
         over, fade, dark = cv2.split(enlarged(known, self._cell, size))
-        where = enlarged(seen + shift(seen) + slid[..., None] * self._down, self._cell, size)
-        lid = self._skin(where - self._first)
+        where = self._skin.place(seen + shift(seen) + slid[..., None] * self._down - self._first)
+        lid = self._skin(enlarged(where, self._cell, size))
         whole = float(rise((closure - WHOLE) / (1 - WHOLE)))
         above, below = (max(share * self._unit, times * self._soft) for share, times in zip(LINE, BLURRED))
         away = cv2.max(over, 0) * np.float32(1 / above) - cv2.min(over, 0) * np.float32(1 / below)
@@ -146,8 +146,7 @@ class _Eye:
         shown = 255 * fade * np.float32(min(closure / SOON, 1))
         lit = (over * np.float32(1 / max(1.0, self._soft)) + np.float32(0.5)).clip(whole, 1) * (1 - line)
         alpha, lit = ((shown * part).astype(np.uint8) for part in (lit + line, lit))
-        rgb = cv2.multiply(lid, cv2.cvtColor(lit, cv2.COLOR_GRAY2RGB), scale=1 / 255)
-        return Patch(cv2.merge([*cv2.split(rgb), alpha]), int(left), int(top))
+        return Patch(cv2.multiply(lid, cv2.merge([lit, lit, lit, alpha]), scale=1 / 255), int(left), int(top))
 
 
 def _coarse(shape: tuple[int, ...], unit: float) -> tuple[list[int], np.ndarray]:

@@ -130,9 +130,8 @@ class Mouth:
         large = view.grid(self._to_grid, self._spacing)
         face = self._lips(points, weight[..., None], self._base(flow), view, large, purse)
         self._inside(face, points, view, tongue)
-        alpha = large(alpha.astype(np.uint8))
-        rgb = cv2.multiply(face, cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGB), scale=1 / 255)
-        return Patch(cv2.merge([*cv2.split(rgb), alpha]), *view.box[:2])
+        shown = cv2.merge([large(alpha.astype(np.uint8))] * 4)
+        return Patch(cv2.multiply(face, shown, scale=1 / 255), *view.box[:2])
 
     def with_face(self, points: np.ndarray, flow: np.ndarray) -> np.ndarray:
         """The points, their corners no further out and nearer to where the backward `flow` carries the photograph's."""
@@ -185,14 +184,15 @@ class Mouth:
     def _lips(
         self, points: np.ndarray, weight: np.ndarray, base: np.ndarray, view: View, large: Grid, purse: float
     ) -> np.ndarray:
-        """The face in a view, RGB uint8: two sheets of the photograph, which meet at the seam."""
+        """The face in a view, RGBA uint8: two sheets of the photograph, which meet at the seam."""
+        skin = self._lip_sheets.skin
         sheets, rows = [], weight.any((1, 2))  # of the grid, in which lips are
         grid = self._grid.reshape(base.shape)[rows]
         for half in (UPPER, LOWER):
             index = np.concatenate([ring + half for ring in RINGS])
             sheet, lips = base.copy(), spline(points[index], self._own[index] - points[index], grid.reshape(-1, 2))
             sheet[rows] += weight[rows] * (lips.reshape(grid.shape) - base[rows])
-            sheets.append(self._nodes + sheet @ self._turn)
+            sheets.append(skin.place(self._nodes + sheet @ self._turn))
         left, right = points[[RING, RING + RING // 2], 0]
         aside = np.abs(2 * self._grid[:, 0] - left - right) / max(right - left, 1e-3)
         one = ((aside - 1) / BESIDE).clip(0, 1).reshape(*base.shape[:2], 1)  # no seam beyond the corners
@@ -201,22 +201,19 @@ class Mouth:
         seam = view.points(self._pixels(curve((points[LOWER] + points[UPPER]) / 2)))
         gap = float((points[LOWER, 1] - points[UPPER, 1]).max()) / IOD
         touching = max(0.0, 1 - gap / TOUCHING)
-        skin, rgba = self._lip_sheets.skin, self._lip_sheets(touching, purse)
-        where = np.ascontiguousarray(sheets[0])
-        cv2.copyTo(sheets[1], below(seam, view.shape, cv2.LINE_8), where)
-        face = skin(where, rgba)
-        if not touching:
-            return face
-        # One lip's last pixels are blended with the other's, as softly as the photograph is.
-        margin = MEET + int(2 * self._layers.soft)
-        x0, y0 = (np.floor(seam.min(0)).astype(int) - margin).clip(0)
-        x1, y1 = np.ceil(seam.max(0)).astype(int) + margin
-        near = face[y0:y1, x0:x1]
-        if near.size:
-            both = [skin(sheet[y0:y1, x0:x1], rgba) for sheet in sheets]
-            lower = cv2.GaussianBlur(below(seam - (x0, y0), near.shape[:2], cv2.LINE_AA), (0, 0), self._meets)
+        rgba, lips = self._lip_sheets(touching, purse), []
+        if touching:  # one lip's last pixels are blended with the other's, as softly as the photograph is
+            margin = MEET + int(2 * self._layers.soft)
+            x0, y0 = (np.floor(seam.min(0)).astype(int) - margin).clip(0)
+            x1, y1 = np.ceil(seam.max(0)).astype(int) + margin
+            near = np.s_[y0:y1, x0:x1]
+            lips = [skin(sheet[near], rgba) for sheet in sheets if sheet[near].size]
+        cv2.copyTo(sheets[1], below(seam, view.shape, cv2.LINE_8), sheets[0])
+        face = skin(sheets[0], rgba)
+        if lips:
+            lower = cv2.GaussianBlur(below(seam - (x0, y0), lips[0].shape[:2], cv2.LINE_AA), (0, 0), self._meets)
             share = lower.astype(np.float32) * np.float32(1 / 255)
-            near[:] = cv2.blendLinear(*both, 1 - share, share)
+            face[near] = cv2.blendLinear(*lips, 1 - share, share)
         return face
 
     def _pixels(self, points: np.ndarray) -> np.ndarray:
@@ -224,7 +221,7 @@ class Mouth:
         return transform(self._place.to_image, points)
 
     def _inside(self, face: np.ndarray, points: np.ndarray, view: View, tongue: float) -> None:
-        """Draw what is seen between the lips into the face's pixels uint8 [h, w, 3] of a view, in place."""
+        """Draw what is seen between the lips into the face's pixels uint8 [h, w, 4] of a view, in place."""
         lower, upper = curve(points[LOWER]), curve(points[UPPER])
         gaps = (lower - upper)[:, 1].clip(0)
         iod, pixel = self._place.iod, IOD / self._place.iod
@@ -252,12 +249,12 @@ class Mouth:
         least = max(int(side.max()) for side in (shadow[0], shadow[-1], shadow[:, 0], shadow[:, -1]))
         shade = LIP_SHADE * 255 / (256 - least)
         dark = cv2.convertScaleAbs(shadow, alpha=-shade, beta=255 + shade * least)
-        cv2.multiply(around, cv2.cvtColor(dark, cv2.COLOR_GRAY2RGB), dst=around, scale=1 / 255)
+        cv2.multiply(around, cv2.cvtColor(dark, cv2.COLOR_GRAY2RGBA), dst=around, scale=1 / 255)
         tight = max(pad - 4 - int(2 * self._layers.soft), 0)
         inner = np.s_[tight : y1 - y0 - tight, tight : x1 - x0 - tight]
         light = self._light(shadow)[inner]
         inside = self._behind(points, view, (x0 + tight, y0 + tight), light, tongue)
-        inside = self._evened(inside, mask[inner])
+        inside = cv2.cvtColor(self._evened(inside, mask[inner]), cv2.COLOR_RGB2RGBA)
         weight = mask[inner].astype(np.float32) * np.float32(1 / 255)
         around[inner] = cv2.blendLinear(np.ascontiguousarray(around[inner]), inside, 1 - weight, weight)
 

@@ -13,19 +13,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from talkinghead.face.frames import Frame
-from talkinghead.face.sheets import Sheet
+from talkinghead.face.sheets import OPACITY, Planes, Sheet
 from talkinghead.face.warp import Kind, Turning, Warp, shares
 from talkinghead.media.yuv import planes
 
 
 class _Layer(NamedTuple):
-    """Planes of one size, tensors: `still` uint8 [C, rows, W] the photograph's rows, `lit` float32 [1, C, h, w] the
-    sheet's; if something shows through there, `behind` float32 [C, h, w] of the box, and `moves` bool [h, w] where the
-    head's motion draws at all. One pixel is `step` by `step` of the picture's."""
+    """Planes of one size, tensors: `still` uint8 [C, rows, W] the photograph's rows; if something shows through,
+    `behind` float32 [C, h, w] of the box, and `moves` bool [h, w] where the head's motion draws at all. One pixel is
+    `step` by `step` of the picture's."""
 
     step: int
     still: Any
-    lit: Any
     behind: Any = None
     moves: Any = None
 
@@ -34,7 +33,7 @@ class OnDevice:
     """A Warp's frames, in the encoder's own colours, drawn from a sheet. Nothing is on the device before the first is
     drawn, so that each process which is forked may have its own share of a GPU."""
 
-    def __init__(self, name: str, warp: Warp, sheet: Sheet, still: np.ndarray, turning: Turning | None = None):
+    def __init__(self, name: str, warp: Warp, sheet: Sheet | Planes, still: np.ndarray, turning: Turning | None = None):
         """`name` is torch's of the device, `still` the photograph, see media.yuv."""
         self._name, self._warp, self._sheet, self._still, self._turning = name, warp, sheet, still, turning
         self._cuda = name.startswith("cuda")
@@ -49,28 +48,35 @@ class OnDevice:
 
     @cached_property
     def _layers(self) -> list[_Layer]:
+        sheet, (_, top, _, bottom) = self._sheet, self._warp.box
+        layers = []
+        for step, some in (1, slice(0, 1)), (2, slice(1, 3)):
+            layer = _Layer(step, self._sent(*(plane[top // step : bottom // step] for plane in self._planes[some])))
+            if sheet.behind is not None and self._turning is not None:
+                moves = self._enlarged(self._sent(self._turning.moves)[0], (step, step)) > 0
+                layer = layer._replace(behind=self._sent(*sheet.behind[some]).float(), moves=moves)
+            layers.append(layer)
+        return layers
+
+    @cached_property
+    def _lit(self) -> list[Any]:
+        """What frames are read from, tensors float32 [1, C, h, w]: all channels of a Sheet; or Y, U with V, and the
+        opacity, if there is any."""
         import torch
 
         with warnings.catch_warnings(action="ignore"):  # torch asks NVML, which says nothing to who was forked
             torch.empty(0, device=self._name)
-        sheet, (_, top, _, bottom) = self._sheet, self._warp.box
+        sheet = self._sheet
+        if isinstance(sheet, Sheet):
+            return [self._sent(sheet.pixels).permute(0, 3, 1, 2).float()]
+        y, *chroma = sheet.lit
+        parts = [[y], chroma, *([] if sheet.opacity is None else [[sheet.opacity]])]
+        return [self._sent(*part)[None].float() for part in parts]
 
-        def sent(*parts: np.ndarray) -> Any:
-            return torch.from_numpy(np.stack(parts)).to(self._name)
+    def _sent(self, *parts: np.ndarray) -> Any:
+        import torch
 
-        lit = [sheet.lit[:1], sheet.lit[1:]]
-        if sheet.opacity is not None:
-            lit[0] = [*lit[0], sheet.opacity]
-        layers = []
-        for k, some in enumerate((slice(0, 1), slice(1, 3))):
-            step = k + 1
-            still = sent(*(plane[top // step : bottom // step] for plane in self._planes[some]))
-            layer = _Layer(step, still, sent(*lit[k])[None].float())
-            if sheet.behind is not None and self._turning is not None:
-                moves = self._enlarged(sent(self._turning.moves)[0], (step, step)) > 0
-                layer = layer._replace(behind=sent(*sheet.behind[some]).float(), moves=moves)
-            layers.append(layer)
-        return layers
+        return torch.from_numpy(np.stack(parts)).to(self._name)
 
     def _enlarged(self, known: Any, block: tuple[int, int]) -> Any:
         """What is known at nodes, a tensor [..., gh, gw], in the middle of blocks of (width, height) pixels."""
@@ -86,15 +92,14 @@ class OnDevice:
         return down.T @ (known @ across)
 
     def _places(self, known: Any, step: int) -> Any:
-        """Where a plane's pixels [1, h, w, 2] read, of what is known at the nodes [1, 2, gh, gw]."""
-        if not self._sheet.in_blocks:
-            return self._enlarged(known, (step, step)).permute(0, 2, 3, 1)
+        """Where pixels [1, h, w, 2] of Planes' Y, or of U and V for a `step` of 2, are read, of what is known at the
+        nodes [1, 2, gh, gw]: blocks of them move alike."""
         import torch
 
-        wide, high = 2, 2 // step  # of a block that moves alike, in pixels of the plane
+        wide, high = 2, 2 // step  # of a block, in pixels of the plane
         at = self._enlarged(known, (wide * step, high * step)).permute(0, 2, 3, 1)
         at = at.repeat_interleave(high, 1).repeat_interleave(wide, 2)[:, :, : self._size[0] // step]
-        size = self._sheet.lit[step - 1].shape[::-1]
+        size = self._lit[step - 1].shape[:1:-1]
         x, y = (torch.arange(side, device=self._name) for side in at.shape[2:0:-1])
         at[..., 0] += (x % wide * 2 - 1) / size[0]
         if high > 1:
@@ -107,15 +112,17 @@ class OnDevice:
 
         if self._cuda and frame.lasts:
             _pinned(frame.pixels.ctypes.data, frame.pixels.nbytes)
-        size = self._sheet.lit[0].shape[::-1]
+        size = self._lit[0].shape[:1:-1]
         # As torch counts: from -1 to 1 between a plane's borders, whatever its size.
         places = (2 * self._sheet.place(where).astype(np.float64) + 1) / size - 1
         places = torch.from_numpy(places.transpose(2, 0, 1)[None].astype(np.float32)).to(self._name)
         tiles = torch.from_numpy(np.logical_or.reduce([tiles for tiles, *_ in kinds])).to(self._name)
-        host, much, left = iter(frame.part(self.whole)), None, self._warp.box[0]
+        host, left = iter(frame.part(self.whole)), self._warp.box[0]
         with torch.inference_mode():
-            for layer in self._layers:
-                out, much = self._seen(layer, places, much)
+            for layer, (lit, much) in zip(self._layers, self._seen(places)):
+                out = lit
+                if layer.behind is not None:
+                    out = (layer.behind * (255 - much) / 255).round_().add_(lit).clamp_(max=255)
                 side = self._warp.side // layer.step
                 drawn = tiles.repeat_interleave(side, 0).repeat_interleave(side, 1)[: out.shape[1], : out.shape[2]]
                 drawn = drawn if layer.moves is None else drawn & layer.moves
@@ -125,21 +132,23 @@ class OnDevice:
                 for plane in rows:
                     torch.from_numpy(next(host)).copy_(plane, non_blocking=self._cuda)
 
-    def _seen(self, layer: _Layer, places: Any, much: Any) -> tuple[Any, Any]:
-        """Grey levels [C, h, w] of a layer's planes, and the opacity [1, h, w] of the picture's pixels, which finer
-        planes tell coarser ones."""
-        from torch.nn.functional import avg_pool2d, grid_sample
+    def _seen(self, places: Any) -> list[tuple[Any, Any]]:
+        """Grey levels [C, h, w] of Y, and of U and V, each with their opacity [1, h, w], if there is any."""
+        from torch.nn.functional import avg_pool2d, grid_sample, interpolate
 
-        at = self._places(places, layer.step)
-        lit = grid_sample(layer.lit, at, mode="bilinear", padding_mode="border", align_corners=False)[0].round_()
-        if layer.behind is None:
-            return lit, None
-        if much is None:
-            lit, much = lit[:1], lit[1:]
-            share = much
-        else:
-            share = (avg_pool2d(much, 2) + 0.5).floor_()
-        return (layer.behind * (255 - share) / 255).round_().add_(lit).clamp_(max=255), much
+        def read(lit: Any, at: Any) -> Any:
+            return grid_sample(lit, at, mode="bilinear", padding_mode="border", align_corners=False)[0].round_()
+
+        if isinstance(self._sheet, Sheet):
+            fine = read(self._lit[0], self._enlarged(places, (1, 1)).permute(0, 2, 3, 1))
+            coarse = (avg_pool2d(fine, 2) + 0.5).floor_()
+            return [(fine[:1], fine[OPACITY:]), (coarse[1:OPACITY], coarse[OPACITY:])]
+        y, chroma = (read(lit, self._places(places, step)) for lit, step in zip(self._lit, (1, 2)))
+        if self._sheet.opacity is None:
+            return [(y, None), (chroma, None)]
+        much = read(self._lit[2], self._enlarged(places, (2, 2)).permute(0, 2, 3, 1))
+        fine = interpolate(much[None], scale_factor=2, mode="bilinear", align_corners=False)[0].round_()
+        return [(y, fine), (chroma, much)]
 
     def settle(self) -> None:
         """Wait until the frame's rows have come."""

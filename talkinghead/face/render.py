@@ -16,7 +16,7 @@ from talkinghead.face.frames import RGB, YUV, Box, Colours, Frame, Frames, evene
 from talkinghead.face.head import Head, Posed
 from talkinghead.face.lids import Lids
 from talkinghead.face.mouth import Mouth, Patch
-from talkinghead.face.sheets import Blocks, Sheet
+from talkinghead.face.sheets import Blocks, Planes, Sheet, laid
 from talkinghead.face.warp import Turning, Warp, enlarged, nodes
 from talkinghead.media.yuv import even, to_yuv
 
@@ -41,7 +41,7 @@ class Stage:
     """What frames of one kind are drawn with: heads as photographed, or posed and `turning`; and on a device."""
 
     warp: Warp
-    sheet: Sheet | None
+    sheet: Sheet | Blocks | None
     turning: Turning | None
     device: OnDevice | None
 
@@ -206,23 +206,22 @@ class Renderer:
         kind = head is not None, id(colours)
         if kind not in self._stages:
             spacing = FLOW_STEP / float(np.hypot(*self._to_crop[:, 0]))
-            if head is None:
-                left, top, right, bottom = evened(self._around())
-                sheet = None
-                if left < right and top < bottom:
-                    sheet = Sheet.of(self.image[top:bottom, left:right], (left, top), colours)
-                in_blocks = sheet is not None and sheet.in_blocks
-                warp, turning = Warp(self._region, spacing, in_blocks), None
+            sheet: Sheet | Planes | Blocks | None = None
+            box, turning, device = self._region, None, None
+            if head is not None:
+                sheet, box = head.sheet(colours), head.box
             else:
-                sheet = head.sheet(colours)
-                warp = Warp(head.box, spacing, sheet.in_blocks)
+                left, top, right, bottom = evened(self._around())
+                if left < right and top < bottom:
+                    sheet = laid(self.image[top:bottom, left:right], (left, top), colours)
+            warp = Warp(box, spacing, isinstance(sheet, Planes))
+            if head is not None:
                 turning = Turning(warp, head.moves(warp.at), head.clear)
-            device = None
             if self.device is not None and colours is YUV and sheet is not None:
                 from talkinghead.face.on_device import OnDevice
 
                 device = OnDevice(self.device, warp, sheet, self._frames.still(YUV), turning)
-            elif colours is YUV and sheet is not None and sheet.in_blocks:
+            elif isinstance(sheet, Planes):
                 sheet = Blocks(sheet)
                 if head is not None:
                     head.let_go(colours)

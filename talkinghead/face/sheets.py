@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
 
-from talkinghead.face.frames import Box, Colours, Frame, cover
+from talkinghead.face.frames import YUV, Box, Colours, Frame, cover
 from talkinghead.media.yuv import STRIP, even
 
-# Blocks of (width, height) pixels, by which to multiply, and what to add: x and y [h, w] float32 of what is seen in
-# their middles, so many times the sheet's full planes' pixels and so much more.
-At = Callable[[tuple[int, int], float, tuple[float, float]], Sequence[np.ndarray]]
-OPACITY = 3  # is read as if it were one more plane
+# Blocks of (width, height) pixels, by which to multiply, what to add and how many blocks more all round: x and y [h, w]
+# float32 of what is seen in their middles, so many times the sheet's pixels and so much more.
+At = Callable[[tuple[int, int], float, tuple[float, float], int], Sequence[np.ndarray]]
+OPACITY = 3  # the channel
 BORDER = 8  # rows that a strip sees of the next ones
 FINER_PIXELS = 2_000_000  # beyond so many a photograph itself is fine enough, and its memory counts
 # What bilinear interpolation will take is given beforehand: the variance of a face's Laplacian comes to 0.95 of the
@@ -27,11 +26,15 @@ FINER_PIXELS = 2_000_000  # beyond so many a photograph itself is fine enough, a
 SHARPEN = 0.3
 
 
+def fineness(sides: tuple[int, ...]) -> int:
+    """How many times larger a picture with these sides is made."""
+    return 2 if sides[0] * sides[1] <= FINER_PIXELS else 1
+
+
 def finer(image: np.ndarray, whole: tuple[int, ...] | None = None) -> tuple[np.ndarray, int]:
     """RGB uint8 [h, w, 3] enlarged and sharpened, and how many times it is larger: twice, unless the picture that it is
     part of, with sides `whole`, is large."""
-    sides = image.shape if whole is None else whole
-    times = 2 if sides[0] * sides[1] <= FINER_PIXELS else 1
+    times = fineness(image.shape if whole is None else whole)
     height, width = (times * side for side in image.shape[:2])
     out = np.empty((height, width, 3), np.uint8)
     for first in range(0, len(image), STRIP):
@@ -54,99 +57,137 @@ class Skin:
         image, self._times = finer(image, whole)
         self.rgba = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
 
-    def __call__(self, where: np.ndarray, rgba: np.ndarray | None = None) -> np.ndarray:
-        """RGB uint8 [h, w, 3] at pixels float32 [h, w, 2] of the part; of others as fine as `rgba`, if given."""
-        where = np.float32(self._times) * where + np.float32((self._times - 1) / 2)
-        seen = _seen(self.rgba if rgba is None else rgba, (where, None))
-        return cv2.cvtColor(seen, cv2.COLOR_RGBA2RGB)
+    def place(self, where: np.ndarray) -> np.ndarray:
+        """Pixels float32 [..., 2] of the part in those that are finer."""
+        return np.float32(self._times) * where + np.float32((self._times - 1) / 2)
+
+    def __call__(self, placed: np.ndarray, rgba: np.ndarray | None = None) -> np.ndarray:
+        """RGBA uint8 [h, w, 4] where it was `placed` [h, w, 2]; of others as fine as `rgba`, if given."""
+        return _seen(self.rgba if rgba is None else rgba, (placed, None))
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """Planes `lit` uint8, whose full ones are `times` as large as the picture and begin at its even pixel `corner`.
-    With `opacity`, as large as a full one, they are times that, over `behind`, planes of the picture's resolution."""
+class _Laid:
+    """Something `times` as large as the picture, from its even pixel `corner` on, and `behind` it planes of the
+    picture's resolution, if anything is."""
 
-    lit: Sequence[np.ndarray]
-    opacity: np.ndarray | None
     times: int
     corner: tuple[int, int]
-    behind: Sequence[np.ndarray] | None = None
-
-    @classmethod
-    def of(cls, image: np.ndarray, corner: tuple[int, int], colours: Colours) -> Sheet:
-        """Of a part of the picture, RGB uint8 [h, w, 3]."""
-        image, times = finer(even(image))
-        return cls(colours.split(image), None, times, corner)
-
-    @property
-    def in_blocks(self) -> bool:
-        """Whether what it has of YUV is read as Blocks have it."""
-        return self.times == 1
+    behind: Sequence[np.ndarray] | None
 
     def place(self, where: np.ndarray) -> np.ndarray:
-        """Pixels of the picture, float32 [..., 2], in those of the sheet's full planes."""
+        """Pixels of the picture, float32 [..., 2], in those of what is laid there."""
         first = self.times * np.array(self.corner) - 0.5 * (self.times - 1)
         return cv2.transform(where, np.column_stack([self.times * np.eye(2), -first]))
 
+    def under(self, k: int, out: np.ndarray, box: Box, step: int) -> np.ndarray:
+        """What of plane `k`, one of whose pixels is `step` by `step` of the picture's, is behind the pixels `out` of
+        a box."""
+        assert self.behind
+        left, top = ((side - first) // step for side, first in zip(box, self.corner))
+        return self.behind[k][top : top + out.shape[0], left : left + out.shape[1]]
+
+
+@dataclass(frozen=True)
+class Sheet(_Laid):
+    """`pixels` uint8 [h, w, 4] in a frame's colours; the fourth channel is their opacity, with which they are
+    multiplied. Four channels are read in little more time than one."""
+
+    pixels: np.ndarray
+
     def draw(self, frame: Frame, box: Box, at: At, through: bool) -> None:
         """Into an even `box` what is seen `at` its places; `through` says whether anything shows through there."""
-        outs, where = frame.part(box), self._where(at, frame.colours)
-        left, top, much = box[0] - self.corner[0], box[1] - self.corner[1], None
-        if through:
-            much = frame.colours.reduced(self._read(OPACITY, where, np.empty(outs[0].shape, np.uint8)))
-        for k, (out, step) in enumerate(zip(outs, frame.colours.steps)):
-            if much is None:
-                self._read(k, where, out)
-                continue
-            rows, columns = (slice(first // step, first // step + side) for first, side in zip((top, left), out.shape))
-            out[:] = self.behind[k][rows, columns]
-            cover(out, self._read(k, where, np.empty(out.shape, np.uint8)), much[k])
-
-    def _where(self, at: At, colours: Colours) -> Sequence[Any]:
-        """What `_read` wants to know of each plane and of the opacity."""
-        first = at((1, 1), 1, (0, 0))
-        if colours.steps[1] == 1:
-            return [first] * 4
-        half = at((2, 2), 0.5, (-0.25, -0.25))  # a plane of half the size has its pixels in the middle of four
-        return first, half, half, first
-
-    def _read(self, k: int, where: Sequence[Any], out: np.ndarray) -> np.ndarray:
-        """Into pixels of the plane `k`, or of the opacity."""
-        return _seen(self.opacity if k == OPACITY else self.lit[k], where[k], out)
+        steps = frame.colours.steps
+        seen = {1: _seen(self.pixels, at((1, 1), 1, (0, 0), 0))}
+        if 2 in steps:
+            seen[2] = cv2.resize(seen[1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        opacity = {step: cv2.extractChannel(of, OPACITY) for step, of in seen.items()} if through else {}
+        for k, (out, step) in enumerate(zip(frame.part(box), steps)):
+            if through:
+                lit = cv2.extractChannel(seen[step], k)
+                cover(self.under(k, out, box, step), lit, opacity[step], out)
+            else:
+                cv2.extractChannel(seen[step], k, out)
 
 
-class Blocks(Sheet):
-    """A sheet of a large picture's YUV, whose pixels are read by four, for four channels are read in little more time
-    than one: two by two have moved alike, each within a sixteenth of a pixel where motion stretches by an eighth."""
+@dataclass(frozen=True)
+class Planes(_Laid):
+    """A large picture's YUV, `lit` [h, w] and twice [h / 2, w / 2]; the `opacity` with which it is multiplied, if
+    there is any, is as fine as the latter. Blocks draw it."""
 
-    def __init__(self, sheet: Sheet):
-        super().__init__([], sheet.opacity, sheet.times, sheet.corner, sheet.behind)
-        luma, *chroma = sheet.lit
+    lit: Sequence[np.ndarray]
+    opacity: np.ndarray | None
+
+
+def laid(image: np.ndarray, corner: tuple[int, int], colours: Colours) -> Sheet | Planes:
+    """A part of the picture, RGB uint8 [h, w, 3], to draw from in these colours."""
+    image, times = finer(even(image))
+    if times == 1 and colours is YUV:
+        return Planes(times, corner, None, colours.split(image), None)
+    return Sheet(times, corner, None, colours.times(image, np.full(image.shape[:2], 255, np.uint8)))
+
+
+def cut_out(
+    image: np.ndarray,
+    behind: np.ndarray,
+    opacity: np.ndarray,
+    coarse: np.ndarray | None,
+    corner: tuple[int, int],
+    colours: Colours,
+) -> Sheet | Planes:
+    """The same of a person with this `opacity` uint8 [h, w], which is as `coarse` [h / 2, w / 2] says where the picture
+    is large; over what is `behind`, as the image."""
+    below = colours.split(behind)
+    image, times = finer(image)
+    large = times == 1 and colours is YUV
+    if times > 1:
+        size = image.shape[1::-1]
+        opacity, behind = (cv2.resize(part, size, interpolation=cv2.INTER_LINEAR) for part in (opacity, behind))
+    steps = colours.steps if large else (1,)
+    height, width = opacity.shape
+    parts = [np.empty((height // step, width // step, *(() if large else (4,))), np.uint8) for step in steps]
+    for first in range(0, height, STRIP):
+        rows = slice(first, first + STRIP)
+        much = cv2.cvtColor(opacity[rows], cv2.COLOR_GRAY2RGB)
+        shows = cv2.multiply(behind[rows], cv2.bitwise_not(much), scale=1 / 255)
+        lit = cv2.min(cv2.subtract(image[rows], shows), much)
+        made = colours.premultiplied(lit, opacity[rows]) if large else [colours.times(lit, opacity[rows])]
+        for whole, part, step in zip(parts, made, steps):
+            whole[first // step : (first + STRIP) // step] = part
+    return Planes(times, corner, below, parts, coarse) if large else Sheet(times, corner, below, *parts)
+
+
+class Blocks(_Laid):
+    """Planes whose pixels are read by four: two by two have moved alike, each within a sixteenth of a pixel where
+    motion stretches by an eighth."""
+
+    def __init__(self, planes: Planes):
+        super().__init__(planes.times, planes.corner, planes.behind)
+        luma, *chroma = planes.lit
         self._chroma = cv2.merge([part for plane in chroma for part in _beside(plane, 0)])
-        self._luma = cv2.merge(_beside(luma, 1))
+        self._luma, self._opacity = cv2.merge(_beside(luma, 1)), planes.opacity
 
-    def _where(self, at: At, colours: Colours) -> Sequence[Any]:
-        first, pairs = at((2, 2), 1, (0.5, 0.5)), _seen(self._chroma, at((4, 2), 0.5, (0.25, -0.25))).view(np.uint16)
-        return first, pairs[..., 0], pairs[..., 1], first
+    def draw(self, frame: Frame, box: Box, at: At, through: bool) -> None:
+        """As a Sheet's."""
+        outs = frame.part(box)
+        if not through:
+            self._read(at, outs)
+            return
+        lit = [np.empty(out.shape, np.uint8) for out in outs]
+        self._read(at, lit)
+        # Two by two pixels' opacity, and that of their neighbours, from which single pixels' is interpolated.
+        coarse = _seen(self._opacity, at((2, 2), 0.5, (-0.25, -0.25), 1))
+        fine = cv2.resize(coarse, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
+        opacity = {1: fine[2:-2, 2:-2], 2: coarse[1:-1, 1:-1]}
+        for k, (out, step) in enumerate(zip(outs, frame.colours.steps)):
+            cover(self.under(k, out, box, step), lit[k], opacity[step], out)
 
-    def _read(self, k: int, where: Sequence[Any], out: np.ndarray) -> np.ndarray:
-        if k == OPACITY:  # is read seldom, and would be four times as large
-            _seen(self.opacity, [_by_pixel(at, out.shape, axis) for axis, at in enumerate(where[k])], out)
-        elif k == 0:
-            rows, both = _seen(self._luma, where[k]).view(np.uint16), out.view(np.uint16)
-            both[::2], both[1::2] = rows[..., 0], rows[..., 1]
-        elif out.shape[1] % 2:
-            out[:] = np.ascontiguousarray(where[k]).view(np.uint8)[:, : out.shape[1]]
-        else:
-            out.view(np.uint16)[:] = where[k]
-        return out
-
-
-def _by_pixel(known: np.ndarray, shape: tuple[int, ...], axis: int) -> np.ndarray:
-    """Places along x or y in a plane of pixels [h, w], of places in blocks of two by two, as `_beside` begins them."""
-    places = np.repeat(np.repeat(known, 2, 0), 2, 1)[: shape[0], : shape[1]]
-    places[(slice(None), slice(None, None, 2)) if axis == 0 else slice(None, None, 2)] -= 1
-    return places
+    def _read(self, at: At, outs: Sequence[np.ndarray]) -> None:
+        rows, both = _seen(self._luma, at((2, 2), 1, (0.5, 0.5), 0)), outs[0].view(np.uint16)
+        cv2.split(rows.view(np.uint16), [both[::2], both[1::2]])
+        pairs = cv2.split(_seen(self._chroma, at((4, 2), 0.5, (0.25, -0.25), 0)).view(np.uint16))
+        for out, pair in zip(outs[1:], pairs):
+            out[:] = pair.view(np.uint8)[:, : out.shape[1]]  # may be one pixel less
 
 
 def _beside(plane: np.ndarray, below: int) -> list[np.ndarray]:

@@ -9,6 +9,7 @@ need not do as well. Of a voice closed lids are looked at, and a few mouths, whi
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ import numpy as np
 
 from talkinghead.face.as_seen import as_seen
 from talkinghead.face.looks import COLUMNS, NOISE, Looks, common, mouth, own_map
+from talkinghead.media.threads import ahead
 from talkinghead.media.yuv import planes, to_rgb
 from talkinghead.units.blink import close_lids
 from talkinghead.units.pose import ANGLES, NEUTRAL
@@ -32,6 +34,7 @@ FEWEST = 12  # on which a face must be found
 NARROWEST = 60  # pixels of a face there; expressions of one that is narrower are not read well enough
 RIDGE = 0.1  # how little a single unit's share is trusted, in units squared
 MOST = 5.0  # degrees
+AHEAD = 1  # pictures that are drawn while the tracker looks at the one before
 # A turn too small to see, in degrees: faces that stand still are looked at as they are drawn when they turn, for which
 # all is at hand.
 UNSEEN = np.array([1e-3, 0, 0, 0, 0, 0])
@@ -90,11 +93,16 @@ def seen(
     def away(face: TrackedFace) -> float:
         return float(np.linalg.norm(face.points.mean(0) - place))
 
-    kept, angles, read, drawn = [], [], [], puppet.draw(units, still, planar=True)
-    for vector in units:
-        with busy:
-            faces = tracker(_reduced(next(drawn)))
-        if faces:
+    def drawn() -> Iterator[np.ndarray]:
+        frames = puppet.draw(units, still, planar=True)
+        for _ in units:
+            with busy:
+                picture = _reduced(next(frames))
+            yield picture
+
+    kept, angles, read = [], [], []
+    for vector, picture in zip(units, ahead(drawn(), AHEAD)):
+        if faces := tracker(picture):
             face = min(faces, key=away)
             kept.append(vector)
             angles.append(face.pose)

@@ -13,12 +13,12 @@ import cv2
 import numpy as np
 
 from talkinghead.face.frames import Box, Frame
-from talkinghead.face.sheets import Sheet
+from talkinghead.face.sheets import Blocks, Sheet
 
 # Pixels of a tile, about, and how many across a box, at the least and the most: small ones leave out more and cost
 # more calls.
 TILE, FEWEST, MOST = 64, 8, 32
-LARGEST = 1 << 16  # pixels drawn at once: their maps fit a core's cache
+LARGEST = 1 << 16  # pixels, or blocks of four, drawn at once: their maps fit a core's cache
 WIDE = 12  # pixels of a cell from which on a product of matrices enlarges faster than OpenCV
 MIN_SHIFT = 0.02  # pixels: tiles that move less stay the photograph's own
 BLOCK = 4  # pixels, in which a person's opacity is summed up
@@ -43,7 +43,7 @@ class Warp:
         n = max(1, round(side / cell))
         if in_blocks:  # which are four pixels wide
             n += n * cell % 4 // 2
-        self._per_tile = n
+        self._per_tile, self._most = n, LARGEST * (4 if in_blocks else 1)
         self.side = n * cell  # of a tile
         self._tiles = [-(-(end - first) // self.side) for first, end in zip(box[:2], box[2:])]
         if min(self._tiles) <= 0:
@@ -58,16 +58,16 @@ class Warp:
 
     def turned(self, where: np.ndarray, turning: Turning) -> list[Kind]:
         """The same of a person and what is behind, where `turning` says."""
-        low, high = self.reach(where)
-        empty = turning.empty & (turning.clear.some(low, high) == 0)
-        opaque = turning.clear.lacks(low, high) == 0
+        some, lacks = turning.clear(*self.reach(where))
+        empty, opaque = turning.empty & (some == 0), lacks == 0
         whole, rim = turning.whole, turning.rim & ~empty
         through = whole & ~opaque & ~empty
         return [(whole & opaque, False, None), (through, True, None), (rim, True, turning.moves)]
 
-    def draw(self, frame: Frame, where: np.ndarray, sheet: Sheet, kinds: list[Kind]) -> None:
+    def draw(self, frame: Frame, where: np.ndarray, sheet: Sheet | Blocks, kinds: list[Kind]) -> None:
         """Draw from a sheet what is seen `where` [gh, gw, 2], in pixels of the picture."""
-        places = _Places(sheet.place(where), self.cell)
+        products = self.cell >= WIDE or isinstance(sheet, Blocks)
+        places = _Places(sheet.place(where), self.cell, products)
         for tiles, through, moves in kinds:
             for box, part in self._boxes(tiles):
                 size = box[2] - box[0], box[3] - box[1]
@@ -94,8 +94,7 @@ class Warp:
     def _boxes(self, tiles: np.ndarray) -> Iterator[tuple[Box, Part]]:
         """True tiles in rectangles: as boxes of the picture, and as parts of the nodes."""
         n, side, (left, top, *end) = self._per_tile, self.side, self.box
-        most = max(1, LARGEST // side**2)
-        for x0, y0, x1, y1 in _rectangles(tiles, most):
+        for x0, y0, x1, y1 in _rectangles(tiles, max(1, self._most // side**2)):
             right, bottom = min(left + x1 * side, end[0]), min(top + y1 * side, end[1])
             part = slice(y0 * n, y1 * n + 2), slice(x0 * n, x1 * n + 2)
             yield (left + x0 * side, top + y0 * side, right, bottom), part
@@ -111,29 +110,39 @@ def nodes(corner: Sequence[float], cell: int, count: Sequence[int]) -> np.ndarra
 class _Places:
     """Called with a part of the nodes and a `size`, (width, height), of their cells' first pixels: sheets.At."""
 
-    def __init__(self, placed: np.ndarray, cell: int):
-        """What is known at all nodes [gh, gw, 2]."""
-        self._placed, self._cell = placed, cell
+    def __init__(self, placed: np.ndarray, cell: int, products: bool):
+        """What is known at all nodes [gh, gw, 2], enlarged by products of matrices, or else for square blocks alone and
+        none around."""
+        self._placed, self._cell, self._products = placed, cell, products
         self._scaled: dict[tuple[float, tuple[float, float]], Sequence[np.ndarray]] = {}
 
     def __call__(
-        self, part: Part, size: tuple[int, int], block: tuple[int, int], scale: float, more: tuple[float, float]
+        self,
+        part: Part,
+        size: tuple[int, int],
+        block: tuple[int, int],
+        scale: float,
+        more: tuple[float, float],
+        around: int,
     ) -> Sequence[np.ndarray | None]:
         if (scale, more) not in self._scaled:
             places = cv2.transform(self._placed, np.column_stack([scale * np.eye(2), more]))
-            self._scaled[scale, more] = [places] if self._cell < WIDE else cv2.split(places)
+            self._scaled[scale, more] = cv2.split(places) if self._products else [places]
         known = [values[part] for values in self._scaled[scale, more]]
-        if self._cell < WIDE:
+        if not self._products:
             return enlarged(known[0], self._cell, size, block[0]), None
         counts = known[0].shape[::-1]
-        across, down = (shares(n, self._cell / step, -(-side // step)) for n, step, side in zip(counts, block, size))
+        across, down = (
+            shares(n, self._cell / step, -(-side // step), around) for n, step, side in zip(counts, block, size)
+        )
         return [down.T @ (values @ across) for values in known]
 
 
 @lru_cache(256)
-def shares(count: int, cell: float, size: int) -> np.ndarray:
-    """How much each of `count` nodes counts at each of the first pixels of their cells, [count, size]."""
-    at = (np.arange(size) + 0.5) / cell + 0.5
+def shares(count: int, cell: float, size: int, around: int = 0) -> np.ndarray:
+    """How much each of `count` nodes counts at each of the first pixels of their cells, [count, size], and at so many
+    more on either side."""
+    at = (np.arange(-around, size + around) + 0.5) / cell + 0.5
     return np.maximum(1 - np.abs(at - np.arange(count)[:, None]), 0).astype(np.float32)
 
 
@@ -157,22 +166,19 @@ class Clear:
             of(padded, np.ones((block, block), np.uint8), anchor=(at, at))[::block, ::block]
             for of, at in ((cv2.dilate, 0), (cv2.erode, 0))
         )
-        self._some = cv2.integral((most > 0).astype(np.uint8))
-        self._lacks = cv2.integral((least < 255).astype(np.uint8))
+        counted = [(most > 0).astype(np.uint8), (least < 255).astype(np.uint8)]
+        self._sums = np.stack([cv2.integral(each) for each in counted], -1)
 
-    def some(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        """How many blocks of the boxes [..., 2] to [..., 2], and a MARGIN around, have something of the person."""
-        return self._sum(self._some, low, high)
-
-    def lacks(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        """How many of them lack something of the person."""
-        return self._sum(self._lacks, low, high)
-
-    def _sum(self, of: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        most = np.array(of.shape[::-1]) - 1
-        x0, y0 = np.moveaxis(((low - self._corner - MARGIN) // BLOCK).astype(int).clip(0, most - 1), -1, 0)
-        x1, y1 = np.moveaxis(((high - self._corner + MARGIN) // BLOCK).astype(int).clip(0, most - 1) + 1, -1, 0)
-        return of[y1, x1] - of[y0, x1] - of[y1, x0] + of[y0, x0]
+    def __call__(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """How many blocks of the boxes [..., 2] to [..., 2], and a MARGIN around, have something of the person, and
+        how many lack something."""
+        of = self._sums
+        most = np.array(of.shape[1::-1]) - 1
+        first = ((low - self._corner - MARGIN) // BLOCK).astype(int).clip(0, most - 1)
+        last = ((high - self._corner + MARGIN) // BLOCK).astype(int).clip(0, most - 1) + 1
+        x0, y0, x1, y1 = first[..., 0], first[..., 1], last[..., 0], last[..., 1]
+        counts = of[y1, x1] - of[y0, x1] - of[y1, x0] + of[y0, x0]
+        return counts[..., 0], counts[..., 1]
 
 
 class Turning:
@@ -183,7 +189,7 @@ class Turning:
         self.moves, self.clear = moves, clear
         self.whole = ~warp.tiles(moves <= 0)
         self.rim = warp.tiles(moves > 0) & ~self.whole  # in part only
-        self.empty = clear.some(*warp.reach(warp.at)) == 0  # nothing of the person there when it is not posed
+        self.empty = clear(*warp.reach(warp.at))[0] == 0  # nothing of the person there when it is not posed
 
 
 def _rectangles(cells: np.ndarray, most: int) -> Iterator[Box]:
