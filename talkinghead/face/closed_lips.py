@@ -25,7 +25,7 @@ DENSITY = 267  # of its pixels in a side of the aligned face
 # How much is hidden, and aside, as `masks` has it, of lips that are photographed so many inter-ocular distances apart:
 # those of a laugh are stretched and pale, others keep all but what is next to the gap. RIM pixels beyond.
 APART, HIDDEN, ASIDE, RIM = (0.04, 0.1, 0.2), (-0.5, 0.45, 0.8), (0, 0, 0.15), 5
-SHADE = 0.93  # times as light are lips that meet as the same ones stretched, of whom they are darker than the skin
+SHADE = 0.93  # times as light as the same lips stretched, if these are darker than the skin, are lips that meet
 BORDER = 9  # pixels around what is hidden that tell the skin's colour
 ENOUGH = 10  # pixels that have a colour
 NEAR, SOFTER = 5.0, 0.5  # pixels, and of how far it goes, over which motion fades out around the skin's ring
