@@ -146,8 +146,9 @@ class TalkingHead:
         if options.head or not options.still:
             life = Life(speech.sample_rate, fps, options.seed, options.head, options.still, blink)
             if options.head:
-                life.steady(of_faces(puppet.rest, puppet.parting.drawn), looks)
-        return puppet.stream(speech, fps, gains, options.seed if blink else None, options.feeling, life, width)
+                life.steady(of_faces(puppet.rest, puppet.parting.drawn, puppet.purses), looks)
+        own = looks if options.head else None
+        return puppet.stream(speech, fps, gains, options.seed if blink else None, options.feeling, life, width, own)
 
     def _looks(self, puppet: Puppet) -> Looks:
         """What a portrait that only speaks seems to turn by, looked at once."""

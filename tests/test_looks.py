@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from recipes.fit_looks import in_common, left_over, telling
+from talkinghead.face import purses
 from talkinghead.face.looks import COLUMNS, PAIRS, PARTED, UNITS, Looks, common, features, own_map
+from talkinghead.face.purses import Purses
 from talkinghead.face.steady import SIDE, seen
 from talkinghead.pipeline import TalkingHead
 from talkinghead.units.names import INDEX
@@ -53,7 +55,7 @@ def test_few_looks_tell_a_faces_own_map(faces):
     mouths, turned = face()
     own = own_map(learned.mouths, turned_by(learned.mouths, mouths, turned), learned)
     gap = INDEX["BrowsU_C"]  # which no mouth has
-    found = Looks(np.zeros(46), lambda units: units[..., gap], own, np.zeros(3))
+    found = Looks(np.zeros(46), lambda units: units[..., gap], own, np.zeros(3), Purses(purses.common().mean))
     units = np.zeros((len(mouths), 46))
     units[:, COLUMNS], units[:, gap] = mouths[:, :-1], mouths[:, -1]
     assert (turned - found(units)).std() < 0.35 * (turned - features(mouths) @ learned.mean).std()

@@ -8,9 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from talkinghead.face import steady
+from talkinghead.face import purses, steady
 from talkinghead.face.as_seen import RISEN, as_seen
 from talkinghead.face.looks import Looks, common
+from talkinghead.face.purses import Purses
 from talkinghead.face.steady import FEWEST, of_speech, steadied
 from talkinghead.units.names import INDEX, lip_gap
 from talkinghead.units.pose import NEUTRAL
@@ -31,7 +32,7 @@ class Portrait:
     width = height = 100
     rest = units = np.full(46, 0.3, np.float32)
     renderer = SimpleNamespace(busy=RLock())
-    parting = SimpleNamespace(drawn=lip_gap)
+    parting, purses = SimpleNamespace(drawn=lip_gap), Purses(purses.common().mean)
 
     def draw(self, units, pose, planar):
         return (vector[None] for vector in units)
@@ -129,7 +130,7 @@ def test_a_portrait_on_which_no_face_is_found_is_no_measure():
 def test_a_mouth_that_speaks_is_looked_at_beyond_its_rest_and_nothing_else(share):
     """Faces that are not like the mean of those that the maps were learned from."""
     faces = common()
-    face = Looks(Portrait.rest, lip_gap, faces.mean + share * faces.ways[0], np.zeros(3))
+    face = Looks(Portrait.rest, lip_gap, faces.mean + share * faces.ways[0], np.zeros(3), Portrait.purses)
     found = of_speech(
         Portrait(), lambda picture: [SimpleNamespace(points=OWN, pose=face(picture[0]), units=picture[0])]
     )
@@ -153,7 +154,18 @@ def test_closed_lids_are_looked_at():
 
 def test_a_portrait_that_speaks_and_whose_face_is_lost_seems_to_stand_still():
     found = of_speech(Portrait(), lambda picture: [])
-    assert not found(RANDOM.random(46), 1.0).any()
+    assert not found(RANDOM.random(46), 1.0).any() and found.purses is Portrait.purses
+
+
+@pytest.mark.parametrize("share", [0.3, 2.0])
+def test_how_purses_are_read_is_looked_at(share):
+    def reads(picture):
+        units = np.zeros(46)
+        units[INDEX["LipsPucker"]] = share * (picture[0][INDEX["LipsPucker"]] - 0.3)
+        return [SimpleNamespace(points=OWN, pose=np.zeros(3), units=units)]
+
+    found = of_speech(Portrait(), reads).purses.table.reshape(len(purses.GAPS), -1)
+    np.testing.assert_allclose(found[1:, 7], share * purses.PURSES[7], atol=0.2)
 
 
 def test_what_is_looked_at_is_small():

@@ -16,6 +16,7 @@ from importlib.resources import files
 
 import numpy as np
 
+from talkinghead.face.purses import Purses
 from talkinghead.units.names import INDEX
 
 # Units beyond rest that count, the first few of them also by their squares and products.
@@ -47,12 +48,13 @@ class Common:
 class Looks:
     """Units [46] and how far lids are closed in, the degrees [3] of yaw, pitch and roll out that a face with this rest
     [46] seems to turn by beyond those at rest; `shut` [3] are those of lids alone, `drawn` gives the gap between the
-    lips that is drawn for units [..., 46] beyond rest."""
+    lips that is drawn for units [..., 46] beyond rest, and `purses` those that are seen as they are asked."""
 
     rest: np.ndarray
     drawn: Callable[[np.ndarray], np.ndarray]
     map: np.ndarray
     shut: np.ndarray
+    purses: Purses
 
     def __call__(self, units: np.ndarray, closed: float = 0.0) -> np.ndarray:
         return features(mouth(units - self.rest, self.drawn)) @ self.map + closed * self.shut
@@ -64,10 +66,10 @@ def common() -> Common:
     return Common(**{name: np.array(value) for name, value in json.loads(text).items()})
 
 
-def of_faces(rest: np.ndarray, drawn: Callable[[np.ndarray], np.ndarray]) -> Looks:
+def of_faces(rest: np.ndarray, drawn: Callable[[np.ndarray], np.ndarray], purses: Purses) -> Looks:
     """What is known of a face with this rest [46] that nobody has looked at."""
     mean = common().mean
-    return Looks(rest, drawn, mean, np.zeros(mean.shape[1]))
+    return Looks(rest, drawn, mean, np.zeros(mean.shape[1]), purses)
 
 
 def mouth(beyond: np.ndarray, drawn: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

@@ -24,12 +24,16 @@ from talkinghead.units.width import Width
 
 if TYPE_CHECKING:
     from talkinghead.face.head import Head
+    from talkinghead.face.looks import Looks
     from talkinghead.face.outline import Outline
     from talkinghead.face.parting import Parting
+    from talkinghead.face.purses import Purses
     from talkinghead.face.render import Renderer
     from talkinghead.face.tracker import TrackedFace
 
 AROUND = 0.35  # of its side: how much a head that moves sees of what lies around the square that `crop` keeps
+# Seconds until which purses are what the shape of the mouth tells of them, and from which they are what looks tell.
+EASES = (0.2, 0.4)
 Decode = Callable[[np.ndarray], tuple[np.ndarray | None, ...]]
 
 
@@ -87,6 +91,13 @@ class Puppet:
 
         return Parting(self.outline)
 
+    @cached_property
+    def purses(self) -> Purses:
+        """How far its lips purse then, as far as their shape tells."""
+        from talkinghead.face.purses import Purses, common, features, predicted
+
+        return Purses(predicted(features(self.outline), common()))
+
     @property
     def head(self) -> Head:
         """What turns; takes a tenth of a second to make."""
@@ -111,9 +122,17 @@ class Puppet:
         mood: Mood,
         life: Life | None,
         width: Width | None = None,
+        looks: Callable[[], Looks] | None = None,
     ) -> SpeechStream:
-        """What turns a voice into this portrait's motion."""
-        return SpeechStream(speech, self.rest, fps, gain, seed, mood, life, width, self.parting)
+        """What turns a voice into this portrait's motion; `looks` at it, if there are to be any, are waited for."""
+
+        def shown(units: np.ndarray, seconds: float) -> np.ndarray:
+            units, own = self.parting(units), float(np.interp(seconds, EASES, (0, 1)))
+            if looks is None or not own:
+                return self.purses(units)
+            return (1 - own) * self.purses(units) + own * looks().purses(units)
+
+        return SpeechStream(speech, self.rest, fps, gain, seed, mood, life, width, shown)
 
     def draw(self, units: np.ndarray, pose: np.ndarray | None = None, planar: bool = False) -> Iterator[np.ndarray]:
         """Frames, RGB uint8 [height, width, 3] or `planar` as media.yuv has them, under units [N, 46], drawn when they

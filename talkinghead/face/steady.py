@@ -4,7 +4,7 @@ Where brows, lips and chin are tells an eye, and a tracker, how a head is turned
 its lips is seen to nod, one with uneven brows to turn, by a degree or two. So a few of the driver's expressions are
 drawn on the portrait, its head still, and looked at; what units and angles have in common is what the driver's head
 need not do as well. Of a voice closed lids are looked at, and a few mouths, which tell what sort of face it is
-(looks.py).
+(looks.py), and how its purses are read (purses.py).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from talkinghead.face import purses
 from talkinghead.face.as_seen import as_seen
 from talkinghead.face.looks import COLUMNS, NOISE, Looks, common, mouth, own_map
 from talkinghead.media.threads import ahead
@@ -70,12 +71,14 @@ def of_speech(puppet: Puppet, tracker: Tracker) -> Looks:
     wanted = np.tile(puppet.rest, (len(faces.mouths) + 2, 1))
     wanted[2:, COLUMNS] = (wanted[2:, COLUMNS] + faces.mouths[:, :-1]).clip(0, 1)
     wanted[1] = close_lids(wanted[1], 1.0)
-    units, angles, _ = seen(wanted, puppet, tracker)
+    units, angles, read = seen(wanted, puppet, tracker)
     if len(units) < len(wanted):
-        return Looks(puppet.rest, drawn, np.zeros_like(faces.mean), np.zeros(3))
+        return Looks(puppet.rest, drawn, np.zeros_like(faces.mean), np.zeros(3), puppet.purses)
     shut, *turned = angles[1:] - angles[0]
     shut = shut**3 / (shut**2 + 2 * NOISE**2)  # as far as one look tells
-    return Looks(puppet.rest, drawn, own_map(mouth(units[2:] - units[0], drawn), np.array(turned), faces), shut)
+    beyond = units[2:] - units[0]
+    own = purses.Purses(purses.updated(puppet.purses.table, beyond, read[2:], purses.common()))
+    return Looks(puppet.rest, drawn, own_map(mouth(beyond, drawn), np.array(turned), faces), shut, own)
 
 
 def seen(

@@ -23,7 +23,8 @@ class SpeechStream:
 
     `model` is an audio2au network; what it gives counts from a face at rest, parts the lips as its jaw falls, is
     multiplied by `gain` (a number, or one for each unit, [46]) and added to `rest` [46]; `width`, which follows the
-    voice as it goes on, sets how far the mouth opens, and `parting` (face.parting) sees to it that it is drawn so;
+    voice as it goes on, sets how far the mouth opens, and `shown`, of units above rest so many seconds into the
+    video, sees to it that the lips are seen so (Puppet.stream);
     `mood` comes on top, then `life`, or without it blinks that `seed` draws, None leaving them out.
     Motion k belongs to frame k of a video at `fps`.
     """
@@ -38,14 +39,15 @@ class SpeechStream:
         mood: Mood | None = None,
         life: Life | None = None,
         width: Width | None = None,
-        parting: Callable[[np.ndarray], np.ndarray] | None = None,
+        shown: Callable[[np.ndarray, float], np.ndarray] | None = None,
     ):
         self.sample_rate, self.fps, self.samples = model.sample_rate, fps, 0
         self._rest, self._gain, self._mood = rest, gain, mood or Mood()
         self._model_fps = Fraction(model.fps)
         self._model, self._stream, self._resampler = model, model.stream(), Resampler(self._model_fps, fps)
         self._lids = None if seed is None or life is not None else blinks(fps, seed)
-        self._life, self._width, self._parting = life, width, parting or (lambda units: units)
+        self._life, self._width, self._shown = life, width, shown or (lambda units, seconds: units)
+        self._frames = 0  # that the model has given
         self._spoken: deque[Motion] = deque()  # of frames whose life is not known yet, and the other way round
         self._lived: deque[np.ndarray] = deque()
 
@@ -86,7 +88,8 @@ class SpeechStream:
         """The face that the model gives for one frame: [46], and what it knows besides (names.HEARD)."""
         units, besides = heard[: len(UNIT_NAMES)], heard[len(UNIT_NAMES) :]
         tongue, tuck = (float(besides[k]) if len(besides) > k else None for k in range(2))
-        excess = self._parting(self._gain * with_tuck(with_jaw(units), tuck))
+        excess = self._shown(self._gain * with_tuck(with_jaw(units), tuck), float(self._frames / self.fps))
+        self._frames += 1
         units = self._mood((self._rest + excess).clip(0, 1).astype(np.float32), self._rest)
         return Motion(units, tongue=tongue or 0.0)
 
