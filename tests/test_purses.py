@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -24,9 +26,9 @@ from talkinghead.face.purses import (
     predicted,
     updated,
 )  # fmt: skip
-from talkinghead.options import FrameOptions
 from talkinghead.pipeline import TalkingHead
 from talkinghead.samples import DEMO
+from talkinghead.units.moods import Mood
 from talkinghead.units.names import INDEX, UNIT_NAMES, lip_gap
 
 RANDOM = np.random.default_rng(1)
@@ -131,33 +133,42 @@ def test_mouths_of_a_table_lie_where_it_says():
     assert (np.diff(GAPS) > 0).all() and KNOTS[0] == 0 and units[..., BOTH[1]].max() < 0.25
 
 
-def test_a_portrait_purses_by_its_shape_at_first_and_then_as_looks_tell(monkeypatch):
-    """A head that stands still is not looked at."""
-    head = TalkingHead()
-    puppet = head.prepare(DEMO)
-    np.testing.assert_allclose(puppet.purses.table, predicted(features(puppet.outline), common()))
-    asked_for = []
+@pytest.fixture(scope="module")
+def puppet():
+    return TalkingHead().prepare(DEMO)
 
-    def looks(_):
-        asked_for.append(1)
+
+class Rounding:
+    """A voice that says nothing but u."""
+
+    sample_rate, fps = 16000, 25.0
+
+    def stream(self):
+        return self
+
+    def push(self, samples):
+        return asked(np.full(len(samples) // 640, 0.3, np.float32))
+
+    def finish(self, frames):
+        return asked(np.zeros(0, np.float32))
+
+
+@pytest.mark.parametrize("live, until, after", [(False, 5, 11), (True, 20, 31)])
+def test_a_portrait_purses_by_its_shape_until_it_has_been_looked_at(puppet, live, until, after):
+    waited = []
+
+    def looks():
+        waited.append(1)
         return of_faces(puppet.rest, puppet.parting.drawn, Purses(table(soon)))
 
-    monkeypatch.setattr(head, "_looks", looks)
-    voice = RANDOM.normal(0, 0.1, 2 * 16000).astype(np.float32)
+    def said(looks):
+        stream = puppet.stream(Rounding(), Fraction(25), 1.0, None, Mood(), None, None, looks, live)
+        before = [motion.units[PURSE] for motion in stream.push(np.zeros(until * 640, np.float32))]
+        assert not waited
+        return np.array(before + [motion.units[PURSE] for motion in stream.push(np.zeros(40 * 640, np.float32))])
 
-    def said(strength):
-        stream = head.listen(puppet, FrameOptions(fps=25, head=strength, blink=False, gain=1.0))
-        stream._model = stream._stream = Rounding()
-        return np.stack([m.units[PURSE] for m in stream.push(voice) + stream.finish()]) - puppet.rest[PURSE]
-
-    class Rounding:
-        def push(self, samples):
-            return np.tile(asked(np.array([0.3], np.float32)), (len(samples) // 640, 1))
-
-        def finish(self, frames):
-            return np.zeros((0, len(UNIT_NAMES)), np.float32)
-
-    still, moving = said(0.0), said(1.0)
-    assert len(asked_for) == 1 and np.ptp(still) < 1e-6
-    np.testing.assert_allclose(moving[:5], still[:5], atol=1e-6)
-    assert moving[12] == pytest.approx(moving[40]) and moving[40] != pytest.approx(still[40], abs=0.01)
+    still, moving = said(None), said(looks)
+    np.testing.assert_allclose(puppet.purses.table, predicted(features(puppet.outline), common()))
+    assert waited and np.ptp(still) < 1e-6
+    np.testing.assert_allclose(moving[:until], still[:until])
+    assert moving[after] < still[after] - 0.02 and np.ptp(moving[after:]) < 1e-6
