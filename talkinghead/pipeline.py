@@ -129,7 +129,7 @@ class TalkingHead:
         looks, width = Once(lambda: self._looks(puppet)), Width() if options.auto else None
         if options.head:
             looks.begin()
-        return self._stream(puppet, options, self.speech, options.gains, looks, width, live=True)
+        return self._stream(puppet, options, self.speech, options.gains, looks, width)
 
     def _stream(
         self,
@@ -139,7 +139,6 @@ class TalkingHead:
         gains: np.ndarray,
         looks: Once[Looks],
         width: Width | None = None,
-        live: bool = False,
     ) -> SpeechStream:
         from talkinghead.face.looks import of_faces
 
@@ -149,7 +148,7 @@ class TalkingHead:
             if options.head:
                 life.steady(of_faces(puppet.rest, puppet.parting.drawn, puppet.purses), looks)
         own, seed = looks if options.head else None, options.seed if blink else None
-        return puppet.stream(speech, fps, gains, seed, options.feeling, life, width, own, live)
+        return puppet.stream(speech, fps, gains, seed, options.feeling, life, width, own)
 
     def _looks(self, puppet: Puppet) -> Looks:
         """What a portrait that only speaks seems to turn by, looked at once."""

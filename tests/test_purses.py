@@ -153,19 +153,19 @@ class Rounding:
         return asked(np.zeros(0, np.float32))
 
 
-@pytest.mark.parametrize("live, until, after", [(False, 5, 11), (True, 20, 31)])
-def test_a_portrait_purses_by_its_shape_until_it_has_been_looked_at(puppet, live, until, after):
-    waited = []
+def test_a_portrait_purses_by_its_shape_until_it_has_been_looked_at(puppet):
+    waited, until, after = [], 5, 11
 
     def looks():
         waited.append(1)
         return of_faces(puppet.rest, puppet.parting.drawn, Purses(table(soon)))
 
     def said(looks):
-        stream = puppet.stream(Rounding(), Fraction(25), 1.0, None, Mood(), None, None, looks, live)
-        before = [motion.units[PURSE] for motion in stream.push(np.zeros(until * 640, np.float32))]
-        assert not waited
-        return np.array(before + [motion.units[PURSE] for motion in stream.push(np.zeros(40 * 640, np.float32))])
+        stream = puppet.stream(Rounding(), Fraction(25), 1.0, None, Mood(), None, None, looks)
+        motions = stream.pushed(np.zeros(45 * 640, np.float32))
+        before = [next(motions).units[PURSE] for _ in range(until)]
+        assert not waited  # though the frames after are heard already
+        return np.array(before + [motion.units[PURSE] for motion in motions])
 
     still, moving = said(None), said(looks)
     np.testing.assert_allclose(puppet.purses.table, predicted(features(puppet.outline), common()))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from talkinghead.media.threads import Once
-from talkinghead.units.life import EASES, Life
+from talkinghead.units.life import Life
 from talkinghead.units.moods import Mood
 from talkinghead.units.pose import NEUTRAL
 from talkinghead.units.speech import SpeechStream
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from talkinghead.face.tracker import TrackedFace
 
 AROUND = 0.35  # of its side: how much a head that moves sees of what lies around the square that `crop` keeps
-# Seconds until which purses are what the shape of the mouth tells, and from which they are what looks tell, where
-# frames may wait for these; live they wait no sooner than for the head.
-SOON = (0.2, 0.4)
+# Seconds until which purses are what the shape of the mouth tells, and from which they are what looks tell, which
+# frames then wait for: sooner than for what those tell of the head, for few words are said in a second.
+EASES = (0.2, 0.4)
 Decode = Callable[[np.ndarray], tuple[np.ndarray | None, ...]]
 
 
@@ -124,14 +124,11 @@ class Puppet:
         life: Life | None,
         width: Width | None = None,
         looks: Callable[[], Looks] | None = None,
-        live: bool = False,
     ) -> SpeechStream:
-        """What turns a voice into this portrait's motion; `looks` at it, if there are to be any, are waited for, later
-        if it is `live`."""
-        eases = EASES if live else SOON
+        """What turns a voice into this portrait's motion; `looks` at it, if there are to be any, are waited for."""
 
         def shown(units: np.ndarray, seconds: float) -> np.ndarray:
-            units, own = self.parting(units), float(np.interp(seconds, eases, (0, 1)))
+            units, own = self.parting(units), float(np.interp(seconds, EASES, (0, 1)))
             if looks is None or not own:
                 return self.purses(units)
             return (1 - own) * self.purses(units) + own * looks().purses(units)

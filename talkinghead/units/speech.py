@@ -48,8 +48,8 @@ class SpeechStream:
         self._lids = None if seed is None or life is not None else blinks(fps, seed)
         self._life, self._width, self._shown = life, width, shown or (lambda units, seconds: units)
         self._frames = 0  # that the model has given
-        self._spoken: deque[Motion] = deque()  # of frames whose life is not known yet, and the other way round
-        self._lived: deque[np.ndarray] = deque()
+        # Of frames whose life is not known yet, and the other way round.
+        self._heard, self._lived = deque[np.ndarray](), deque[np.ndarray]()
 
     def push(self, samples: np.ndarray) -> list[Motion]:
         """`samples` float32 [N], one channel in [-1, 1] -> what moves the frames now certain."""
@@ -94,11 +94,15 @@ class SpeechStream:
         return Motion(units, tongue=tongue or 0.0)
 
     def _drive(self, heard: list[np.ndarray]) -> Iterator[Motion]:
-        said = [self._said(vector) for vector in heard]
         if self._life is None:
-            return (m if self._lids is None else m._replace(units=close_lids(m.units, next(self._lids))) for m in said)
-        self._spoken.extend(said)
-        pairs = [
-            (self._spoken.popleft(), self._lived.popleft()) for _ in range(min(len(self._spoken), len(self._lived)))
-        ]
-        return (self._life.applied(m.units, vector, self._gain)._replace(tongue=m.tongue) for m, vector in pairs)
+            return (self._with_lids(self._said(vector)) for vector in heard)
+        self._heard.extend(heard)
+        pairs = [(self._heard.popleft(), self._lived.popleft()) for _ in range(min(len(self._heard), len(self._lived)))]
+        return (self._alive(self._said(vector), life) for vector, life in pairs)
+
+    def _with_lids(self, said: Motion) -> Motion:
+        return said if self._lids is None else said._replace(units=close_lids(said.units, next(self._lids)))
+
+    def _alive(self, said: Motion, vector: np.ndarray) -> Motion:
+        assert self._life is not None
+        return self._life.applied(said.units, vector, self._gain)._replace(tongue=said.tongue)
