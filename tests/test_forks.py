@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from talkinghead.errors import DrawingError
+from talkinghead.face.looks import of_faces
 from talkinghead.media import forks
 from talkinghead.media.forks import spread
 from talkinghead.pipeline import TalkingHead
@@ -154,11 +155,24 @@ def test_a_portrait_is_looked_at_once_its_first_frame_is_asked_for(monkeypatch):
     """What frames are forked with is not in the middle of being drawn on."""
     said, begun = [], forks._begun
     monkeypatch.setattr(forks, "_begun", lambda *args: said.append("forked") or begun(*args))
-    none = lambda units, closed: np.zeros(3)  # noqa: E731
-    monkeypatch.setattr(TalkingHead, "_looks", lambda self, puppet: said.append("looked") or none)
+
+    def looked(self, puppet):
+        said.append("looked")
+        return of_faces(puppet.rest, puppet.parting.drawn, puppet.purses)
+
+    monkeypatch.setattr(TalkingHead, "_looks", looked)
     for picture in (True, False):
         clip = TalkingHead().speak(DEMO, VOICE)
         assert said == []
         assert len(list(itertools.islice(clip.pictures(planar=picture), 40))) == 40
         assert said == (["forked", "looked"] if picture else ["looked"])
         said.clear()
+
+
+def test_the_first_picture_does_not_wait_for_rows_that_come_late(monkeypatch):
+    """With as many processes as there are: rows from the seventh on wait for a look at the portrait."""
+    monkeypatch.setattr(forks, "cores", lambda: 8)
+    begun = []
+    pictures = spread(tell, (begun.append(0) or row for row in rows(20)), SHAPE, threading.RLock())
+    assert next(pictures)[0, 0] == 0 and len(begun) <= 5
+    assert [picture[0, 0] for picture in pictures] == [3 * k for k in range(1, 20)]

@@ -53,7 +53,7 @@ def spread(
                 with lock:
                     forks = _begun(draw, row.size, shape)
                 count = len(forks)
-            if asked - taken == count * ASKED:
+            if asked - taken == (count * ASKED if taken else count):  # the first is given before others are known
                 yield forks[taken % count].take()
                 taken += 1
             forks[asked % count].ask(row)
