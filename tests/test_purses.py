@@ -28,6 +28,7 @@ from talkinghead.face.purses import (
 )  # fmt: skip
 from talkinghead.pipeline import TalkingHead
 from talkinghead.samples import DEMO
+from talkinghead.units.life import EASES
 from talkinghead.units.moods import Mood
 from talkinghead.units.names import INDEX, UNIT_NAMES, lip_gap
 
@@ -154,7 +155,7 @@ class Rounding:
 
 
 def test_a_portrait_purses_by_its_shape_until_it_has_been_looked_at(puppet):
-    waited, until, after = [], 5, 11
+    waited, (until, after) = [], (round(25 * seconds) for seconds in EASES)
 
     def looks():
         waited.append(1)

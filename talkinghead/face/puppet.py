@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from talkinghead.media.threads import Once
-from talkinghead.units.life import Life
+from talkinghead.units.life import EASES, Life
 from talkinghead.units.moods import Mood
 from talkinghead.units.pose import NEUTRAL
 from talkinghead.units.speech import SpeechStream
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from talkinghead.face.tracker import TrackedFace
 
 AROUND = 0.35  # of its side: how much a head that moves sees of what lies around the square that `crop` keeps
-# Seconds until which purses are what the shape of the mouth tells, and from which they are what looks tell, which
-# frames then wait for: sooner than for what those tell of the head, for few words are said in a second.
-EASES = (0.2, 0.4)
 Decode = Callable[[np.ndarray], tuple[np.ndarray | None, ...]]
 
 
