@@ -259,7 +259,7 @@ def test_the_models_that_ship_make_the_demo_speak(astronaut, tracker):
     assert np.max(asked, 0)[0] > 0.15
     jaw, lip, purse = (np.corrcoef(*pair)[0, 1] for pair in zip(np.transpose(asked), np.transpose(shown)))
     assert lip > 0.85 and purse > 0.7
-    assert jaw > 0.6  # she laughs, and the smile that she keeps, and lips that purse, hide some of it
+    assert jaw > 0.65  # she laughs, and lips that purse hide some of it
 
 
 def test_the_demos_face_is_large_enough_to_see_its_mouth(tracker):

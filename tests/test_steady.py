@@ -32,8 +32,7 @@ class Portrait:
     width = height = 100
     rest = units = np.full(46, 0.3, np.float32)
     renderer = SimpleNamespace(busy=RLock())
-    parting = SimpleNamespace(drawn=lip_gap, laughing=lambda units: units)
-    purses = Purses(purses.common().mean)
+    parting, purses = SimpleNamespace(drawn=lip_gap), Purses(purses.common().mean)
 
     def draw(self, units, pose, planar):
         return (vector[None] for vector in units)

@@ -19,9 +19,9 @@ REST_LIMITS = {
     "LipsFunnel": 0.02, "LipsPucker": 0.2, "MouthSmile_L": CLOSED_SMILE, "MouthSmile_R": CLOSED_SMILE,
 }  # fmt: skip
 # Lips that a smile drew apart close under a narrower one; no narrower than that, or the face would be less like itself,
-# nor broader, or under a higher upper lip: the identity is hardly nearer, and small openings are drawn closed.
+# nor broader: the identity is hardly nearer, and lips that speak are read less well.
 LAUGH_LIMITS = {
-    "MouthSmile_L": 0.6, "MouthSmile_R": 0.6, "LipsUpperUp": 0.35, "LipsUpperOpen": 0.05, "LipsLowerOpen": 0.12,
+    "MouthSmile_L": 0.45, "MouthSmile_R": 0.45, "LipsUpperUp": 0.15, "LipsUpperOpen": 0.05, "LipsLowerOpen": 0.12,
 }  # fmt: skip
 PARTING = ("JawOpen", "LipsUpperOpen", "LipsLowerOpen", "LipsLowerDown")
 # Lips part at least so far, in inter-ocular distances: the second number for each unit beyond the first. Of 14,900

@@ -51,7 +51,7 @@ class Outline:
         self._look = np.zeros(len(UNIT_NAMES), np.float32)
         for name in PURSING:
             self._look[INDEX[name]] = min(units[INDEX[name]], REST_LIMITS[name])
-        self.own_units, self._units = units, units - self._look
+        self._portrait, self._units = units, units - self._look
         # Eyes and brows do not move the lips, however often they were seen to go together.
         still = [name.startswith(REGIONS["eyes"] + REGIONS["brows"]) for name in UNIT_NAMES]
         self._still = np.array(still)
@@ -75,7 +75,7 @@ class Outline:
 
     def moved(self, units: np.ndarray) -> np.ndarray:
         """Points [N, P, 2] under units [N, 46], as the landmarks of talkers move."""
-        wish = np.where(self._still, self._units, (possible(units, self.own_units) - self._look).clip(0))
+        wish = np.where(self._still, self._units, (possible(units, self._portrait) - self._look).clip(0))
         return self._mover(self._points, self._units, wish) + self._mended
 
     def __call__(self, units: np.ndarray) -> np.ndarray:

@@ -4,10 +4,6 @@ out.
 What the outline draws as closed (face/outline.py) is wide enough to hide a tracker's noise, which a voice's units do
 not have: every small opening would be shut, and p, b, m look like the vowels around them. And a mouth that smiles at
 rest loses its smile whenever it purses: it would draw together by twice as much as others, at every u and w.
-
-Who was photographed in a laugh closes the lips under less of it, or they would not meet. As they part the upper lip
-goes up again, as far as the laugh had raised it from the teeth. The smile stays as it is at rest, or corners of mouths
-would go to and fro with every syllable.
 """
 
 from __future__ import annotations
@@ -15,7 +11,6 @@ from __future__ import annotations
 import numpy as np
 
 from gath.purse import PURSING
-from talkinghead.face.lips import pursed
 from talkinghead.face.outline import IOD, LOWER, OUTER, UPPER, Outline
 from talkinghead.units.names import INDEX, UNIT_NAMES, lip_gap
 from talkinghead.units.width import parted
@@ -26,8 +21,6 @@ PURSED = 0.4  # a purse...
 NARROWER = 0.13  # ...and the inter-ocular distances by which it draws mouths together that do not smile
 LEAST = 0.6  # of a purse, and of what spreads, is drawn at least: less is not seen on a broad smile
 ACROSS = [INDEX[name] for name in (*PURSING, "LipsStretch_L", "LipsStretch_R")]  # what moves the corners of a mouth
-LAUGH = INDEX["LipsUpperUp"]
-LAUGHED = 0.08  # inter-ocular distances that lips part until the upper one is as high as photographed
 LIFTED = 4.0  # times its units at most are asked for, so that a gap grows from nothing without a jump
 
 
@@ -38,11 +31,10 @@ class Parting:
         typical = np.zeros(len(UNIT_NAMES), np.float32)
         typical[[INDEX[name] for name in TYPICAL]] = list(TYPICAL.values())
         wishes = np.linspace(0, FURTHEST, STEPS, dtype=np.float32)[:, None] * typical
-        self._rest, self._raised, self._closed = outline.rest, 0.0, 0.0
-        last = np.flatnonzero(_drawn(outline, wishes) <= 0)[-1]  # that is drawn closed
-        self._raised = max(float(outline.own_units[LAUGH] - outline.rest[LAUGH]), 0.0)
-        self._closed = lip_gap(wishes)[last]
-        drawn = _drawn(outline, self.laughing(wishes))
+        points = outline((outline.rest + wishes).clip(0, 1))
+        drawn = np.maximum.accumulate((points[:, LOWER, 1] - points[:, UPPER, 1]).max(1)) / IOD
+        drawn = drawn - drawn[0]
+        last = np.flatnonzero(drawn <= 0)[-1]  # that is drawn closed
         purse = np.zeros_like(typical)
         purse[INDEX[PURSING[0]]] = PURSED
         wide = np.ptp(outline((outline.rest + np.stack([0 * purse, purse])).clip(0, 1))[:, OUTER, 0], axis=1) / IOD
@@ -59,19 +51,4 @@ class Parting:
         units, asked = units.copy(), lip_gap(units)
         units[..., ACROSS] *= self._across
         wanted = np.interp(asked, self._drawn, self._spoken)
-        return self.laughing(parted(units, (wanted / np.maximum(asked, 1e-6)).clip(1, LIFTED)))
-
-    def laughing(self, units: np.ndarray) -> np.ndarray:
-        """The same with the upper lip as high as the photograph's as far as lips part, and less where they purse."""
-        share = ((lip_gap(units) - self._closed) / LAUGHED).clip(0, 1) * (1 - 2 * pursed(self._rest + units)).clip(0)
-        out = units.copy()
-        out[..., LAUGH] += share * self._raised
-        return out
-
-
-def _drawn(outline: Outline, wishes: np.ndarray) -> np.ndarray:
-    """The gap, in inter-ocular distances, that each of `wishes` [N, 46] above rest draws beyond that of the first, no
-    narrower than for those before."""
-    points = outline((outline.rest + wishes).clip(0, 1))
-    drawn = np.maximum.accumulate((points[:, LOWER, 1] - points[:, UPPER, 1]).max(1)) / IOD
-    return drawn - drawn[0]
+        return parted(units, (wanted / np.maximum(asked, 1e-6)).clip(1, LIFTED))

@@ -68,9 +68,8 @@ def steadied(track: UnitTrack, puppet: Puppet, tracker: Tracker, head: float) ->
 def of_speech(puppet: Puppet, tracker: Tracker) -> Looks:
     """What a portrait's mouth and lids look like while it speaks; nothing, where its face is not found."""
     faces, drawn = common(), puppet.parting.drawn
-    spoken = np.zeros((len(faces.mouths) + 2, len(puppet.rest)))
-    spoken[2:, COLUMNS] = faces.mouths[:, :-1]
-    wanted = (puppet.rest + puppet.parting.laughing(spoken)).clip(0, 1).astype(np.float32)
+    wanted = np.tile(puppet.rest, (len(faces.mouths) + 2, 1))
+    wanted[2:, COLUMNS] = (wanted[2:, COLUMNS] + faces.mouths[:, :-1]).clip(0, 1)
     wanted[1] = close_lids(wanted[1], 1.0)
     units, angles, read = seen(wanted, puppet, tracker)
     if len(units) < len(wanted):
