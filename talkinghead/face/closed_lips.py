@@ -37,7 +37,7 @@ PARTED, PARTED_SOFT = 0.015, 0.7
 # with fewer pixels than the window by more than SAME has none.
 FINE, SAME, STRUCTURE = 1.2, 1.1, (0.7, 1.4)
 BLEND = 1.2  # pixels of the window over which painted becomes photographed
-SHARPER = (1.6, 0.5)  # what is painted is softer than what was photographed by so much of what is finer than so many
+SHARPER = (1.6, 0.5)  # what is finer than so many pixels is painted too softly: so much of it is added
 FINER = 3  # times as fine is the window that is read from, for smooth edges
 HALVES = tuple(np.concatenate([ring * RING + half for ring in range(3)]) for half in (UPPER, LOWER))
 
