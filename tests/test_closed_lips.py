@@ -112,7 +112,7 @@ def test_painting_leaves_the_face_around_alone_and_keeps_fine_structure(sitter):
     assert (shut - plain)[lip > 0].std() > 4
 
 
-def test_lips_that_were_wide_open_are_not_seen_once_more_below_those_that_meet(sitter):
+def test_lips_that_were_wide_open_are_not_seen_once_more_below_those_that_meet(sitter, monkeypatch):
     """By the network that is to paint them."""
     place, own = sitter.mouth()._place, sitter.opened()
     pixels = place.pixels.copy()
@@ -127,6 +127,10 @@ def test_lips_that_were_wide_open_are_not_seen_once_more_below_those_that_meet(s
         return at_rest(place, own, sitter.rest, pixels, around_too)[below][:, 0].mean() - 128
 
     assert red(True) < 0.1 * red(False)
+    faces = []
+    monkeypatch.setattr(closed_lips, "painted", lambda face, *_: faces.append(face) or 127.5 * (face + 1))
+    closed(place, own, sitter.rest, pixels, 1.0)
+    assert 127.5 * (faces[0][below][:, 0].mean() + 1) - 128 < 0.1 * red(False)
 
 
 @pytest.mark.parametrize("lips", [-0.2, 0.5])

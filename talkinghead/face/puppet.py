@@ -128,7 +128,8 @@ class Puppet:
             units, own = self.parting(units), float(np.interp(seconds, EASES, (0, 1)))
             if looks is None or not own:
                 return self.purses(units)
-            return (1 - own) * self.purses(units) + own * looks().purses(units)
+            seen = looks().purses(units)
+            return seen if own == 1 else (1 - own) * self.purses(units) + own * seen
 
         return SpeechStream(speech, self.rest, fps, gain, seed, mood, life, width, shown)
 
