@@ -45,7 +45,7 @@ SLIT = 0.012  # inter-ocular distances over which what is behind a slit comes in
 TOUCHING = 0.03  # inter-ocular distances: lips closer than that still show something of the line where they meet
 STILL = (0.002, 0.008)  # inter-ocular distances of motion from which and by which the patch replaces the photograph
 # The light on what lies deep, on lower and on upper teeth: the least, and how it grows with that between the lips.
-DEEP, LOW, HIGH = (0.15, 1.5), (0.25, 1.5), (0.38, 2.4)
+DEEP, LOW, HIGH = (0.15, 1.5), (0.25, 1.5), (0.15, 3.1)
 # So much of the way to what it is in most frames the light between the lips goes, as a power, by these factors at most.
 EVEN, GAIN = 0.5, (0.7, 1.3)
 # Millimetres of lower teeth that are seen above the lip: the least, once that has fallen from the first to the second

@@ -7,6 +7,7 @@ from functools import partial
 import cv2
 import numpy as np
 
+from talkinghead.face import shut_lips
 from talkinghead.face.blur import blurred
 from talkinghead.face.closed_lips import closed
 from talkinghead.face.curves import curve
@@ -34,12 +35,12 @@ def sheets(
     """The box with lips that have parted, and with lips that meet. What the photograph shows between them, be it the
     inside of a mouth or the dark line where they touch, has given way to more lip; lips that it shows apart are
     painted as those of a closed mouth."""
+    if float((own[LOWER, 1] - own[UPPER, 1]).max()) < PHOTOGRAPHED_OPEN * IOD:
+        return shut_lips.parted(place, own, soft), place.pixels
     times = max(1, int(place.iod / FINEST))
     cover = _cover(place.reduced(times), own, lips, soft / times)
     fill, weight = (_as_large(part, place.pixels) for part in cover)
     parted = cv2.blendLinear(np.ascontiguousarray(place.pixels), fill, 1 - weight, weight)
-    if float((own[LOWER, 1] - own[UPPER, 1]).max()) < PHOTOGRAPHED_OPEN * IOD:
-        return parted, place.pixels
     return closed(place, own, rest, parted, soft)
 
 

@@ -16,12 +16,12 @@ from talkinghead.face.curves import rise
 
 FINE, DENSITIES = 3.0, (4.0, 12.0)  # times the photograph's pixels per millimetre, and the least and most, to draw with
 # From the front, from the middle outward: (width, length, how far the biting edge lies above the first one's).
-UPPER = ((8.5, 10.2, 0.0), (6.3, 8.8, 0.6), (6.4, 9.6, 0.3), (5.0, 8.2, 1.0), (3.8, 7.6, 1.6), (3.0, 7.2, 2.2))
+UPPER = ((8.5, 10.2, 0.0), (6.3, 8.8, 0.5), (6.4, 9.6, 0.2), (5.0, 8.2, 0.8), (3.8, 7.6, 1.3), (3.0, 7.2, 1.9))
 LOWER = ((5.2, 8.8, 0.0), (5.6, 9.0, 0.1), (5.9, 9.8, -0.2), (4.8, 8.4, 0.5), (3.8, 7.8, 0.9), (3.0, 7.0, 1.3))
 DIM = 0.7  # lower teeth over upper ones
 GUM = 5.0  # millimetres of gum that are drawn beyond the teeth's necks
 BODY, NECK, EDGE = np.array([(1.0, 0.93, 0.915), (0.95, 0.83, 0.75), (0.88, 0.88, 0.89)], np.float32)
-CLEFT = np.array([0.22, 0.13, 0.10], np.float32)  # between two teeth
+CLEFT = np.array([0.40, 0.29, 0.25], np.float32)  # between two teeth
 # So many millimetres from the middle this much of the light is lost, for the arch turns away, by this power.
 CORNER, TURNED, BEND = 18.0, 0.36, 2.0
 
@@ -57,9 +57,9 @@ def lower(seed: int, gum: np.ndarray, density: float) -> Layer:
 def tongue(colour: np.ndarray, density: float) -> Layer:
     """The tip and back of a tongue, wet and rough, its highest point at y = 0; where it lies deep it is dark."""
     x, y = _grid(-22, 22, -1, 18, density)
-    top = 0.4 - 0.5 * np.exp(-((x / 2.4) ** 2)) + 9.0 * (np.abs(x) / 21) ** 3
+    top = 9.0 * (np.abs(x) / 21) ** 3
     inside = rise((y - top) / 2.5)
-    light = 0.25 + 0.75 * rise((y - top) / 12.0) - 0.12 * np.exp(-((x / 1.0) ** 2))
+    light = 0.25 + 0.75 * rise((y - top) / 12.0) - 0.08 * np.exp(-((x / 2.5) ** 2))
     light *= 1 - 0.4 * (np.abs(x) / 22) ** 2
     rng = np.random.default_rng(0)
     rough, wet = (_noise(rng, x.shape, size * density) for size in (0.22, 0.45))
@@ -121,9 +121,9 @@ def _arch(kinds: tuple, rng: np.random.Generator, gum: np.ndarray, bright: float
 
 def _tooth(u: np.ndarray, v: np.ndarray, warm: float, bright: float) -> tuple[np.ndarray, np.ndarray]:
     """Colours [H, W, 3] and coverage [H, W] of one tooth: `u` -1 to 1 across, `v` 0 to 1 from neck to edge."""
-    width = 0.83 + 0.165 * np.sin(np.clip(v, 0, 0.72) / 0.72 * np.pi / 2)
-    width = width * (1 - 0.30 * np.clip((v - 0.80) / 0.20, 0, 1) ** 3.0)
-    body = rise((width - np.abs(u)) / 0.07) * rise((1 - v) / 0.035)
+    width = 0.83 + 0.175 * np.sin(np.clip(v, 0, 0.72) / 0.72 * np.pi / 2)
+    width = width * (1 - 0.22 * np.clip((v - 0.80) / 0.20, 0, 1) ** 4.0)
+    body = rise((width - np.abs(u)) / 0.05) * rise((1 - v) / 0.035)
     low = np.clip(v / 0.45, 0, 1)[..., None]
     colour = NECK + (BODY - NECK) * low**0.7
     colour = colour + (EDGE - colour) * (np.clip((v - 0.84) / 0.16, 0, 1) ** 1.5)[..., None] * 0.6
