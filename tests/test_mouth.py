@@ -14,8 +14,8 @@ from talkinghead.face import teeth
 from talkinghead.face.align import transform
 from talkinghead.face.curves import curve, spline
 from talkinghead.face.mouth import Mouth
-from talkinghead.face.mouth_layers import layers, over, single
-from talkinghead.face.mouth_place import softness
+from talkinghead.face.mouth_layers import _white, layers, over, single
+from talkinghead.face.mouth_place import LUMINANCE, softness
 from talkinghead.face.outline import IOD, LOWER, RING, UPPER
 
 
@@ -41,6 +41,15 @@ def test_an_open_mouth_is_dark_with_teeth_and_a_closed_one_is_lips(sitter):
     ring = transform(cv2.invertAffineTransform(sitter.matrix), sitter.rest[LOWER][3:8])
     on_seam = closed[ring[:, 1].round().astype(int), ring[:, 0].round().astype(int)]
     assert on_seam.max() < 1.1 * np.percentile(lips, 90)  # no line brighter than lips
+
+
+def test_white_is_what_photographs_say_and_dark_lips_have_no_glaring_teeth(sitter):
+    """In the dark, and of dark lips, teeth are darker, but less so than lips."""
+    place, bright = sitter.mouth(0)._place, []
+    for lip in (0.15, 0.3, 0.6):
+        bright.append(float(_white(place, sitter.eyes, np.full(3, lip)) @ LUMINANCE))
+    assert bright == sorted(bright) and bright[2] < 1 + 1e-6
+    assert 1.2 < bright[1] / bright[0] < 2 and bright[0] < 0.55
 
 
 def test_drawn_teeth_have_the_hue_of_photographed_ones():

@@ -24,8 +24,9 @@ from talkinghead.face.outline import IOD, LOWER, RING, UPPER
 UPPER_EDGE, LOWER_EDGE, TONGUE_TOP = 4.0, 4.8, 2.4
 SHOWN = (3.0, 5.0)  # millimetres of teeth that a laugh has shown are below the lips' seam, at least and at most
 # Luminance of teeth in full light, in [0, 1]: so much, times that of the lips and that of the eyes' whites by these
-# powers, which 822 photographs of mouths open without a smile say; and within these bounds.
-WHITE, BY_LIPS, BY_EYES, LIGHT = 1.7, 0.55, 0.25, (0.30, 1.0)
+# powers, as 822 photographs of mouths open without a smile say; up to so many times that where the lips are not so much
+# darker, or they would hardly be seen; and within these bounds.
+WHITE, BY_LIPS, BY_EYES, MORE, OVER_LIPS, LIGHT = 1.26, 0.55, 0.25, 1.43, 2.15, (0.30, 1.0)
 LEVEL = 0.44  # times as bright is most of what is seen between the lips in most frames
 FLESH = np.array([1.62, 0.76, 0.72])  # gums and tongue of luminance one, mixed with the lips' own hue
 GUM, TONGUE, CAVITY = 0.52, 0.5, 0.15  # their luminance, teeth 1
@@ -171,8 +172,9 @@ def _white(place: Place, eyes: list[np.ndarray], lips: np.ndarray) -> np.ndarray
             light = pixels @ LUMINANCE
             whites.append(pixels[light >= np.percentile(light, 80)].mean(0))
     white = np.mean(whites, 0) if whites else np.array([0.7, 0.68, 0.66])
-    light = WHITE * (lips @ LUMINANCE).clip(0.05) ** BY_LIPS * (white @ LUMINANCE).clip(0.05) ** BY_EYES
-    light = light.clip(*LIGHT)
+    lip, eye = (max(float(colour @ LUMINANCE), 0.05) for colour in (lips, white))
+    seen = WHITE * lip**BY_LIPS * eye**BY_EYES
+    light = np.clip(np.clip(OVER_LIPS * lip, seen, MORE * seen), *LIGHT)
     hue = 0.3 * white / max(white @ LUMINANCE, 0.05) + 0.7
     return (light * hue / (hue @ LUMINANCE)).astype(np.float32)
 
