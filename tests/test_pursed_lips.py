@@ -121,3 +121,19 @@ def test_hair_around_the_mouth_stays(sitter):
 def test_a_mouth_of_a_few_pixels_purses_without_paint(head, astronaut):
     small = head.prepare(astronaut).smaller(82)
     assert next(small.draw(np.zeros((1, 46), np.float32))).shape == (82, 82, 3)
+
+
+def test_skin_beside_the_corners_has_pores_as_the_photographs(sitter):
+    """On fine noise all over the face: painted there, but no smoother than half as much."""
+    noise = np.random.default_rng(0).normal(1, 0.04, sitter.image.shape[:2])[..., None]
+    image = (sitter.image * noise).clip(0, 255).astype(np.uint8)
+    mouth, goal = pursing(sitter, image)
+    place, own = mouth._place, sitter.outline.own
+    made, part = layers(place, own, sitter.rest, sitter.eyes, 0), changed(mouth._place, own, goal)
+    after = pursed(place, own, goal, made.parted, made.shut, made.soft)[1]
+    at = np.abs(across(place, own)[part])
+    middle = place.points(own[[RING, RING + RING // 2]])[:, 1].mean() - part[0].start
+    rows = np.abs(np.arange(len(at))[:, None] - middle) < 0.1 * place.iod
+    beside = rows & (at > 1.1) & (at < 1.35)
+    grain = [np.abs(cv2.Laplacian(picture, cv2.CV_32F)).mean(-1)[beside].mean() for picture in (made.shut[part], after)]
+    assert grain[1] > 0.5 * grain[0]

@@ -21,12 +21,13 @@ from talkinghead.face.outline import LOWER, RING, UPPER
 HIDDEN, ASIDE = 1.1, 0.35  # how much is hidden, as closed_lips.masks has it
 # Of the photograph's structure is kept what is finer than so many pixels of the window, within these factors; beside
 # the corners, from so far within them to so far beyond, in halves of the mouth's width, only what is as fine and as
-# faint as pores, and near the corners themselves nothing.
+# faint as pores, and near the corners themselves, where lines are, the pores of so much further down.
 FINE, STRUCTURE, PORES, FAINT = 2.5, (0.6, 1.5), 1.0, (0.9, 1.1)
-CORNERS, LINES = (0.82, 1.1), (0.25, 0.5)
+CORNERS, LINES, FURTHER = (0.82, 1.1), (0.25, 0.5), 0.7
 # Hair that a photograph shows stays: skin is painted less from the first to the second number of how strong that
 # structure is over so many pixels of the window, in photographs of so many pixels between the eyes.
 HAIRY, NEAR, SHARP = (0.065, 0.1), 14.0, (60, 80)
+REFLECTED = {"flags": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_REFLECT}
 ONE = (1.0, 1.25)  # halves of the mouth's width from and by which above and below are read as one
 
 
@@ -78,11 +79,14 @@ def _laid(
     aside = np.abs(across(place, own)[part])
     keep, one = (np.interp(aside, *to).astype(np.float32)[..., None] for to in ((CORNERS, (1, 0)), (ONE, (0, 0.5))))
     maps, made = [above + one * (under - above), under + one * (above - under)], []
+    left, right = place.points(own[[RING, RING + RING // 2]])
+    further = np.float32([[1, 0, FURTHER * (right - left)[1] / 2], [0, 1, -FURTHER * (right - left)[0] / 2]])
     bare, skin = _bare(place, own, pictures[1])[part], _from_corners(place, own)[part]
     for picture, apart in zip(pictures, (lips.PARTED * place.iod + lips.PARTED_SOFT * soft, 0.0)):
         kept = lips.held(maps, seam, apart / lips.window_pixel(place))
         at = [free + (1 - 2 * one) * (near - free) for free, near in zip(maps, kept)]
-        pores = 1 + skin * (lips.finer(place, picture[part], PORES, FAINT) - 1)
+        pores = lips.finer(place, picture[part], PORES, FAINT)
+        pores = pores + (1 - skin) * (cv2.warpAffine(pores, further, pores.shape[1::-1], **REFLECTED) - pores)
         structure = pores + keep * (lips.finer(place, picture[part], FINE, STRUCTURE) - pores)
         laid = lips.laid(picture[part], paint, at, lower, structure)
         made.append(picture.copy())
