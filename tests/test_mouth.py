@@ -63,6 +63,39 @@ def test_drawn_teeth_have_the_hue_of_photographed_ones():
     assert np.mean(hues, 0) == pytest.approx([0.07, -0.06], abs=0.05)
 
 
+def test_an_arch_that_turns_is_narrower_on_its_far_side():
+    """Marks on a circle of the arch's radius, seen under a small angle: x - turn * depth, depth x ** 2 / (2 radius)."""
+    rgba, marks = np.zeros((4, 601, 4), np.float32), (-20, -8, 0, 8, 14)
+    for x in marks:
+        rgba[:, round(10 * (x + 30))] = 1
+    layer = teeth.Layer(rgba, -30.0, 0.0, 10.0)
+    for turn in (0.4, -0.4):
+        seen = teeth.turned(layer, turn)
+        columns = cv2.GaussianBlur(seen.rgba[0, :, 3][None], (0, 0), 2)[0]
+        for x in marks:
+            at = round((x - turn * x**2 / (2 * teeth.ROUND) - seen.x) * 10)
+            assert abs(np.argmax(columns[at - 6 : at + 7]) - 6) <= 1, x
+        assert (seen.x + len(columns) / 10 if turn > 0 else -seen.x) < teeth.ROUND / abs(turn) / 2 + 0.2
+    assert teeth.turned(layer, 0.0) is layer
+
+
+def test_the_middle_of_the_teeth_lies_behind_that_of_the_lips(sitter):
+    """Also in a head that turns, where that is not the middle between the corners."""
+    middles = []
+    for aside in (-0.3, -0.15, 0.0, 0.15, 0.3):
+        rest = sitter.rest.copy()
+        half, middle = np.ptp(rest[UPPER, 0]) / 2, rest[UPPER[[0, -1]], 0].mean()
+        way = 1 - ((rest[: 2 * RING, 0] - middle) / half).clip(-1, 1) ** 2
+        rest[: 2 * RING, 0] += aside * half * way
+        made = layers(sitter.mouth(0)._place, sitter.outline.own, rest, sitter.eyes, 0).upper
+        column = made[..., :3].sum((0, 2)).astype(float)
+        clefts = -np.diff(np.sign(np.diff(cv2.GaussianBlur(column[None], (0, 0), 1.0)[0])))  # darkest lines below 0
+        lines = np.flatnonzero(clefts < 0) + 1 + sitter.mouth(0)._place.box[0]
+        lips = transform(cv2.invertAffineTransform(sitter.matrix), rest[UPPER[RING // 4]][None])[0, 0]
+        middles.append(np.abs(lines - lips).min())
+    assert max(middles) < 1.5  # pixels, of 100 between the eyes
+
+
 def test_upper_teeth_stand_still_while_the_jaw_falls(sitter):
     """Where both mouths show upper teeth well below the lip, they show the same."""
     mouth = sitter.mouth(0)

@@ -24,6 +24,7 @@ BODY, NECK, EDGE = np.array([(1.0, 0.93, 0.915), (0.95, 0.83, 0.75), (0.88, 0.88
 CLEFT = np.array([0.40, 0.29, 0.25], np.float32)  # between two teeth
 # So many millimetres from the middle this much of the light is lost, for the arch turns away, by this power.
 CORNER, TURNED, BEND = 18.0, 0.36, 2.0
+ROUND = 20.0  # millimetres: how the arch curves in front; its radius
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,21 @@ def lower(seed: int, gum: np.ndarray, density: float) -> Layer:
     layer = _arch(LOWER, np.random.default_rng((seed, 1)), gum, DIM, density)
     y = -layer.y - (len(layer.rgba) - 1) / density
     return Layer(np.ascontiguousarray(layer.rgba[::-1]), layer.x, y, density)
+
+
+def turned(layer: Layer, turn: float) -> Layer:
+    """What is seen of an arch, or of a tongue in it, where the head turns by an angle whose tangent is `turn`, positive
+    where its front goes to the picture's right: the far side is narrower, and ends where the arch hides it."""
+    if abs(turn) < 1e-3:
+        return layer
+    sides = layer.x + np.array([0, layer.rgba.shape[1] - 1]) / layer.density
+    far = ROUND / turn  # from here on it hides itself
+    left, right = np.sort(np.clip(sides, *((-np.inf, far) if turn > 0 else (far, np.inf))))
+    first, last = (x - x**2 / (2 * far) for x in (left, right))
+    x = far * (1 - np.sqrt(np.maximum(1 - 2 * np.arange(first, last, 1 / layer.density) / far, 0)))
+    columns = np.float32((x - layer.x) * layer.density)[None].repeat(len(layer.rgba), 0)
+    rows = np.arange(len(layer.rgba), dtype=np.float32)[:, None].repeat(columns.shape[1], 1)
+    return Layer(cv2.remap(layer.rgba, columns, rows, cv2.INTER_LINEAR), first, layer.y, layer.density)
 
 
 def tongue(colour: np.ndarray, density: float) -> Layer:
