@@ -1,8 +1,8 @@
 """Chins that fall with the jaw as far as people's do: the face's motion in, the same with more of the chin's out.
 
-The flow generator lets a chin fall by a third of the way of the lower lip; talkers' chins go more than half of it
-(`recipes/RESULTS.md`). The rest is added here: the whole of it at the chin, less along the jaw towards its angles and
-up to the lips, and nothing on the neck further down, which stays.
+The flow generator lets a chin fall by a third of the gap between the lips; of talkers' it is more than half. The rest is
+added here: the whole of it at the chin, less along the jaw towards its angles and up to the lips, and nothing on the
+neck further down, which stays.
 """
 
 from __future__ import annotations
