@@ -31,7 +31,7 @@ DENSITY = 440  # of its pixels in a side of the aligned face
 # Pixels: so far above the open lid's edge nothing is kept, where lashes and the fold are that a closed lid does not
 # show, but for a share of the skin below the brow; so far below the closed lid's edge; over which it fades, above and
 # below; and the lashes' standard deviation.
-ABOVE, SHARE, UNDER, SOFT, LASHES = 20.0, 0.95, 9.0, (8.0, 4.0), 1.8
+ABOVE, SHARE, UNDER, SOFT, LASHES = 20.0, 0.8, 9.0, (8.0, 4.0), 1.8
 ENDS, BLUNT = 0.16, 0.35  # of the eye's width: so far beyond its corners something is hidden, and how soon less there
 # Rows about the lashes' line in which they are darkest, and in which the lid above is as light as it is.
 NEAR, LID = np.arange(-2, 4), np.arange(-11, -5)
