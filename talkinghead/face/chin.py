@@ -1,7 +1,7 @@
 """Chins that fall with the jaw as far as people's do: the face's motion in, the same with more of the chin's out.
 
-The flow generator lets a chin fall by a third of the gap between the lips; of talkers' it is more than half. The rest is
-added here: the whole of it at the chin, less along the jaw towards its angles and up to the lips, and nothing on the
+The flow generator lets a chin fall by a third of the gap between the lips; of talkers' it is more than half. The rest
+is added here: the whole of it at the chin, less along the jaw towards its angles and up to the lips, and nothing on the
 neck further down, which stays.
 """
 
@@ -19,7 +19,8 @@ DROP = 0.07  # inter-ocular distances by which a chin falls further under a JawO
 # below the lips, and what stays.
 JAW = {1.0: (152, 148, 377, 176, 400), 0.85: (149, 378), 0.7: (150, 379), 0.5: (136, 365), 0.3: (172, 397)}
 FRONT = {0.95: (175,), 0.85: (199,), 0.7: (200,), 0.45: (18,), 0.3: (83, 313)}
-STILL = (58, 288, 132, 361, 93, 323, 61, 291, 57, 287, 2, 205, 425, 50, 280, 207, 427)
+NOSE = 2  # its base: nothing moves above
+STILL = (NOSE, 58, 288, 132, 361, 93, 323, 61, 291, 57, 287, 205, 425, 50, 280, 207, 427)
 NECK = ((0.22, 0.4), (0.42, 0.0))  # so many inter-ocular distances below the jaw's edge is its motion times this
 
 
@@ -37,9 +38,7 @@ class Chin:
         middles = (np.arange(size, dtype=np.float32) + 0.5) / size
         grid = np.stack(np.meshgrid(middles, middles), -1).reshape(-1, 2)
         field = spline(np.vstack(at).astype(np.float32), np.concatenate(shares)[:, None], grid).reshape(size, size)
-        lowest = points[STILL[10]][1]  # the nose: nothing moves above
-        field = field.clip(0, 1) * (middles > lowest)[:, None]
-        self._field = np.float32(DROP * IOD) * field
+        self._field = np.float32(DROP * IOD) * field.clip(0, 1) * (middles > points[NOSE, 1])[:, None]
 
     def __call__(self, flow: np.ndarray, units: np.ndarray) -> np.ndarray:
         """The backward `flow` [2, S, S] of a face under units [46], with the chin as far down as that says."""
