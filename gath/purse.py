@@ -16,7 +16,7 @@ CORNERS = MOUTH.index(OUTER_LIP[0]), MOUTH.index(OUTER_LIP[len(OUTER_LIP) // 2])
 # Times the talkers' shape at a unit of one; HALF of it is reached where a unit is so large. Chosen on val so that the
 # tracker reads off finished frames what was asked.
 AMOUNT, HALF = (2.1, 2.6), (0.45, 2.0)
-NARROWEST = (0.36, 0.42)  # of its width is the most that a mouth gives up, without and with LipsFunnel of one
+NARROWEST = (0.36, 0.48)  # of its width is the most that a mouth gives up, without and with LipsFunnel of one
 
 
 def pursing(units: Any, shapes: Any) -> Any:

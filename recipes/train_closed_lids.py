@@ -27,16 +27,16 @@ from talkinghead.face.closed_lids import SIZE, along, corners, darkness, edges, 
 from talkinghead.face.mouth_place import LUMINANCE
 
 ANGLE, ZOOM, SHIFT = 5.0, 0.1, 2.5  # standard deviations: degrees, logarithm of the scale, pixels
-OPEN, ABOVE = (0.12, 0.48), (4.0, 14.0)  # of the eye's width: how far it was open; pixels hidden above that
+OPEN, ABOVE = (0.12, 0.48), (12.0, 24.0)  # of the eye's width: how far it was open; pixels hidden above that
 TINT, CAST, VIVID = 0.03, 0.12, (0.6, 1.8)  # of colours in another light, as Material.recoloured has them
-PAIRED, CLOSE = 0.8, (6.0, 12.0)  # share of eyes filmed open as well that are shown so; pixels hidden above these
+PAIRED, CLOSE = 0.8, (14.0, 24.0)  # share of eyes filmed open as well that are shown so; pixels hidden above these
 DARK = 0.07  # standard deviation of how dark the lashes are said to be
 SEARCH = np.arange(-4, 6)  # rows about where the tracker has it, among which the closed lid's edge is looked for
 # How often sets are drawn from: those of sharp pictures much more often, of sharp clips even more; and how evenly their
 # people.
 FAVOUR, SHARP, EVEN = {"lfw": 1.0, "grid": 1.5, "styletalk_talk": 5.0}, 12.0, 0.8
 FAVOUR |= {"styletalk_style": 20.0, "liveportrait": 20.0}
-CHECKED = {"": (0.3, 8.0), "wide_": (0.45, 12.0)}  # how far eyes were open in checks, and hidden above
+CHECKED = {"": (0.3, 16.0), "wide_": (0.45, 20.0)}  # how far eyes were open in checks, and hidden above
 
 
 class Eyes(Material):

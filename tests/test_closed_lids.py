@@ -56,7 +56,7 @@ def test_masks_hide_the_open_eye_and_leave_the_brow():
     assert hidden[: int(brow.max())].max() == 0 and hidden[:, : int(INNER) - 12].max() == 0
     np.testing.assert_array_equal(lashes[:, 30:66].argmax(0), np.round(bottom[30:66]))
     np.testing.assert_allclose(dark, 0.5 * lashes, atol=1e-6)
-    assert masks(points, top, bottom, 0.5, above=14.0)[0].sum() > hidden.sum()
+    assert masks(points, top, bottom, 0.5, above=9.0)[0].sum() < hidden.sum()
     points[18:, 1] = ROW - WIDE - 5  # a brow right above the lid
     assert masks(points, top, bottom, 0.5, above=14.0)[0][: int(ROW - WIDE - 6)].max() == 0
 

@@ -170,8 +170,8 @@ def test_edit_moves_what_is_named_and_neutral_suppresses_the_rest(head, astronau
     ys, xs = np.nonzero(changed)
     assert changed.any() and (low - 30 < (xs.min(), ys.min())).all() and ((xs.max(), ys.max()) < high + 30).all()
     neutral = head.neutral(astronaut)
-    mouth = np.s_[110:185, 175:280]
-    neutral[mouth] = astronaut[mouth]  # the stub moves nothing; her laugh closes and its folds go
+    mouth = np.s_[110:210, 170:280]
+    neutral[mouth] = astronaut[mouth]  # the stub moves nothing; her laugh closes, its folds go, her chin rises
     assert np.array_equal(neutral, astronaut)
     assert not np.delete(wanted[-1], ASIDE).any()  # eyes are asked for more than they are to do
     head.edit(astronaut, {"Puff": 0.5}, neutral=True)

@@ -28,10 +28,11 @@ LIDS = slice(0, 9), slice(9, 18), slice(18, 23)  # upper and lower lid and brow 
 SIZE = (96, 80)  # pixels of the window, the eye's corners in its middle, but so many further down
 DOWN = 6
 DENSITY = 440  # of its pixels in a side of the aligned face
-# Pixels: so far above the open lid's edge nothing is kept, where lashes and the fold are, but for a share of the skin
-# below the brow; so far below the closed lid's edge; over which it fades; and the lashes' standard deviation.
-ABOVE, SHARE, UNDER, SOFT, LASHES = 8.0, 0.85, 9.0, 4.0, 1.8
-ENDS = 0.16  # of the eye's width: so far beyond its corners something is hidden
+# Pixels: so far above the open lid's edge nothing is kept, where lashes and the fold are that a closed lid does not
+# show, but for a share of the skin below the brow; so far below the closed lid's edge; over which it fades, above and
+# below; and the lashes' standard deviation.
+ABOVE, SHARE, UNDER, SOFT, LASHES = 20.0, 0.8, 9.0, (8.0, 4.0), 1.8
+ENDS, BLUNT = 0.16, 0.35  # of the eye's width: so far beyond its corners something is hidden, and how soon less there
 # Rows about the lashes' line in which they are darkest, and in which the lid above is as light as it is.
 NEAR, LID = np.arange(-2, 4), np.arange(-11, -5)
 # How dark the lashes of a closed eye are: so much, and so much of what those of the open one are.
@@ -83,10 +84,11 @@ def masks(points: np.ndarray, top: np.ndarray, line: np.ndarray, dark: float, ab
     open lid's edge is in the rows `top` [W], the closed one's in the rows `line` [W]; `points` [23, 2] have the corners
     and the brow."""
     brow = edges(points)[2]
-    ends = np.sin(np.pi * ((along(points) + ENDS) / (1 + 2 * ENDS)).clip(0, 1)) ** 0.5
+    ends = np.sin(np.pi * ((along(points) + ENDS) / (1 + 2 * ENDS)).clip(0, 1)) ** BLUNT
     rows = np.arange(SIZE[1])[:, None]
     above = np.minimum(above, SHARE * np.maximum(top - brow, 0)) * ends
-    hidden = rise((rows - top + above) / SOFT + 0.5) * rise((line + UNDER * ends - rows) / SOFT + 0.5) * rise(4 * ends)
+    hidden = rise((rows - top + above) / np.clip(above, 1, SOFT[0]))
+    hidden = hidden * rise((line + UNDER * ends - rows) / SOFT[1] + 0.5) * rise(4 * ends)
     lashes = np.exp(-(((rows - line) / LASHES) ** 2) / 2) * rise(4 * ends - 1)
     return np.stack([hidden, lashes, lashes * dark]).astype(np.float32)
 

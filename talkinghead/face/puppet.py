@@ -186,6 +186,7 @@ def make_puppet(
     from talkinghead.face.align import alignment, to_fractions, transform
     from talkinghead.face.align import crop as cut
     from talkinghead.face.aside import looking_aside
+    from talkinghead.face.chin import Chin
     from talkinghead.face.frames import YUV
     from talkinghead.face.head import Head
     from talkinghead.face.lids import Lids
@@ -221,10 +222,11 @@ def make_puppet(
     code = generator.encode(cut(photograph, alignment(found.points, size), size), found.units)
 
     def decode(units: np.ndarray) -> tuple[np.ndarray | None, ...]:
-        units = looking_aside(units, found.units) if generator.warps else units
-        return tuple(None if part is None else part[0] for part in generator.decode(code, units))
+        aside = looking_aside(units, found.units) if generator.warps else units
+        flow, *painted = (None if part is None else part[0] for part in generator.decode(code, aside))
+        return flow if chin is None else chin(flow, units[0]), *painted
 
-    mouth = lids = None
+    mouth = lids = chin = None
     if generator.warps:  # one that paints the whole face paints mouth and lids as well
         rest = outline(outline.rest[None])[0]
         eyes = [transform(to_face, points[list(eye)]) for eye in EYES]
@@ -232,6 +234,7 @@ def make_puppet(
         if turns:
             mouth.begin()
         lids = Lids(image, to_face, points, found.units)
+        chin = Chin(transform(to_face, points), found.units, size)
     renderer = Renderer(image, alignment(points, size), size, enhance, mouth, lids, device if generator.warps else None)
     forks = getattr(generator, "forks", False)
 
