@@ -118,20 +118,21 @@ def test_large_pictures_are_read_by_four_nearly_as_they_are_by_one(through):
     lit = [cv2.multiply(part, fine, scale=1 / 255) for part in lit]
     chroma = [cv2.resize(part, (40, 32), interpolation=cv2.INTER_AREA) for part in lit[1:]]
     by_one = sheets.Sheet(1, (0, 0), behind, cv2.merge([*lit, fine]))
+    box, inner = (left, top, right, bottom), (left + 4, top + 8, right - 8, bottom - 6)
     by_four = sheets.Blocks(sheets.Planes(1, (0, 0), behind, [lit[0], *chroma], opacity))
 
-    def at(block, times, more, around):
-        sides = [-(-side // wide) for side, wide in zip((right - left, bottom - top), block)]
+    def at(box, block, times, more, around):
+        sides = [-(-(end - first) // wide) for first, end, wide in zip(box[:2], box[2:], block)]
         x, y = (
             (slope * ((np.arange(-around, side + around) + 0.5) * wide - 0.5 + first) + shift) * times + plus
-            for side, wide, first, slope, shift, plus in zip(sides, block, (left, top), (1.02, 0.98), (-4.3, 1.7), more)
+            for side, wide, first, slope, shift, plus in zip(sides, block, box[:2], (1.02, 0.98), (-4.3, 1.7), more)
         )
         return [of.astype(np.float32) for of in np.meshgrid(x, y)]
 
     drawn = []
     for one in (by_one, by_four):
         frame = Frames(np.zeros((64, 80, 3), np.uint8)).new(YUV)
-        one.draw(frame, (left, top, right, bottom), at, through)
-        drawn.append([part.astype(int) for part in frame.part((left, top, right, bottom))])
+        one.draw(frame, box, at, [inner] if through else [])
+        drawn.append([part.astype(int) for part in frame.part(box)])
     for most, one, four in zip((3, 8, 8), *drawn):  # colours change as much within half as many pixels
         assert np.abs(one - four).max() <= most and one.std() > 5
