@@ -102,36 +102,41 @@ def test_a_finer_picture_made_in_strips_is_that_made_at_once(astronaut, monkeypa
     assert np.abs(in_strips.astype(int) - at_once).max() <= 1
 
 
+@pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize("through", [False, True])
-def test_large_pictures_are_read_by_four_nearly_as_they_are_by_one(through):
-    """Planes and an opacity that change smoothly, stretched by a fiftieth; of a box with odd halves, in part beyond the
-    planes' borders."""
+def test_pictures_are_read_by_four_nearly_as_they_are_by_one(through, times):
+    """Planes and an opacity, as fine as the picture or twice as fine, that change smoothly, stretched by a fiftieth; of
+    a box with odd halves, in part beyond the planes' borders."""
     rng, left, top, right, bottom = np.random.default_rng(0), 2, 0, 40, 30
 
     def plane(height, width):
         return cv2.resize(rng.integers(0, 256, (8, 9), np.uint8), (width, height), interpolation=cv2.INTER_CUBIC)
 
-    chroma, behind = [plane(32, 40), plane(32, 40)], [plane(64, 80), plane(32, 40), plane(32, 40)]
-    lit = [plane(64, 80), *(cv2.resize(part, (80, 64), interpolation=cv2.INTER_LINEAR) for part in chroma)]
-    opacity = plane(32, 40)
-    fine = cv2.resize(opacity, (80, 64), interpolation=cv2.INTER_LINEAR)
+    half, whole = (32 * times, 40 * times), (80 * times, 64 * times)
+    chroma, behind = [plane(*half), plane(*half)], [plane(64, 80), plane(32, 40), plane(32, 40)]
+    lit = [plane(*whole[::-1]), *(cv2.resize(part, whole, interpolation=cv2.INTER_LINEAR) for part in chroma)]
+    opacity = plane(*half)
+    fine = cv2.resize(opacity, whole, interpolation=cv2.INTER_LINEAR)
     lit = [cv2.multiply(part, fine, scale=1 / 255) for part in lit]
-    chroma = [cv2.resize(part, (40, 32), interpolation=cv2.INTER_AREA) for part in lit[1:]]
-    by_one = sheets.Sheet(1, (0, 0), behind, cv2.merge([*lit, fine]))
-    by_four = sheets.Blocks(sheets.Planes(1, (0, 0), behind, [lit[0], *chroma], opacity))
+    chroma = [cv2.resize(part, half[::-1], interpolation=cv2.INTER_AREA) for part in lit[1:]]
+    by_one = sheets.Sheet(times, (0, 0), behind, cv2.merge([*lit, fine]))
+    box, inner = (left, top, right, bottom), (left + 4, top + 8, right - 8, bottom - 6)
+    by_four = sheets.Blocks(sheets.Planes(times, (0, 0), behind, [lit[0], *chroma], opacity))
 
-    def at(block, times, more, around):
-        sides = [-(-side // wide) for side, wide in zip((right - left, bottom - top), block)]
+    def at(box, block, scale, more, around):
+        sides = [-(-(end - first) // wide) for first, end, wide in zip(box[:2], box[2:], block)]
         x, y = (
-            (slope * ((np.arange(-around, side + around) + 0.5) * wide - 0.5 + first) + shift) * times + plus
-            for side, wide, first, slope, shift, plus in zip(sides, block, (left, top), (1.02, 0.98), (-4.3, 1.7), more)
+            (slope * ((np.arange(-around, side + around) + 0.5) * wide - 0.5 + first) + shift + 0.5) * times * scale
+            - 0.5 * scale
+            + plus
+            for side, wide, first, slope, shift, plus in zip(sides, block, box[:2], (1.02, 0.98), (-4.3, 1.7), more)
         )
         return [of.astype(np.float32) for of in np.meshgrid(x, y)]
 
     drawn = []
     for one in (by_one, by_four):
         frame = Frames(np.zeros((64, 80, 3), np.uint8)).new(YUV)
-        one.draw(frame, (left, top, right, bottom), at, through)
-        drawn.append([part.astype(int) for part in frame.part((left, top, right, bottom))])
+        one.draw(frame, box, at, [inner] if through else [])
+        drawn.append([part.astype(int) for part in frame.part(box)])
     for most, one, four in zip((3, 8, 8), *drawn):  # colours change as much within half as many pixels
         assert np.abs(one - four).max() <= most and one.std() > 5

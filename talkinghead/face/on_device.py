@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from talkinghead.face.frames import Frame
-from talkinghead.face.sheets import OPACITY, Planes, Sheet
-from talkinghead.face.warp import Kind, Turning, Warp, shares
+from talkinghead.face.sheets import Planes
+from talkinghead.face.warp import Drawn, Turning, Warp, shares
 from talkinghead.media.yuv import planes
 
 
@@ -33,7 +33,7 @@ class OnDevice:
     """A Warp's frames, in the encoder's own colours, drawn from a sheet. Nothing is on the device before the first is
     drawn, so that each process which is forked may have its own share of a GPU."""
 
-    def __init__(self, name: str, warp: Warp, sheet: Sheet | Planes, still: np.ndarray, turning: Turning | None = None):
+    def __init__(self, name: str, warp: Warp, sheet: Planes, still: np.ndarray, turning: Turning | None = None):
         """`name` is torch's of the device, `still` the photograph, see media.yuv."""
         self._name, self._warp, self._sheet, self._still, self._turning = name, warp, sheet, still, turning
         self._cuda = name.startswith("cuda")
@@ -60,17 +60,13 @@ class OnDevice:
 
     @cached_property
     def _lit(self) -> list[Any]:
-        """What frames are read from, tensors float32 [1, C, h, w]: all channels of a Sheet; or Y, U with V, and the
-        opacity, if there is any."""
+        """What frames are read from, tensors float32 [1, C, h, w]: Y, U with V, and the opacity, if there is any."""
         import torch
 
         with warnings.catch_warnings(action="ignore"):  # torch asks NVML, which says nothing to who was forked
             torch.empty(0, device=self._name)
         sheet = self._sheet
-        if isinstance(sheet, Sheet):
-            return [self._sent(sheet.pixels).permute(0, 3, 1, 2).float()]
-        y, *chroma = sheet.lit
-        parts = [[y], chroma, *([] if sheet.opacity is None else [[sheet.opacity]])]
+        parts = [[sheet.lit[0]], sheet.colours, *([] if sheet.opacity is None else [[sheet.opacity]])]
         return [self._sent(*part)[None].float() for part in parts]
 
     def _sent(self, *parts: np.ndarray) -> Any:
@@ -91,22 +87,22 @@ class OnDevice:
         across, down = self._shares[block]
         return down.T @ (known @ across)
 
-    def _places(self, known: Any, step: int) -> Any:
-        """Where pixels [1, h, w, 2] of Planes' Y, or of U and V for a `step` of 2, are read, of what is known at the
-        nodes [1, 2, gh, gw]: blocks of them move alike."""
+    def _places(self, known: Any, of: Any, step: int, wide: int, apart: int) -> Any:
+        """Where pixels [1, h, w, 2], each `step` by `step` of the picture's, are read in the tensor `of`, of what is
+        known at the nodes [1, 2, gh, gw]: two below each other, and as many across as `wide` says, move alike, so many
+        of the tensor's pixels `apart`."""
         import torch
 
-        wide, high = 2, 2 // step  # of a block, in pixels of the plane
-        at = self._enlarged(known, (wide * step, high * step)).permute(0, 2, 3, 1)
-        at = at.repeat_interleave(high, 1).repeat_interleave(wide, 2)[:, :, : self._size[0] // step]
-        size = self._lit[step - 1].shape[:1:-1]
+        at = self._enlarged(known, (wide * step, 2 * step)).permute(0, 2, 3, 1)
+        at = at.repeat_interleave(2, 1).repeat_interleave(wide, 2)
+        at = at[:, : self._size[1] // step, : self._size[0] // step]
         x, y = (torch.arange(side, device=self._name) for side in at.shape[2:0:-1])
-        at[..., 0] += (x % wide * 2 - 1) / size[0]
-        if high > 1:
-            at[..., 1] += ((y % high * 2 - 1) / size[1])[:, None]
+        if wide > 1:
+            at[..., 0] += (x % 2 * 2 - 1) * apart / of.shape[3]
+        at[..., 1] += ((y % 2 * 2 - 1) * apart / of.shape[2])[:, None]
         return at
 
-    def draw(self, frame: Frame, where: np.ndarray, kinds: list[Kind]) -> None:
+    def draw(self, frame: Frame, where: np.ndarray, what: Drawn) -> None:
         """Begin to draw what is `where`, see Warp.draw; `settle` waits for it."""
         import torch
 
@@ -116,7 +112,7 @@ class OnDevice:
         # As torch counts: from -1 to 1 between a plane's borders, whatever its size.
         places = (2 * self._sheet.place(where).astype(np.float64) + 1) / size - 1
         places = torch.from_numpy(places.transpose(2, 0, 1)[None].astype(np.float32)).to(self._name)
-        tiles = torch.from_numpy(np.logical_or.reduce([tiles for tiles, *_ in kinds])).to(self._name)
+        tiles = torch.from_numpy(what.tiles).to(self._name)
         host, left = iter(frame.part(self.whole)), self._warp.box[0]
         with torch.inference_mode():
             for layer, (lit, much) in zip(self._layers, self._seen(places)):
@@ -139,16 +135,19 @@ class OnDevice:
         def read(lit: Any, at: Any) -> Any:
             return grid_sample(lit, at, mode="bilinear", padding_mode="border", align_corners=False)[0].round_()
 
-        if isinstance(self._sheet, Sheet):
-            fine = read(self._lit[0], self._enlarged(places, (1, 1)).permute(0, 2, 3, 1))
-            coarse = (avg_pool2d(fine, 2) + 0.5).floor_()
-            return [(fine[:1], fine[OPACITY:]), (coarse[1:OPACITY], coarse[OPACITY:])]
-        y, chroma = (read(lit, self._places(places, step)) for lit, step in zip(self._lit, (1, 2)))
-        if self._sheet.opacity is None:
+        (luma, colours, *opacity), times = self._lit, self._sheet.times
+        y = read(luma, self._places(places, luma, 1, 2, times))
+        at = self._places(places, colours, 2, 1, times)
+        for axis, side in enumerate(colours.shape[:1:-1]):
+            at[..., axis] += (times - 1) / side
+        chroma = read(colours, at)
+        if not opacity:
             return [(y, None), (chroma, None)]
-        much = read(self._lit[2], self._enlarged(places, (2, 2)).permute(0, 2, 3, 1))
-        fine = interpolate(much[None], scale_factor=2, mode="bilinear", align_corners=False)[0].round_()
-        return [(y, fine), (chroma, much)]
+        much = read(opacity[0], self._places(places, opacity[0], 2 // times, 2, 1))
+        if times == 1:
+            fine = interpolate(much[None], scale_factor=2, mode="bilinear", align_corners=False)[0].round_()
+            return [(y, fine), (chroma, much)]
+        return [(y, much), (chroma, (avg_pool2d(much, 2) + 0.5).floor_())]
 
     def settle(self) -> None:
         """Wait until the frame's rows have come."""

@@ -150,11 +150,11 @@ class Renderer:
         warp = stage.warp
         seen = warp.at if posed is None else posed.seen(warp.at)  # the photograph's own pixels, before the face moves
         where = seen + self._shift(flow, seen)
-        kinds = warp.moved(where) if posed is None else warp.turned(where, stage.turning)
+        drawn = warp.moved(where) if posed is None else warp.turned(where, stage.turning)
         if stage.device is None:
-            warp.draw(frame, where, stage.sheet, kinds)
+            warp.draw(frame, where, stage.sheet, drawn)
         else:
-            stage.device.draw(frame, where, kinds)
+            stage.device.draw(frame, where, drawn)
 
     def _shift(self, flow: np.ndarray, at: np.ndarray) -> np.ndarray:
         """The crop's `flow` [S, S, 2] at pixels [h, w, 2] of the photograph, in its pixels."""
@@ -223,7 +223,7 @@ class Renderer:
                 device = OnDevice(self.device, warp, sheet, self._frames.still(YUV), turning)
             elif isinstance(sheet, Planes):
                 sheet = Blocks(sheet)
-                if head is not None:
+                if head is not None and sheet.times == 1:  # a large picture
                     head.let_go(colours)
             self._stages[kind] = Stage(warp, sheet, turning, device)
         return self._stages[kind]

@@ -15,9 +15,9 @@ import numpy as np
 from talkinghead.face.frames import YUV, Box, Colours, Frame, cover
 from talkinghead.media.yuv import STRIP, even
 
-# Blocks of (width, height) pixels, by which to multiply, what to add and how many blocks more all round: x and y [h, w]
-# float32 of what is seen in their middles, so many times the sheet's pixels and so much more.
-At = Callable[[tuple[int, int], float, tuple[float, float], int], Sequence[np.ndarray]]
+# A box, its blocks of (width, height) pixels, by which to multiply, what to add and how many blocks more all round: x
+# and y [h, w] float32 of what is seen in their middles, so many times the sheet's pixels and so much more.
+At = Callable[[Box, tuple[int, int], float, tuple[float, float], int], Sequence[np.ndarray]]
 OPACITY = 3  # the channel
 BORDER = 8  # rows that a strip sees of the next ones
 FINER_PIXELS = 2_000_000  # beyond so many a photograph itself is fine enough, and its memory counts
@@ -80,12 +80,25 @@ class _Laid:
         first = self.times * np.array(self.corner) - 0.5 * (self.times - 1)
         return cv2.transform(where, np.column_stack([self.times * np.eye(2), -first]))
 
-    def under(self, k: int, out: np.ndarray, box: Box, step: int) -> np.ndarray:
-        """What of plane `k`, one of whose pixels is `step` by `step` of the picture's, is behind the pixels `out` of
-        a box."""
+    def under(self, box: Box, steps: Sequence[int]) -> list[np.ndarray]:
+        """What is behind a box, for each plane, one of whose pixels is `step` by `step` of the picture's."""
         assert self.behind
-        left, top = ((side - first) // step for side, first in zip(box, self.corner))
-        return self.behind[k][top : top + out.shape[0], left : left + out.shape[1]]
+        left, top, right, bottom = (edge - first for edge, first in zip(box, 2 * self.corner))
+        return [
+            plane[top // step : bottom // step, left // step : right // step] for plane, step in zip(self.behind, steps)
+        ]
+
+    def bare(self, frame: Frame, box: Box) -> None:
+        """Into an even `box` what is behind."""
+        for out, under in zip(frame.part(box), self.under(box, frame.colours.steps)):
+            out[:] = under
+
+    def cover(self, frame: Frame, box: Box, opacity: dict[int, np.ndarray]) -> None:
+        """What is behind an even `box` under what was drawn there, whose `opacity` uint8 [h, w] is told for each
+        step."""
+        steps = frame.colours.steps
+        for out, under, step in zip(frame.part(box), self.under(box, steps), steps):
+            cover(under, out, opacity[step], out)
 
 
 @dataclass(frozen=True)
@@ -95,34 +108,43 @@ class Sheet(_Laid):
 
     pixels: np.ndarray
 
-    def draw(self, frame: Frame, box: Box, at: At, through: bool) -> None:
-        """Into an even `box` what is seen `at` its places; `through` says whether anything shows through there."""
+    def draw(self, frame: Frame, box: Box, at: At, covered: Sequence[Box]) -> None:
+        """Into an even `box` what is seen `at` its places; something shows through in the boxes of it that are
+        `covered`."""
         steps = frame.colours.steps
-        seen = {1: _seen(self.pixels, at((1, 1), 1, (0, 0), 0))}
+        seen = {1: _seen(self.pixels, at(box, (1, 1), 1, (0, 0), 0))}
         if 2 in steps:
             seen[2] = cv2.resize(seen[1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-        opacity = {step: cv2.extractChannel(of, OPACITY) for step, of in seen.items()} if through else {}
         for k, (out, step) in enumerate(zip(frame.part(box), steps)):
-            if through:
-                lit = cv2.extractChannel(seen[step], k)
-                cover(self.under(k, out, box, step), lit, opacity[step], out)
-            else:
-                cv2.extractChannel(seen[step], k, out)
+            cv2.extractChannel(seen[step], k, out)
+        for part in covered:
+            left, top, right, bottom = (edge - first for edge, first in zip(part, 2 * box[:2]))
+            self.cover(frame, part, {
+                step: cv2.extractChannel(of[top // step : bottom // step, left // step : right // step], OPACITY)
+                for step, of in seen.items()
+            })  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Planes(_Laid):
-    """A large picture's YUV, `lit` [h, w] and twice [h / 2, w / 2]; the `opacity` with which it is multiplied, if
-    there is any, is as fine as the latter. Blocks draw it."""
+    """A picture's YUV, `lit` [h, w] and twice [h / 2, w / 2]; the `opacity` with which it is multiplied, if there is
+    any, is as fine as the latter. Blocks draw it."""
 
     lit: Sequence[np.ndarray]
     opacity: np.ndarray | None
+
+    @property
+    def colours(self) -> list[np.ndarray]:
+        """U and V, each pixel the mean of as many as are one of the frame's, of which it is the last, across and
+        down."""
+        chroma, times = self.lit[1:], self.times
+        return [cv2.blur(plane, (times, times), anchor=(times - 1,) * 2) if times > 1 else plane for plane in chroma]
 
 
 def laid(image: np.ndarray, corner: tuple[int, int], colours: Colours) -> Sheet | Planes:
     """A part of the picture, RGB uint8 [h, w, 3], to draw from in these colours."""
     image, times = finer(even(image))
-    if times == 1 and colours is YUV:
+    if colours is YUV:
         return Planes(times, corner, None, colours.split(image), None)
     return Sheet(times, corner, None, colours.times(image, np.full(image.shape[:2], 255, np.uint8)))
 
@@ -137,64 +159,86 @@ def cut_out(
 ) -> Sheet | Planes:
     """The same of a person with this `opacity` uint8 [h, w], which is as `coarse` [h / 2, w / 2] says where the picture
     is large; over what is `behind`, as the image."""
-    below = colours.split(behind)
+    below, much = colours.split(behind), opacity if coarse is None else coarse
     image, times = finer(image)
-    large = times == 1 and colours is YUV
+    planar = colours is YUV
     if times > 1:
         size = image.shape[1::-1]
         opacity, behind = (cv2.resize(part, size, interpolation=cv2.INTER_LINEAR) for part in (opacity, behind))
-    steps = colours.steps if large else (1,)
+    steps = colours.steps if planar else (1,)
     height, width = opacity.shape
-    parts = [np.empty((height // step, width // step, *(() if large else (4,))), np.uint8) for step in steps]
+    parts = [np.empty((height // step, width // step, *(() if planar else (4,))), np.uint8) for step in steps]
     for first in range(0, height, STRIP):
         rows = slice(first, first + STRIP)
-        much = cv2.cvtColor(opacity[rows], cv2.COLOR_GRAY2RGB)
-        shows = cv2.multiply(behind[rows], cv2.bitwise_not(much), scale=1 / 255)
-        lit = cv2.min(cv2.subtract(image[rows], shows), much)
-        made = colours.premultiplied(lit, opacity[rows]) if large else [colours.times(lit, opacity[rows])]
+        there = cv2.cvtColor(opacity[rows], cv2.COLOR_GRAY2RGB)
+        shows = cv2.multiply(behind[rows], cv2.bitwise_not(there), scale=1 / 255)
+        lit = cv2.min(cv2.subtract(image[rows], shows), there)
+        made = colours.premultiplied(lit, opacity[rows]) if planar else [colours.times(lit, opacity[rows])]
         for whole, part, step in zip(parts, made, steps):
             whole[first // step : (first + STRIP) // step] = part
-    return Planes(times, corner, below, parts, coarse) if large else Sheet(times, corner, below, *parts)
+    return Planes(times, corner, below, parts, much) if planar else Sheet(times, corner, below, *parts)
 
 
 class Blocks(_Laid):
-    """Planes whose pixels are read by four: two by two have moved alike, each within a sixteenth of a pixel where
-    motion stretches by an eighth."""
+    """Planes of which four pixels are read at once, and have moved alike: two by two of brightness, each within a
+    sixteenth of a pixel where motion stretches by an eighth, and of each colour two below each other."""
 
     def __init__(self, planes: Planes):
         super().__init__(planes.times, planes.corner, planes.behind)
-        luma, *chroma = planes.lit
-        self._chroma = cv2.merge([part for plane in chroma for part in _beside(plane, 0)])
-        self._luma, self._opacity = cv2.merge(_beside(luma, 1)), planes.opacity
+        self._luma = _beside([planes.lit[0]], 2, planes.times)
+        self._chroma = _beside(planes.colours, 1, planes.times)
+        self._opacity = None if planes.opacity is None else _beside([planes.opacity], 2, 1)
 
-    def draw(self, frame: Frame, box: Box, at: At, through: bool) -> None:
+    def draw(self, frame: Frame, box: Box, at: At, covered: Sequence[Box]) -> None:
         """As a Sheet's."""
-        outs = frame.part(box)
-        if not through:
-            self._read(at, outs)
-            return
-        lit = [np.empty(out.shape, np.uint8) for out in outs]
-        self._read(at, lit)
-        # Two by two pixels' opacity, and that of their neighbours, from which single pixels' is interpolated.
-        coarse = _seen(self._opacity, at((2, 2), 0.5, (-0.25, -0.25), 1))
-        fine = cv2.resize(coarse, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
-        opacity = {1: fine[2:-2, 2:-2], 2: coarse[1:-1, 1:-1]}
-        for k, (out, step) in enumerate(zip(outs, frame.colours.steps)):
-            cover(self.under(k, out, box, step), lit[k], opacity[step], out)
+        luma, *chroma = frame.part(box)
+        half, more = self.times / 2, (self.times - 1) / 2 - 0.25
+        _two_by_two(_seen(self._luma, at(box, (2, 2), 1, (half, half), 0)), luma)
+        _below(_seen(self._chroma, at(box, (2, 4), 0.5, (more, more + half), 0)), chroma)
+        for part in covered:
+            self.cover(frame, part, self._much(part, at))
 
-    def _read(self, at: At, outs: Sequence[np.ndarray]) -> None:
-        rows, both = _seen(self._luma, at((2, 2), 1, (0.5, 0.5), 0)), outs[0].view(np.uint16)
-        cv2.split(rows.view(np.uint16), [both[::2], both[1::2]])
-        pairs = cv2.split(_seen(self._chroma, at((4, 2), 0.5, (0.25, -0.25), 0)).view(np.uint16))
-        for out, pair in zip(outs[1:], pairs):
-            out[:] = pair.view(np.uint8)[:, : out.shape[1]]  # may be one pixel less
+    def _much(self, box: Box, at: At) -> dict[int, np.ndarray]:
+        """The opacity in a box for each step: as fine as chroma, of a large picture, it tells what single pixels have,
+        with that of its neighbours; else they have it for what two by two have."""
+        wide, around = 4 // self.times, 2 - self.times
+        read = _seen(self._opacity, at(box, (wide, wide), 0.5, (0.25, 0.25), around))
+        much = np.empty([2 * side for side in read.shape[:2]], np.uint8)
+        _two_by_two(read, much)
+        if self.times == 1:
+            width, height = box[2] - box[0], box[3] - box[1]
+            much = much[1 : 3 + height // 2, 1 : 3 + width // 2]
+            fine = cv2.resize(much, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
+            return {1: fine[2:-2, 2:-2], 2: much[1:-1, 1:-1]}
+        return {1: much, 2: cv2.resize(much, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)}
 
 
-def _beside(plane: np.ndarray, below: int) -> list[np.ndarray]:
-    """For each pixel, beginning with one beyond the border, itself and the one on its right; and those `below`."""
-    wide = cv2.copyMakeBorder(plane, below, below, 1, 1, cv2.BORDER_REPLICATE)
-    height, width = (side - 1 for side in wide.shape)
-    return [wide[y : y + height + 1 - below, x : x + width] for y in range(below + 1) for x in (0, 1)]
+def _beside(planes: Sequence[np.ndarray], wide: int, apart: int) -> np.ndarray:
+    """For each pixel of planes [h, w], beginning with some beyond the border, itself and the next ones, so far `apart`:
+    `wide` across and two down, [h + apart, w + ..., 4]."""
+    right = (wide - 1) * apart
+    bordered = [cv2.copyMakeBorder(plane, apart, apart, right, right, cv2.BORDER_REPLICATE) for plane in planes]
+    height, width = (side + more for side, more in zip(planes[0].shape, (apart, right)))
+    return cv2.merge(
+        [of[y : y + height, x : x + width] for of in bordered for y in (0, apart) for x in range(0, right + 1, apart)]
+    )
+
+
+def _two_by_two(read: np.ndarray, out: np.ndarray) -> None:
+    """Into `out` [2 * h, 2 * w] what was read of two by two pixels [h, w, 4]."""
+    pairs = out.view(np.uint16)
+    cv2.split(read.view(np.uint16), [pairs[::2], pairs[1::2]])
+
+
+def _below(read: np.ndarray, outs: Sequence[np.ndarray]) -> None:
+    """Into two planes [2 * h, w] what was read of each, two pixels below each other [h, w, 4]; or but for the last
+    row."""
+    lines = [out[k::2] for out in outs for k in (0, 1)]
+    if len(outs[0]) % 2 == 0:
+        cv2.split(read, lines)
+        return
+    for line, part in zip(lines, cv2.split(read)):
+        line[:] = part[: len(line)]
 
 
 def _seen(plane: np.ndarray, where: Sequence[np.ndarray], out: np.ndarray | None = None) -> np.ndarray:

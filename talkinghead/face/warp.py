@@ -6,8 +6,10 @@ tile by tile, so that tiles in which nothing happens cost nothing, and what is w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -24,10 +26,17 @@ MIN_SHIFT = 0.02  # pixels: tiles that move less stay the photograph's own
 BLOCK = 4  # pixels, in which a person's opacity is summed up
 MARGIN = 2  # pixels that a tile may read beyond what its corners do
 
-# Tiles [rows, columns] that are drawn, whether something shows through there, and, if they move in part only, where
-# they do: positive at those nodes.
-Kind = tuple[np.ndarray, bool, np.ndarray | None]
-Part = tuple[slice, slice]  # of the nodes
+
+class Drawn(NamedTuple):
+    """Tiles, bool [rows, columns], that are drawn; and of a person over what is behind also those of them where that
+    shows `through`, where it is all there is, and those of the `rim`, in which the photograph stays where nothing
+    `moves`, which is positive at nodes [gh, gw] that do."""
+
+    tiles: np.ndarray
+    through: np.ndarray | None = None
+    bare: np.ndarray | None = None
+    rim: np.ndarray | None = None
+    moves: np.ndarray | None = None
 
 
 class Warp:
@@ -51,31 +60,41 @@ class Warp:
             return
         self.at = nodes(box[:2], cell, [tiles * n for tiles in self._tiles])
 
-    def moved(self, where: np.ndarray) -> list[Kind]:
+    def moved(self, where: np.ndarray) -> Drawn:
         """What is to be drawn of what is seen `where` [gh, gw, 2]: tiles at rest stay as they are."""
         further = np.abs(where - self.at)
-        return [(self.tiles(cv2.max(further[..., 0], further[..., 1]) > MIN_SHIFT), False, None)]
+        return Drawn(self.tiles(cv2.max(further[..., 0], further[..., 1]) > MIN_SHIFT))
 
-    def turned(self, where: np.ndarray, turning: Turning) -> list[Kind]:
+    def turned(self, where: np.ndarray, turning: Turning) -> Drawn:
         """The same of a person and what is behind, where `turning` says."""
         some, lacks = turning.clear(*self.reach(where))
-        empty, opaque = turning.empty & (some == 0), lacks == 0
-        whole, rim = turning.whole, turning.rim & ~empty
-        through = whole & ~opaque & ~empty
-        return [(whole & opaque, False, None), (through, True, None), (rim, True, turning.moves)]
+        bare = some == 0
+        tiles = turning.takes_part & ~(turning.empty & bare)
+        return Drawn(tiles, tiles & (lacks > 0) & ~bare, tiles & bare, turning.rim & tiles, turning.moves)
 
-    def draw(self, frame: Frame, where: np.ndarray, sheet: Sheet | Blocks, kinds: list[Kind]) -> None:
+    def draw(self, frame: Frame, where: np.ndarray, sheet: Sheet | Blocks, drawn: Drawn) -> None:
         """Draw from a sheet what is seen `where` [gh, gw, 2], in pixels of the picture."""
         products = self.cell >= WIDE or isinstance(sheet, Blocks)
-        places = _Places(sheet.place(where), self.cell, products)
-        for tiles, through, moves in kinds:
-            for box, part in self._boxes(tiles):
-                size = box[2] - box[0], box[3] - box[1]
-                sheet.draw(frame, box, partial(places, part, size), through)
-                if moves is not None:
-                    steps = frame.colours.steps
-                    still = {step: enlarged(moves[part], self.cell, size, step) <= 0 for step in set(steps)}
-                    frame.rest(box, [still[step].view(np.uint8) for step in steps])
+        places = _Places(sheet.place(where), self.box[:2], self.cell, products)
+        for x0, y0, x1, y1 in self._rectangles(drawn.tiles):
+            covered: list[Box] = []
+            if drawn.through is not None:
+                inner = self._rectangles(drawn.through[y0:y1, x0:x1])
+                covered = [self._pixels((x0 + a, y0 + b, x0 + c, y0 + d)) for a, b, c, d in inner]
+            sheet.draw(frame, self._pixels((x0, y0, x1, y1)), places, covered)
+        if drawn.bare is not None:
+            for cells in self._rectangles(drawn.bare):
+                sheet.bare(frame, self._pixels(cells))
+        if drawn.rim is not None and drawn.moves is not None:
+            for cells in self._rectangles(drawn.rim):
+                self._rest(frame, self._pixels(cells), drawn.moves)
+
+    def _rest(self, frame: Frame, box: Box, moves: np.ndarray) -> None:
+        """The photograph again where nothing moves."""
+        steps, size = frame.colours.steps, (box[2] - box[0], box[3] - box[1])
+        known = moves[part_of(box, self.box[:2], self.cell)]
+        still = {step: enlarged(known, self.cell, size, step) <= 0 for step in set(steps)}
+        frame.rest(box, [still[step].view(np.uint8) for step in steps])
 
     def tiles(self, nodes: np.ndarray) -> np.ndarray:
         """Tiles of which a node, or a neighbour of one, is true."""
@@ -91,13 +110,14 @@ class Warp:
         corners = [where[np.ix_(rows, columns)] for rows in ends[0] for columns in ends[1]]
         return np.minimum.reduce(corners), np.maximum.reduce(corners)
 
-    def _boxes(self, tiles: np.ndarray) -> Iterator[tuple[Box, Part]]:
-        """True tiles in rectangles: as boxes of the picture, and as parts of the nodes."""
-        n, side, (left, top, *end) = self._per_tile, self.side, self.box
-        for x0, y0, x1, y1 in _rectangles(tiles, max(1, self._most // side**2)):
-            right, bottom = min(left + x1 * side, end[0]), min(top + y1 * side, end[1])
-            part = slice(y0 * n, y1 * n + 2), slice(x0 * n, x1 * n + 2)
-            yield (left + x0 * side, top + y0 * side, right, bottom), part
+    def _rectangles(self, tiles: np.ndarray) -> Iterator[Box]:
+        """True tiles in rectangles that are drawn at once."""
+        return _rectangles(tiles, max(1, self._most // self.side**2))
+
+    def _pixels(self, tiles: Box) -> Box:
+        """The picture's pixels of a rectangle of tiles."""
+        (left, top, *end), (x0, y0, x1, y1) = self.box, (self.side * edge for edge in tiles)
+        return left + x0, top + y0, min(left + x1, end[0]), min(top + y1, end[1])
 
 
 def nodes(corner: Sequence[float], cell: int, count: Sequence[int]) -> np.ndarray:
@@ -107,27 +127,28 @@ def nodes(corner: Sequence[float], cell: int, count: Sequence[int]) -> np.ndarra
     return np.stack(np.meshgrid(x, y), -1).astype(np.float32)
 
 
-class _Places:
-    """Called with a part of the nodes and a `size`, (width, height), of their cells' first pixels: sheets.At."""
+def part_of(box: Box, corner: Sequence[int], cell: int) -> tuple[slice, slice]:
+    """Which of the `nodes` from a `corner` on tell what is seen in a box that begins where one of their cells does."""
+    left, top, right, bottom = ((edge - first) / cell for edge, first in zip(box, (*corner, *corner)))
+    return slice(int(top), math.ceil(bottom) + 2), slice(int(left), math.ceil(right) + 2)
 
-    def __init__(self, placed: np.ndarray, cell: int, products: bool):
-        """What is known at all nodes [gh, gw, 2], enlarged by products of matrices, or else for square blocks alone and
-        none around."""
-        self._placed, self._cell, self._products = placed, cell, products
+
+class _Places:
+    """What is known at the nodes of a grid, called as sheets.At."""
+
+    def __init__(self, placed: np.ndarray, corner: Sequence[int], cell: int, products: bool):
+        """`placed` [gh, gw, 2] at nodes from a `corner` on is enlarged by products of matrices, or else for square
+        blocks alone and none around."""
+        self._placed, self._corner, self._cell, self._products = placed, corner, cell, products
         self._scaled: dict[tuple[float, tuple[float, float]], Sequence[np.ndarray]] = {}
 
     def __call__(
-        self,
-        part: Part,
-        size: tuple[int, int],
-        block: tuple[int, int],
-        scale: float,
-        more: tuple[float, float],
-        around: int,
+        self, box: Box, block: tuple[int, int], scale: float, more: tuple[float, float], around: int
     ) -> Sequence[np.ndarray | None]:
         if (scale, more) not in self._scaled:
             places = cv2.transform(self._placed, np.column_stack([scale * np.eye(2), more]))
             self._scaled[scale, more] = cv2.split(places) if self._products else [places]
+        part, size = part_of(box, self._corner, self._cell), (box[2] - box[0], box[3] - box[1])
         known = [values[part] for values in self._scaled[scale, more]]
         if not self._products:
             return enlarged(known[0], self._cell, size, block[0]), None
@@ -187,8 +208,8 @@ class Turning:
     def __init__(self, warp: Warp, moves: np.ndarray, clear: Clear):
         """`moves` [gh, gw] is positive at nodes of the warp that take part in the head's motion."""
         self.moves, self.clear = moves, clear
-        self.whole = ~warp.tiles(moves <= 0)
-        self.rim = warp.tiles(moves > 0) & ~self.whole  # in part only
+        self.takes_part = warp.tiles(moves > 0)
+        self.rim = self.takes_part & warp.tiles(moves <= 0)  # in part only
         self.empty = clear(*warp.reach(warp.at))[0] == 0  # nothing of the person there when it is not posed
 
 
