@@ -20,8 +20,8 @@ from talkinghead.units.names import INDEX
 
 SHORTEST_INTERVAL = 1.0  # seconds from onset to onset, doubles apart
 LONGEST_INTERVAL = 7.5  # people who listen or read go without for longer, but a talker would seem to stare
-MEAN_INTERVAL = 4.3  # of blinks that are not doubles, longer ones included, which brings the mean of all to 3.4 seconds
-SPREAD = 0.7  # standard deviation of the logarithm of what an interval has beyond the shortest
+MEAN_INTERVAL = 4.5  # of blinks that are not doubles, longer ones included; the mean of all becomes 3.75 seconds
+SPREAD = 0.55  # standard deviation of the logarithm of what an interval has beyond the shortest
 DOUBLE_CHANCE = 0.08
 DOUBLE_INTERVAL = (0.45, 0.65)
 CLOSING = (0.09, 0.11)  # seconds
