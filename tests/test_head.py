@@ -299,6 +299,17 @@ def test_what_is_rough_beside_a_person_is_rough_behind():
     assert abs(inside.mean() - outside.mean()) < 5
 
 
+def test_what_stands_alone_beside_a_person_is_not_mirrored_behind():
+    """A star of a flag, of which a mirror would make shards."""
+    image = np.full((300, 300, 3), 60, np.uint8)
+    for y in range(70, 280, 40):
+        image[y : y + 8, 90:98] = 230
+    opacity = np.zeros((300, 300), np.uint8)
+    opacity[60:, 110:190] = 255
+    found = plate(np.where(opacity[..., None] > 0, np.uint8(0), image), opacity, 80.0)
+    assert np.abs(found[:, 108:190].astype(int) - 60).max() < 10
+
+
 def test_lines_beside_a_person_go_on_behind():
     """Also one that runs along the outline: what is hidden of it is not filled from the side."""
     y, x = np.mgrid[:300, :300]

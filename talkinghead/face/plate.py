@@ -29,6 +29,9 @@ REACH = 5  # pixels from which a new one is made
 ALONG = 40.0  # how much nearer those along a line count than those across it, where there is a line
 NEAR, FAR = 0.06, 0.35  # inter-ocular distances, standard deviations: lines are looked for near by, or else farther off
 GRAIN = 0.1  # inter-ocular distances, standard deviation: what is finer is taken from the other side of the outline
+# Grain is alike all over; a star of a flag is not, and half of it in a mirror is a shard. So what is more than USUAL
+# times what is usual near by, and EVEN grey levels, is left out, with all within STAR inter-ocular distances.
+USUAL, EVEN, STAR = 1.5, 1.0, 0.04
 CLEAR, FARTHEST = 0.55, 3.0  # strength of lines that are drawn through; inter-ocular distances at most
 FEW = 1e-3  # of a neighbourhood known, for its lines to count
 ENDS = 2  # pixels at which lines end that are drawn through; at those of 1 they go on
@@ -131,6 +134,10 @@ def _grain(image: np.ndarray, hidden: np.ndarray, share: np.ndarray, unit: float
     known = (hidden == 0).astype(np.float32)
     mean = blurred(np.dstack([image, known]) * known[..., None], GRAIN * unit)
     fine = (image - mean[..., :3] / np.maximum(mean[..., 3:], 1e-3)) * known[..., None]
+    much = np.abs(fine).max(-1)
+    usual = blurred(np.dstack([np.log1p(much), known]), FAR * unit)  # the geometric mean: what is odd hardly counts
+    usual = EVEN + USUAL * np.expm1(usual[..., 0] / np.maximum(usual[..., 1], 1e-3))
+    fine /= 1 + (blurred(much**2, STAR * unit) / usual**2)[..., None]
     far, labels = cv2.distanceTransformWithLabels(hidden, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
     outside, nearest = np.flatnonzero(known), np.zeros(labels.max() + 1, np.int32)
     nearest[labels.take(outside)] = outside

@@ -19,8 +19,9 @@ import numpy as np
 from talkinghead.units.names import INDEX
 
 SHORTEST_INTERVAL = 1.0  # seconds from onset to onset, doubles apart
-MEAN_INTERVAL = 4.3  # of blinks that are not doubles, which brings the mean of all to 4 seconds
-SPREAD = 0.7  # standard deviation of the logarithm of what an interval has beyond the shortest
+LONGEST_INTERVAL = 7.5  # people who listen or read go without for longer, but a talker would seem to stare
+MEAN_INTERVAL = 4.5  # of blinks that are not doubles, longer ones included; the mean of all becomes 3.75 seconds
+SPREAD = 0.55  # standard deviation of the logarithm of what an interval has beyond the shortest
 DOUBLE_CHANCE = 0.08
 DOUBLE_INTERVAL = (0.45, 0.65)
 CLOSING = (0.09, 0.11)  # seconds
@@ -63,7 +64,9 @@ def events(seed: int) -> Iterator[Blink]:
     onset = 0.0
     for number in itertools.count():
         is_double = random.random() < DOUBLE_CHANCE and number > 0
-        interval, quick = SHORTEST_INTERVAL + random.lognormal(location, SPREAD), random.uniform(*DOUBLE_INTERVAL)
+        interval, quick = math.inf, random.uniform(*DOUBLE_INTERVAL)
+        while interval > LONGEST_INTERVAL:
+            interval = SHORTEST_INTERVAL + random.lognormal(location, SPREAD)
         onset += quick if is_double else interval
         yield Blink(onset, *(float(random.uniform(*phase)) for phase in (CLOSING, CLOSED, OPENING, AMPLITUDE)))
 
