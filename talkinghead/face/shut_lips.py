@@ -49,9 +49,7 @@ def parted(place: Place, own: np.ndarray, soft: float) -> np.ndarray:
         fine = lips.read(structure, side, np.minimum(beyond + edge - depth, limit))
         made = cv2.multiply(even, fine, dtype=cv2.CV_8U)
         share = (
-            ((edge - depth) / max(soft, 1.0) + 0.5).clip(0, 1)
-            * (depth + EDGE[side]).clip(0, 1)
-            * lips.between_corners
+            ((edge - depth) / max(soft, 1.0) + 0.5).clip(0, 1) * (depth + EDGE[side]).clip(0, 1) * lips.between_corners
         )
         pixels = cv2.blendLinear(made, pixels, share, 1 - share)
     out[part] = pixels
