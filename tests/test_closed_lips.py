@@ -145,6 +145,33 @@ def test_lips_darker_than_the_skin_are_painted_darker_still(sitter, monkeypatch,
     assert np.all(shade + 1 < 0.97 * (lips + 1)) if lips < 0 else np.all(shade == lips)
 
 
+def test_painted_skin_is_neither_greener_nor_yellower_than_the_skin_around(points, monkeypatch):
+    """In a face half in the light, half in a shade of another colour."""
+    where = closed_lips.masks(points, 0.8)
+    sunny, shady = np.float32([200, 140, 100]), np.float32([104, 77, 72])
+    right = (np.arange(SIZE[0]) >= SIZE[0] // 2)[None, :, None]
+    face = np.where(right, shady, sunny) * np.ones((SIZE[1], 1, 1), np.float32)
+    weights = np.float32([0.299, 0.587, 0.114])
+    lips = np.maximum(*where[1:])
+    beyond = np.abs(np.arange(SIZE[0]) - SIZE[0] / 2) > 20
+    away = (where[0] > 0.9) & (cv2.dilate(lips, np.ones((9, 9), np.uint8)) == 0) & beyond
+
+    def painted(skin, lip=(150, 80, 40)):
+        paint = np.where(lips[..., None] > 0.5, np.float32(lip), np.float32(skin))
+        monkeypatch.setattr(closed_lips, "network", lambda seen: paint.copy())
+        return paint, closed_lips.painted(face / 127.5 - 1, where, np.zeros(3), np.zeros(3))
+
+    green, made = painted((88, 84, 60))
+    np.testing.assert_allclose(made @ weights, green @ weights, atol=0.1)
+    for half, colour in ((~right[..., 0], sunny), (right[..., 0], shady)):
+        assert (away & half).sum() > 20
+        tint = (made / (made @ weights)[..., None])[away & half] - colour / (colour @ weights)
+        assert tint[:, 1].max() < 0.02 and tint[:, 2].min() > -0.06
+    np.testing.assert_allclose(made[lips > 0.99].mean(0), (150, 80, 40), atol=0.5)
+    right_one, made = painted(face)
+    np.testing.assert_allclose(made[away], right_one[away], atol=3)
+
+
 def test_what_was_painted_is_made_sharper_and_as_light_as_before(sitter):
     place = sitter.mouth()._place
     paint = np.full((*SIZE[::-1], 3), 120, np.float32)

@@ -287,6 +287,16 @@ def test_single_hairs_beside_a_person_are_not_on_the_plate_but_thin_things_farth
     np.testing.assert_array_equal(found[10:30, 10:70], image[10:30, 10:70])
 
 
+def test_a_thin_line_that_comes_from_far_off_is_no_hair_but_goes_on_behind():
+    image = np.full((240, 240, 3), 200, np.uint8)
+    image[118:120] = 60  # mortar
+    opacity = np.zeros((240, 240), np.uint8)
+    opacity[60:, 90:150] = 255
+    found = plate(np.where(opacity[..., None] > 0, np.uint8(30), image), opacity, 80.0)
+    assert found[118:120, 20:110].max() < 100
+    assert found[[110, 111, 127, 128], 20:110].min() > 180
+
+
 def test_what_is_rough_beside_a_person_is_rough_behind():
     """Near the outline, as much as outside; in plain colours nothing is."""
     random = np.random.default_rng(0)

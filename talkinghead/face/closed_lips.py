@@ -28,6 +28,7 @@ APART, HIDDEN, ASIDE, RIM = (0.04, 0.1, 0.2), (-0.5, 0.45, 0.8), (0, 0, 0.15), 5
 SHADE = 0.93  # times as light as the same lips stretched, if these are darker than the skin, are lips that meet
 BORDER = 9  # pixels around what is hidden that tell the skin's colour
 ENOUGH = 10  # pixels that have a colour
+TINTED, DARK, LIP = 12.0, 8, 5  # pixels over which skin has a colour; levels that have none; pixels of lips and rim
 NEAR, SOFTER = 5.0, 0.5  # pixels, and of how far it goes, over which motion fades out around the skin's ring
 NODES = (64, 56)  # across and down, at which what was painted is carried back
 # Inter-ocular distances from the seam, and times the photograph's blur, within which a lip is what it is there: parted
@@ -73,7 +74,7 @@ def aside_by(share: float, ring: np.ndarray) -> np.ndarray:
 def colours(picture: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Of the lips and of the skin around, [3] each, in a window's picture [H, W, 3]."""
     hidden, *lips = masks(points, 1.0)
-    beside = (cv2.dilate(hidden, np.ones((BORDER, BORDER), np.uint8)) > 0.5) & (hidden < 0.1)
+    beside = _beside(hidden)
     lip = np.maximum(*lips) > 0.7
     skin = np.median(picture[beside], 0) if beside.sum() > ENOUGH else picture.mean((0, 1))
     return (np.median(picture[lip], 0) if lip.sum() > ENOUGH else skin), skin
@@ -88,7 +89,28 @@ def shown(picture: np.ndarray, where: np.ndarray, lips: np.ndarray, skin: np.nda
 
 def painted(picture: np.ndarray, where: np.ndarray, lips: np.ndarray, skin: np.ndarray) -> np.ndarray:
     """What the network makes of a window as `shown` takes it: float32 [H, W, 3] in 0 to 255, about."""
-    return network(shown(picture, where, lips, skin))
+    return _tinted(network(shown(picture, where, lips, skin)), (picture + 1) * np.float32(127.5), where)
+
+
+def _tinted(paint: np.ndarray, picture: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """What was painted in a window's picture, both [H, W, 3] in 0 to 255, its skin neither greener nor yellower than
+    the skin around: where light and shade have colours of their own, a network errs."""
+    beside = _beside(where[0]).astype(np.float32)[..., None]
+    if beside.sum() <= ENOUGH:
+        return paint
+    # Green and blue, each over the light.
+    seen, own = (np.dstack([part[..., 1:], np.maximum(part @ LUMINANCE, DARK)]) for part in (picture, paint))
+    around = blurred(seen * beside, TINTED) + 1e-6
+    change = around[..., :2] / around[..., 2:] - own[..., :2] / own[..., 2:]
+    lip = cv2.dilate(np.maximum(*where[1:]), np.ones((LIP, LIP), np.uint8))
+    skin = 1 - cv2.GaussianBlur(lip, (0, 0), BLEND)  # for lips may be yellower, though not greener
+    change = np.dstack([change[..., 0].clip(max=0), change[..., 1].clip(0) * skin]) * own[..., 2:]
+    return paint + np.dstack([-(change @ LUMINANCE[1:]) / LUMINANCE[0], change])
+
+
+def _beside(hidden: np.ndarray) -> np.ndarray:
+    """The pixels just outside of what is `hidden` [H, W], bool."""
+    return (cv2.dilate(hidden, np.ones((BORDER, BORDER), np.uint8)) > 0.5) & (hidden < 0.1)
 
 
 def ready(place: Place, paint: np.ndarray, where: np.ndarray) -> np.ndarray:

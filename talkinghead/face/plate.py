@@ -22,6 +22,7 @@ AROUND = 0.05  # inter-ocular distances outside the matte that are continued as 
 # Single hairs are farther outside, up to HAIRS: what is thinner than half of THIN and by that many grey levels unlike
 # what is on either side, and more, by so many times what is thin in the background, which may be leaves.
 HAIRS, THIN, UNLIKE, TIMES = 0.12, 0.09, 8, 2
+LONG = 0.25  # inter-ocular distances outside: what is thin and hangs together with that is no hair
 DEEP = 0.5  # inter-ocular distances of the person that lines are continued; only the widest motions uncover more
 PLAIN = 0.1  # inter-ocular distances, standard deviation: further inside is the nearest colour, blurred
 FINEST = 80  # pixels of an inter-ocular distance: finer pictures are continued in a reduced copy
@@ -47,8 +48,8 @@ def plate(image: np.ndarray, opacity: np.ndarray, unit: float) -> np.ndarray:
     small = shrunk(image, size)
     unit *= scale
     hidden = (shrunk(cv2.threshold(opacity, 0, 255, cv2.THRESH_BINARY)[1], size) > 0).astype(np.uint8)
-    near, hidden = (_wider(hidden, reach * unit) for reach in (HAIRS, AROUND))
-    bare, hairs = _bare(small, near, hidden, unit)
+    far, near, hidden = (_wider(hidden, reach * unit) for reach in (LONG, HAIRS, AROUND))
+    bare, hairs = _bare(small, near, far, hidden, unit)
     filled = (_continued(bare.astype(np.float32), hidden, unit) + 0.5).clip(0, 255).astype(np.uint8)
     # The copy's pixels at the rim of what is hidden are the picture's own: there it changes over.
     weight = 255 * cv2.max(cv2.erode(hidden, np.ones((3, 3), np.uint8)), hairs)
@@ -80,15 +81,21 @@ def _wider(mask: np.ndarray, by: float) -> np.ndarray:
     return cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
 
 
-def _bare(image: np.ndarray, near: np.ndarray, hidden: np.ndarray, unit: float) -> tuple[np.ndarray, np.ndarray]:
+def _bare(
+    image: np.ndarray, near: np.ndarray, far: np.ndarray, hidden: np.ndarray, unit: float
+) -> tuple[np.ndarray, np.ndarray]:
     """The image uint8 [h, w, 3] without thin things `near` the person that hang together with what is `hidden`, uint8
-    [h, w], and where those were."""
+    [h, w], and with nothing thin as far off as is not in `far`; and where those were."""
     without = cv2.medianBlur(image, 2 * max(1, round(THIN / 2 * unit)) + 1)
-    change, far = cv2.absdiff(image, without).max(-1).astype(np.float32), 1 - near.astype(np.float32)
-    usual = blurred(np.dstack([change**2, np.ones_like(far)]) * far[..., None], FAR * unit)
+    change, away = cv2.absdiff(image, without).max(-1).astype(np.float32), 1 - near.astype(np.float32)
+    usual = blurred(np.dstack([change**2, np.ones_like(away)]) * away[..., None], FAR * unit)
     usual = np.sqrt(usual[..., 0] / np.maximum(usual[..., 1], 1e-3))
-    thin = (change > UNLIKE + TIMES * usual).astype(np.uint8) & near
-    thin = cv2.dilate(thin, np.ones((3, 3), np.uint8))
+    thin = (change > UNLIKE + TIMES * usual).astype(np.uint8)
+    # What goes on farther off is a line of the background, such as mortar.
+    lines, around = thin & (1 - far), np.ones((3, 3), np.uint8)
+    for _ in range(round(LONG * unit)):
+        lines = cv2.dilate(lines, around) & thin
+    thin = cv2.dilate(thin & near & (1 - lines), around)
     count, parts = cv2.connectedComponents(thin | hidden)
     own = np.zeros(count, np.uint8)
     own[parts[hidden > 0]] = 1
