@@ -23,7 +23,7 @@ import numpy as np
 
 from talkinghead.clip import Clip
 from talkinghead.errors import ClipError, PortraitError, UnitsError
-from talkinghead.face.puppet import Puppet, make_puppet
+from talkinghead.face.puppet import Puppet
 from talkinghead.media.stages import stage, tell
 from talkinghead.media.threads import Once, beside
 from talkinghead.media.timing import frames_in
@@ -303,6 +303,8 @@ class TalkingHead:
             f" yaw {yaw:.0f}, pitch {pitch:.0f}, roll {roll:.0f} degrees"
         )
         with stage("portrait made ready"):
+            from talkinghead.face.making import make_puppet
+
             looks = options.crop, options.enhance, options.which_teeth
             device = None if self.device in WITHOUT_TORCH else self.device
             return make_puppet(image, found, generator(), self.lip_mover, *looks, turns=turns, device=device)

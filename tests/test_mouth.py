@@ -14,9 +14,10 @@ from talkinghead.face import teeth
 from talkinghead.face.align import transform
 from talkinghead.face.curves import curve, spline
 from talkinghead.face.mouth import Mouth
-from talkinghead.face.mouth_layers import _white, layers, over, single
+from talkinghead.face.mouth_layers import _white, layers, over
 from talkinghead.face.mouth_place import LUMINANCE, softness
 from talkinghead.face.outline import IOD, LOWER, RING, UPPER
+from talkinghead.face.own_teeth import single
 
 
 def test_own_mouth_is_the_photographs(sitter):

@@ -12,9 +12,10 @@ from sitters import drawn
 from talkinghead.face.align import transform
 from talkinghead.face.curves import curve
 from talkinghead.face.mouth import Mouth
-from talkinghead.face.mouth_layers import _own_teeth, alike, layers, tinted
+from talkinghead.face.mouth_layers import layers
 from talkinghead.face.mouth_place import Place
 from talkinghead.face.outline import IOD, LOWER, RING, UPPER
+from talkinghead.face.own_teeth import alike, own_teeth, tinted
 from talkinghead.units.names import INDEX
 
 
@@ -106,7 +107,7 @@ def test_teeth_of_ones_own_are_no_gums_and_no_glint_in_a_corner(sitter):
     x, y = np.meshgrid(*(np.arange(side) for side in image.shape[1::-1]))
     image[(y < middle[1]) & (y > low[1]) & (abs(x - middle[0]) < 0.3 * (high - low)[0])] = (220, 215, 205)
     image[(y < middle[1]) & (y > middle[1] - 3)] = (225, 180, 180)  # no tooth is so red
-    above, below = _own_teeth(place, laugh, np.array([150, 80, 70]) / 255)[:2]
+    above, below = own_teeth(place, laugh, np.array([150, 80, 70]) / 255)[:2]
     assert above.any() and above[int(middle[1]) - 1, :, 3].max() < 128 and not below.any()
 
 
@@ -117,7 +118,7 @@ def test_specks_between_lips_are_no_teeth_of_ones_own(sitter):
     image[::2, ::2] = (225, 220, 210)
     ring = np.round(transform(cv2.invertAffineTransform(matrix), own[:RING])).astype(np.int32)
     image[cv2.fillPoly(np.zeros(image.shape[:2], np.uint8), [ring], 1) == 0] = (150, 80, 70)
-    assert _own_teeth(Place(image, matrix, *_box(own)), own, np.array([150, 80, 70]) / 255) is None
+    assert own_teeth(Place(image, matrix, *_box(own)), own, np.array([150, 80, 70]) / 255) is None
     assert Mouth(image, matrix, own, sitter.rest, sitter.eyes)._layers.upper.any()  # drawn ones are there
 
 

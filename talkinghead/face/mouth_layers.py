@@ -14,11 +14,10 @@ import numpy as np
 
 from talkinghead.face import teeth
 from talkinghead.face.align import transform
-from talkinghead.face.blur import blurred
-from talkinghead.face.lips import PHOTOGRAPHED_OPEN
 from talkinghead.face.mouth_place import LUMINANCE, MILLIMETRE, Place, softness
-from talkinghead.face.mouth_sheets import TOOTH_PALE, across, sheets
+from talkinghead.face.mouth_sheets import across, sheets
 from talkinghead.face.outline import IOD, LOWER, RING, UPPER
+from talkinghead.face.own_teeth import alike, lowered, own_teeth, single, tinted
 
 # Millimetres below the closed lips' seam, in the skull or in the jaw.
 UPPER_EDGE, LOWER_EDGE, TONGUE_TOP = 4.0, 4.8, 2.4
@@ -35,18 +34,9 @@ GUM, TONGUE, CAVITY = 0.52, 0.5, 0.15  # their luminance, teeth 1
 FORWARD, TURNS = 0.74, (-0.6, 0.6)
 PALER = 0.3  # of white in the tongue's hue
 TEETH_SOFT = 0.55  # of which teeth have so much: edges of light on something wet and hard
-TOOTH_LIGHT = 0.95  # teeth are at least so bright as the lips
-COVERED = 0.03  # inter-ocular distances: upper teeth that end so close to the lower lip go on behind it
-# Millimetres over which light on teeth is even, and how much of the clefts between them is lost where the inter-ocular
-# distance is so many times the photograph's blur.
-TOOTH, LOST = 3.0, ((45.0, 75.0), (1.6, 0.0))
-REDDER = 1.1  # times as red as the brightest of them, over green, are teeth at most
-LOWER_WIDE = 0.2  # of the mouth's width, and of all teeth seen, lower ones must take
-ALIKE = (0.7, 1.5)  # times as bright as they are drawn teeth beside a photograph's own may become
 # The lips beyond so much of half a mouth's width tell whether light comes from a side; a logarithm so small across half
 # a width says nothing; within these factors; of fewer pixels than that nothing is told.
 ASIDE, EVENLY, ONE_SIDED, FEW = 0.25, 0.1, (0.35, 1.5), 8
-SEEN = 0.15  # share of the open mouth that teeth must take to be used
 
 
 @dataclass(frozen=True)
@@ -79,14 +69,14 @@ def layers(place: Place, own: np.ndarray, rest: np.ndarray, eyes: list[np.ndarra
     flesh = (flesh / (flesh @ LUMINANCE)).astype(np.float32)
     bare = np.zeros((*place.shape, 4), np.uint8)
     upper_edge, above, below = UPPER_EDGE, bare, bare
-    seen = _own_teeth(place, own, lips) if which == "own" else None
+    seen = own_teeth(place, own, lips) if which == "own" else None
     lit = _lit(place, own)
     drawer = _Drawer(place, seam, turn, white, soft, lit)
     if seen is not None:
         above, below, shown, edge, hidden = seen
         upper_edge = (edge - seam[1]) / MILLIMETRE + 0.3
         end = float(np.clip(upper_edge, *SHOWN))
-        above, upper_edge = _lowered(place, above, end - upper_edge), end
+        above, upper_edge = lowered(place, above, end - upper_edge), end
         if hidden:  # by the lower lip: how far they reach is not seen, and of their colour little
             upper_edge, shown = max(upper_edge, UPPER_EDGE), np.maximum(shown, white)
         white = shown
@@ -184,89 +174,3 @@ def _white(place: Place, eyes: list[np.ndarray], lips: np.ndarray) -> np.ndarray
     light = np.clip(np.clip(OVER_LIPS * lip, seen, MORE * seen), *LIGHT)
     hue = 0.3 * white / max(white @ LUMINANCE, 0.05) + 0.7
     return (light * hue / (hue @ LUMINANCE)).astype(np.float32)
-
-
-def _own_teeth(place: Place, own: np.ndarray, lips: np.ndarray) -> tuple | None:
-    """The photograph's own upper and lower teeth as layers, their colour, the y at which the upper ones end, and
-    whether that is where the lower lip begins."""
-    if float((own[LOWER, 1] - own[UPPER, 1]).max()) < PHOTOGRAPHED_OPEN * IOD:
-        return None
-    reach = max(1, round(0.005 * place.iod))
-    inside = cv2.erode(place.filled(own[:RING]), np.ones((2 * reach + 1,) * 2, np.uint8)) > 127
-    pixels = place.pixels / 255
-    light = pixels @ LUMINANCE
-    colourful = (pixels.max(-1) - pixels.min(-1)) / (pixels.max(-1) + 1e-3)
-    bright = light > TOOTH_LIGHT * (lips @ LUMINANCE)
-    pale = colourful < TOOTH_PALE * (lips.max() - lips.min()) / (lips.max() + 1e-3)
-    found = (inside & bright & pale).astype(np.uint8)
-    wide = max(3, round(0.035 * place.iod))
-    found = cv2.morphologyEx(found, cv2.MORPH_CLOSE, np.ones((max(1, wide // 3), wide), np.uint8))
-    red = pixels[..., 0] / pixels[..., 1].clip(0.02)
-    sure = (found > 0) & inside & bright & pale
-    found = (found > 0) & inside
-    if sure.any():  # gums and tongues are redder than what is brightest
-        found &= red < REDDER * np.median(red[sure & (light >= np.percentile(light[sure], 60))])
-    found = found.astype(np.uint8)
-    if found.sum() < max(SEEN * inside.sum(), 12):
-        return None
-    count, label, _, centres = cv2.connectedComponentsWithStats(found)
-    top, bottom = place.points(own[UPPER]), place.points(own[LOWER])
-    above = np.zeros(place.shape, np.uint8)
-    for k in range(1, count):
-        x, y = centres[k]
-        high, low = np.interp(x, top[:, 0], top[:, 1]), np.interp(x, bottom[:, 0], bottom[:, 1])
-        ys = np.flatnonzero((label == k).any(1))
-        # What starts at the upper lip is an upper tooth however far it reaches.
-        above[label == k] = 1 if y - high < low - y or ys[0] - high < 0.25 * (low - high) else 2
-    x, count = np.nonzero(above == 2)[1], (above > 0).sum()  # a glint in a corner is no row of teeth
-    if len(x) and (np.ptp(x) < LOWER_WIDE * np.ptp(top[:, 0]) or len(x) < LOWER_WIDE * count):
-        above[above == 2] = 0
-    picture = [_cut(place, above == k) for k in (1, 2)]
-    if not (picture[0][..., 3] > 127).any():  # too few to be sure of a single pixel
-        return None
-    own_light = light[above == 1]
-    white = pixels[(above == 1) & (light >= np.median(own_light))].mean(0).astype(np.float32)
-    ys, xs = np.nonzero(above == 1)
-    centre = np.abs(xs - top[:, 0].mean()) < 0.12 * place.iod
-    edge = np.percentile(ys[centre], 97) if centre.any() else ys.max()
-    x = top[:, 0].mean()
-    low = np.interp(x, bottom[:, 0], bottom[:, 1])
-    end = transform(place.to_face, np.array([x, edge]) + place.box[:2])
-    return *picture, white, float(end[1]), bool(low - edge < COVERED * place.iod)
-
-
-def single(place: Place, own: np.ndarray, drawn: np.ndarray, soft: float) -> np.ndarray:
-    """A photograph's own teeth, between which there are the clefts of those `drawn` as far as blur has taken theirs."""
-    if not own[..., 3].any():
-        return own
-    light = (drawn @ np.r_[LUMINANCE, 0] / np.maximum(drawn[..., 3], 1)).astype(np.float32)
-    even = blurred(light, max(TOOTH * MILLIMETRE / IOD * place.iod, 1.0), 0.5)
-    cleft = 1 - light / np.maximum(even, 1e-3)
-    much = np.interp(place.iod / soft, *LOST) * cleft.clip(0, 0.3) * (drawn[..., 3] > 127)
-    return np.dstack([own[..., :3] * (1 - much)[..., None] + 0.5, own[..., 3]]).astype(np.uint8)
-
-
-def alike(drawn: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """How many times as bright [3] a photograph's `own` teeth are as those `drawn` there, within reason; both
-    premultiplied RGBA uint8 [h, w, 4]."""
-    both = (drawn[..., 3] > 250) & (own[..., 3] > 250)
-    if not both.any():
-        return np.ones(3)
-    wanted, now = (np.median(layer[both][:, :3], 0) for layer in (own, drawn))
-    return (wanted / now.clip(1)).clip(*ALIKE)
-
-
-def tinted(layer: np.ndarray, ratio: np.ndarray) -> np.ndarray:
-    """A layer so many times as bright, per colour."""
-    return cv2.transform(layer, np.diag(np.r_[ratio, 1]))
-
-
-def _lowered(place: Place, layer: np.ndarray, millimetres: float) -> np.ndarray:
-    """A layer further down the face."""
-    down = place.to_image[:, 1] * MILLIMETRE * millimetres
-    return cv2.warpAffine(layer, np.column_stack([np.eye(2), down]), place.shape[::-1], flags=cv2.INTER_LINEAR)
-
-
-def _cut(place: Place, mask: np.ndarray) -> np.ndarray:
-    alpha = cv2.GaussianBlur(mask.astype(np.uint8) * 255, (0, 0), max(0.7, 0.004 * place.iod))
-    return np.dstack([cv2.multiply(place.pixels, cv2.merge([alpha] * 3), scale=1 / 255), alpha])

@@ -6,7 +6,7 @@ The generator and the lip mover look at the face once, and every frame is drawn 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import repeat
@@ -29,9 +29,7 @@ if TYPE_CHECKING:
     from talkinghead.face.parting import Parting
     from talkinghead.face.purses import Purses
     from talkinghead.face.render import Renderer
-    from talkinghead.face.tracker import TrackedFace
 
-AROUND = 0.35  # of its side: how much a head that moves sees of what lies around the square that `crop` keeps
 Decode = Callable[[np.ndarray], tuple[np.ndarray | None, ...]]
 
 
@@ -163,85 +161,3 @@ class Puppet:
         left, top, right, bottom = self.shown
         frame = np.ascontiguousarray(frame[top:bottom, left:right])
         return to_yuv(even(frame)) if planar else frame
-
-
-def make_puppet(
-    image: np.ndarray,
-    found: TrackedFace,
-    generator: Any,
-    mover: Any,
-    crop: bool = False,
-    enhance: bool = False,
-    teeth: int | str = "own",
-    turns: bool = False,
-    device: str | None = None,
-) -> Puppet:
-    """The face `found` in RGB uint8 [H, W, 3], made ready; `mover` is a gath.lean_lips.LeanLips. For `crop`, `enhance`
-    and `teeth` see TalkingHead.prepare. What turns is begun beside the rest if it `turns`. A video's frames are drawn
-    on the `device` that torch calls so, if there is any, of a generator that warps."""
-    import cv2
-
-    from gath.mesh import EYES
-    from talkinghead.face import closed_lids, closed_lips
-    from talkinghead.face.align import alignment, to_fractions, transform
-    from talkinghead.face.align import crop as cut
-    from talkinghead.face.aside import looking_aside
-    from talkinghead.face.chin import Chin
-    from talkinghead.face.frames import YUV
-    from talkinghead.face.head import Head
-    from talkinghead.face.lids import Lids
-    from talkinghead.face.lips import purse
-    from talkinghead.face.mouth import Mouth
-    from talkinghead.face.outline import Outline
-    from talkinghead.face.render import Renderer, square
-
-    size, points, landmarks, photograph = generator.config.size, found.points, found.landmarks, image
-    others = found.others
-    shown = 0, 0, image.shape[1], image.shape[0]
-    if crop:
-        image, points, shown = square(image, points, AROUND)
-        scale = np.ptp(points[:, 0]) / found.width
-        landmarks = np.c_[points, landmarks[:, 2] * scale]
-        into, back = alignment(found.points, 1), cv2.invertAffineTransform(alignment(points, 1))
-        others = tuple(transform(back, transform(into, other)) for other in others)
-
-    def make_head() -> Head:
-        head = Head(image, landmarks, found.pose, others)
-        if turns:  # what a video's frames are drawn from
-            head.sheet(YUV)
-        return head
-
-    making_head = Once(make_head)
-    if turns:
-        making_head.begin()
-    to_face = to_fractions(points)
-    outline = Outline(mover, image, to_face, points, found.units)
-    if generator.warps:
-        closed_lips.network.begin()
-        closed_lids.network.begin()
-    code = generator.encode(cut(photograph, alignment(found.points, size), size), found.units)
-
-    def decode(units: np.ndarray) -> tuple[np.ndarray | None, ...]:
-        aside = looking_aside(units, found.units) if generator.warps else units
-        flow, *painted = (None if part is None else part[0] for part in generator.decode(code, aside))
-        return flow if chin is None else chin(flow, units[0]), *painted
-
-    mouth = lids = chin = None
-    if generator.warps:  # one that paints the whole face paints mouth and lids as well
-        rest = outline(outline.rest[None])[0]
-        eyes = [transform(to_face, points[list(eye)]) for eye in EYES]
-        mouth = Mouth(image, to_face, outline.own, rest, eyes, teeth, outline(purse(outline.rest)[None])[0])
-        if turns:
-            mouth.begin()
-        lids = Lids(image, to_face, points, found.units)
-        chin = Chin(transform(to_face, points), found.units, size)
-    renderer = Renderer(image, alignment(points, size), size, enhance, mouth, lids, device if generator.warps else None)
-    forks = getattr(generator, "forks", False)
-
-    def smaller(side: int) -> Puppet:
-        scale = side / max(image.shape[:2])
-        picture = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        face = replace(found, landmarks=landmarks * scale, others=tuple(other * scale for other in others))
-        return make_puppet(picture, face, generator, mover, teeth=teeth)
-
-    return Puppet(found.units, renderer, decode, outline, landmarks, making_head, shown, forks, smaller)

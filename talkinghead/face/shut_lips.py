@@ -49,9 +49,7 @@ def parted(place: Place, own: np.ndarray, soft: float) -> np.ndarray:
         fine = lips.read(structure, side, np.minimum(beyond + edge - depth, limit))
         made = cv2.multiply(even, fine, dtype=cv2.CV_8U)
         share = (
-            ((edge - depth) / max(soft, 1.0) + 0.5).clip(0, 1)
-            * (depth + EDGE[side]).clip(0, 1)
-            * lips.between_corners()
+            ((edge - depth) / max(soft, 1.0) + 0.5).clip(0, 1) * (depth + EDGE[side]).clip(0, 1) * lips.between_corners
         )
         pixels = cv2.blendLinear(made, pixels, share, 1 - share)
     out[part] = pixels
@@ -83,6 +81,9 @@ class _Lips:
         self._seam = self._line(seam)
         self._thick = [np.maximum(side * (self._line(ring) - self._seam), 0) for side, ring in zip((-1, 1), rings)]
         self._place = ((x * self._along[0] + y * self._along[1] - first) / self._step).astype(np.float32)
+        ends = np.minimum(self._place, COLUMNS - 1 - self._place)
+        # From 0 at the mouth's corners and beyond to 1 between them, float32 [h, w].
+        self.between_corners = rise(ends / (CORNERS * COLUMNS)).astype(np.float32)
         self._below = (x * self._down[0] + y * self._down[1]).astype(np.float32) - self.along(self._seam)
 
     def _line(self, points: np.ndarray) -> np.ndarray:
@@ -96,11 +97,6 @@ class _Lips:
             line, self._place, np.zeros_like(self._place), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
 
-    def between_corners(self) -> np.ndarray:
-        """From 0 at the mouth's corners and beyond to 1 between them, float32 [h, w]."""
-        ends = np.minimum(self._place, COLUMNS - 1 - self._place)
-        return rise(ends / (CORNERS * COLUMNS)).astype(np.float32)
-
     def depth(self, side: int) -> np.ndarray:
         """How far from the seam pixels lie in the upper (-1) or lower lip (1), float32 [h, w]; below 0 beyond it."""
         return side * self._below
@@ -112,7 +108,7 @@ class _Lips:
     def dark(self, side: int, light: np.ndarray, least: float, most: float, even: float) -> np.ndarray:
         """How far from the seam on a lip is dark, at each of the columns, smooth over `even` pixels."""
         depth, reach = self.depth(side), np.full(COLUMNS, least)
-        inside = (depth > least) & (depth < THICK * self.along(self.thick(side))) & (self.between_corners() > 0)
+        inside = (depth > least) & (depth < THICK * self.along(self.thick(side))) & (self.between_corners > 0)
         if inside.any():
             dim = inside & (light < DARK * np.median(light[inside])) & (depth < most)
             np.maximum.at(reach, np.round(self._place[dim]).astype(int), depth[dim] + 1)
