@@ -105,9 +105,8 @@ class Warp:
 
     def reach(self, where: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The least and the largest place [tiles, 2] at the corners of every tile."""
-        firsts = [np.arange(tiles) * self._per_tile for tiles in self._tiles[::-1]]
-        ends = [(first, first + self._per_tile + 1) for first in firsts]
-        corners = [where[np.ix_(rows, columns)] for rows in ends[0] for columns in ends[1]]
+        n = self._per_tile
+        corners = [where[y :: n, x :: n][: self._tiles[1], : self._tiles[0]] for y in (0, n + 1) for x in (0, n + 1)]
         return np.minimum.reduce(corners), np.maximum.reduce(corners)
 
     def _rectangles(self, tiles: np.ndarray) -> Iterator[Box]:
@@ -116,15 +115,17 @@ class Warp:
 
     def _pixels(self, tiles: Box) -> Box:
         """The picture's pixels of a rectangle of tiles."""
-        (left, top, *end), (x0, y0, x1, y1) = self.box, (self.side * edge for edge in tiles)
-        return left + x0, top + y0, min(left + x1, end[0]), min(top + y1, end[1])
+        (left, top, right, bottom), (x0, y0, x1, y1), side = self.box, tiles, self.side
+        return left + x0 * side, top + y0 * side, min(left + x1 * side, right), min(top + y1 * side, bottom)
 
 
 def nodes(corner: Sequence[float], cell: int, count: Sequence[int]) -> np.ndarray:
     """Places [gh, gw, 2] float32 in the middle of `count` cells across and down, which begin at the pixel `corner`; and
     one more all round, for enlargement needs neighbours."""
     x, y = (np.arange(-1, n + 1) * cell + (cell - 1) / 2 + first for n, first in zip(count, corner))
-    return np.stack(np.meshgrid(x, y), -1).astype(np.float32)
+    out = np.empty((len(y), len(x), 2), np.float32)
+    out[..., 0], out[..., 1] = x, y[:, None]
+    return out
 
 
 def part_of(box: Box, corner: Sequence[int], cell: int) -> tuple[slice, slice]:
