@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 import cv2
 import numpy as np
 
-from talkinghead.face.blur import blurred, shrunk
+from talkinghead.face.blur import blurred, largest, shrunk
 from talkinghead.media.yuv import STRIP
 
 AROUND = 0.05  # inter-ocular distances outside the matte that are continued as well
@@ -84,7 +84,7 @@ def _bare(image: np.ndarray, near: np.ndarray, hidden: np.ndarray, unit: float) 
     """The image uint8 [h, w, 3] without thin things `near` the person that hang together with what is `hidden`, uint8
     [h, w], and where those were."""
     without = cv2.medianBlur(image, 2 * max(1, round(THIN / 2 * unit)) + 1)
-    change, far = cv2.absdiff(image, without).max(-1).astype(np.float32), 1 - near.astype(np.float32)
+    change, far = largest(cv2.absdiff(image, without)).astype(np.float32), 1 - near.astype(np.float32)
     usual = blurred(np.dstack([change**2, np.ones_like(far)]) * far[..., None], FAR * unit)
     usual = np.sqrt(usual[..., 0] / np.maximum(usual[..., 1], 1e-3))
     thin = (change > UNLIKE + TIMES * usual).astype(np.uint8) & near
@@ -134,7 +134,7 @@ def _grain(image: np.ndarray, hidden: np.ndarray, share: np.ndarray, unit: float
     known = (hidden == 0).astype(np.float32)
     mean = blurred(np.dstack([image, known]) * known[..., None], GRAIN * unit)
     fine = (image - mean[..., :3] / np.maximum(mean[..., 3:], 1e-3)) * known[..., None]
-    much = np.abs(fine).max(-1)
+    much = largest(np.abs(fine))
     usual = blurred(np.dstack([np.log1p(much), known]), FAR * unit)  # the geometric mean: what is odd hardly counts
     usual = EVEN + USUAL * np.expm1(usual[..., 0] / np.maximum(usual[..., 1], 1e-3))
     fine /= 1 + (blurred(much**2, STAR * unit) / usual**2)[..., None]
@@ -204,7 +204,7 @@ def _plain(image: np.ndarray, unknown: np.ndarray, blur: float) -> np.ndarray:
     _, labels = cv2.distanceTransformWithLabels(unknown, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
     colours = np.zeros((labels.max() + 1, 3), np.float32)
     colours[labels[unknown == 0]] = image[unknown == 0]
-    return np.where(unknown[..., None], cv2.GaussianBlur(colours[labels], (0, 0), blur), image)
+    return np.where(unknown[..., None], blurred(colours[labels], blur), image)
 
 
 def _lines(image: np.ndarray, known: np.ndarray, unit: float) -> tuple[np.ndarray, np.ndarray]:
@@ -213,9 +213,12 @@ def _lines(image: np.ndarray, known: np.ndarray, unit: float) -> tuple[np.ndarra
     # A gradient counts where all it is made from is known; at the border it is not.
     sure = cv2.erode(known.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0).astype(np.float32)
     gx, gy = (cv2.Sobel(image, cv2.CV_32F, *order, ksize=3, scale=1 / 8) for order in ((1, 0), (0, 1)))
-    tensor = np.dstack([(gx * gx).sum(-1), (gx * gy).sum(-1), (gy * gy).sum(-1), np.ones_like(sure)]) * sure[..., None]
-    near, far = (cv2.GaussianBlur(tensor, (0, 0), s * unit, borderType=cv2.BORDER_REPLICATE) for s in (NEAR, FAR))
-    tensor = near + FEW * far
-    xx, xy, yy = (tensor[..., i] / np.maximum(tensor[..., 3], 1e-12) for i in range(3))
+    products = [cv2.transform(product, np.ones((1, 3))) for product in (gx * gx, gx * gy, gy * gy)]
+    tensor = cv2.merge([*(sure * product for product in products), sure])
+    tensor = cv2.GaussianBlur(tensor, (0, 0), NEAR * unit, borderType=cv2.BORDER_REPLICATE) + FEW * blurred(
+        tensor, FAR * unit
+    )
+    *products, much = cv2.split(tensor)
+    xx, xy, yy = (product / np.maximum(much, 1e-12) for product in products)
     angle = 0.5 * np.arctan2(2 * xy, xx - yy)
     return np.stack([np.cos(angle), np.sin(angle)], -1), np.hypot(xx - yy, 2 * xy) / (xx + yy + 1.0)

@@ -106,7 +106,7 @@ class Warp:
     def reach(self, where: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The least and the largest place [tiles, 2] at the corners of every tile."""
         n = self._per_tile
-        corners = [where[y :: n, x :: n][: self._tiles[1], : self._tiles[0]] for y in (0, n + 1) for x in (0, n + 1)]
+        corners = [where[y::n, x::n][: self._tiles[1], : self._tiles[0]] for y in (0, n + 1) for x in (0, n + 1)]
         return np.minimum.reduce(corners), np.maximum.reduce(corners)
 
     def _rectangles(self, tiles: np.ndarray) -> Iterator[Box]:
