@@ -213,12 +213,9 @@ def _lines(image: np.ndarray, known: np.ndarray, unit: float) -> tuple[np.ndarra
     # A gradient counts where all it is made from is known; at the border it is not.
     sure = cv2.erode(known.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0).astype(np.float32)
     gx, gy = (cv2.Sobel(image, cv2.CV_32F, *order, ksize=3, scale=1 / 8) for order in ((1, 0), (0, 1)))
-    products = [cv2.transform(product, np.ones((1, 3))) for product in (gx * gx, gx * gy, gy * gy)]
-    tensor = cv2.merge([*(sure * product for product in products), sure])
-    tensor = cv2.GaussianBlur(tensor, (0, 0), NEAR * unit, borderType=cv2.BORDER_REPLICATE) + FEW * blurred(
-        tensor, FAR * unit
-    )
-    *products, much = cv2.split(tensor)
-    xx, xy, yy = (product / np.maximum(much, 1e-12) for product in products)
+    tensor = np.dstack([(gx * gx).sum(-1), (gx * gy).sum(-1), (gy * gy).sum(-1), np.ones_like(sure)]) * sure[..., None]
+    near, far = (cv2.GaussianBlur(tensor, (0, 0), s * unit, borderType=cv2.BORDER_REPLICATE) for s in (NEAR, FAR))
+    tensor = near + FEW * far
+    xx, xy, yy = (tensor[..., i] / np.maximum(tensor[..., 3], 1e-12) for i in range(3))
     angle = 0.5 * np.arctan2(2 * xy, xx - yy)
     return np.stack([np.cos(angle), np.sin(angle)], -1), np.hypot(xx - yy, 2 * xy) / (xx + yy + 1.0)
