@@ -9,7 +9,7 @@ from talkinghead.face.align import alignment
 from talkinghead.face.frames import RGB, YUV, Frames
 from talkinghead.face.render import Renderer
 from talkinghead.face.sheets import FINER_PIXELS, finer
-from talkinghead.face.warp import _rectangles
+from talkinghead.face.warp import _between, _loosely, _rectangles, shares
 from talkinghead.media.yuv import even, planes, to_yuv
 
 SIZE = 128
@@ -90,6 +90,31 @@ def test_rectangles_cover_every_tile_once():
             assert (x1 - x0) * (y1 - y0) <= most
             covered[y0:y1, x0:x1] += 1
         assert np.array_equal(covered, cells.astype(int))
+
+
+def test_rectangles_that_may_hold_others_hold_every_tile_once_and_few_others():
+    rng, parts = np.random.default_rng(0), {0: 0, 6: 0}
+    for _ in range(300):
+        cells = rng.random((rng.integers(1, 12), rng.integers(1, 20))) < rng.random()
+        for spare in parts:
+            covered, boxes = np.zeros(cells.shape, int), list(_loosely(cells, spare))
+            for x0, y0, x1, y1 in boxes:
+                covered[y0:y1, x0:x1] += 1
+            assert (covered[cells] == 1).all() and covered.max() <= 1
+            bands = [slice(top, end) for top, end in {(box[1], box[3]) for box in boxes}]
+            assert all((covered[rows] & ~cells[rows]).sum() <= spare for rows in bands)
+            parts[spare] += len(boxes)
+    assert 2 * parts[6] < parts[0]
+
+
+@pytest.mark.parametrize("across, down, around", [(3.0, 1.5, 0), (1.5, 1.0, 1), (2.5, 4.0, 1)])
+def test_what_opencv_makes_of_nodes_is_what_their_shares_do(across, down, around):
+    known = np.random.default_rng(0).random((7, 9, 2)).astype(np.float32)
+    size = int(7 * across) - 1, int(5 * down)  # of as many pixels as lie between nodes, or one less
+    wide, high = shares(9, across, size[0], around), shares(7, down, size[1], around)
+    made = _between(known, (across, down), size, around)
+    for k in range(2):
+        np.testing.assert_allclose(made[..., k], high.T @ known[..., k] @ wide, atol=1e-5)
 
 
 @pytest.mark.parametrize("limit, times", [(FINER_PIXELS, 2), (1, 1)])

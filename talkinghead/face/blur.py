@@ -36,3 +36,9 @@ def halved(picture: np.ndarray, size: Sequence[float]) -> np.ndarray:
     while all(side > LARGE and side % 2 == 0 and side >= 2 * least for side, least in zip(picture.shape[1::-1], size)):
         picture = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     return picture
+
+
+def largest(colours: np.ndarray) -> np.ndarray:
+    """The largest of each pixel's three numbers: [h, w, 3] to [h, w]. numpy takes ten times as long."""
+    first, second, third = cv2.split(colours)
+    return cv2.max(cv2.max(first, second), third)

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from talkinghead.face.align import transform
-from talkinghead.face.blur import shrunk
+from talkinghead.face.blur import largest, shrunk
 from talkinghead.face.curves import rise
 from talkinghead.face.frames import Box, Colours, evened
 from talkinghead.face.matte import matte
@@ -282,8 +282,8 @@ def _explained(image: np.ndarray, plate: np.ndarray, opacity: np.ndarray, unit: 
             continue
         kept = np.where((given < 240) & (near[tile] > 0), given * (unlike[tile] / np.float32(255)), given)
         brighter = cv2.compare(picture, behind, cv2.CMP_GT)
-        room = _largest(cv2.bitwise_xor(behind, brighter))  # 255 less it where it must become brighter
-        needed = cv2.subtract(_largest(change), varies[tile]) / np.maximum(room, np.float32(1))
+        room = largest(cv2.bitwise_xor(behind, brighter))  # 255 less it where it must become brighter
+        needed = cv2.subtract(largest(change), varies[tile]) / np.maximum(room, np.float32(1))
         out[tile] = np.ceil(np.maximum(kept, 255 * needed.clip(0, 1)))
     return out
 
@@ -306,15 +306,9 @@ def _unlike(image: np.ndarray, plate: np.ndarray, blur: float) -> np.ndarray:
     size = [-(-side // times) for side in image.shape[1::-1]]
     reduced = (shrunk(part, size) for part in (image, plate))
     change = cv2.GaussianBlur(cv2.subtract(*reduced, dtype=cv2.CV_16S), (0, 0), blur / times)
-    much = _largest(np.abs(change)).astype(np.float32)
+    much = largest(np.abs(change)).astype(np.float32)
     much = (255 * ((much - SAME) / (OTHER - SAME)).clip(0, 1)).astype(np.uint8)
     return cv2.resize(much, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-
-
-def _largest(colours: np.ndarray) -> np.ndarray:
-    """The largest of each pixel's three: [h, w, 3] to [h, w]."""
-    first, second, third = cv2.split(colours)
-    return cv2.max(cv2.max(first, second), third)
 
 
 def _variation(picture: np.ndarray, unit: float) -> np.ndarray:
@@ -323,7 +317,7 @@ def _variation(picture: np.ndarray, unit: float) -> np.ndarray:
     step = max(1, int(sigma / 4))  # a sample of the pixels tells as much
     some = picture[::step, ::step].astype(np.float32)
     around = partial(cv2.GaussianBlur, ksize=(0, 0), sigmaX=sigma / step)
-    varies = np.sqrt((around(some**2) - around(some) ** 2).max(-1).clip(0)).round().astype(np.uint8)
+    varies = np.sqrt(largest(around(some**2) - around(some) ** 2).clip(0)).round().astype(np.uint8)
     return cv2.resize(varies, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
 

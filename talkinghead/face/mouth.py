@@ -128,7 +128,7 @@ class Mouth:
         if not min(view.shape):
             return Patch(np.zeros((0, 0, 4), np.uint8), 0, 0)
         large = view.grid(self._to_grid, self._spacing)
-        face = self._lips(points, weight[..., None], self._base(flow), view, large, purse)
+        face = self._lips(points, weight, self._base(flow), view, large, purse)
         self._inside(face, points, view, tongue)
         shown = cv2.merge([large(alpha.astype(np.uint8))] * 4)
         return Patch(cv2.multiply(face, shown, scale=1 / 255), *view.box[:2])
@@ -186,12 +186,12 @@ class Mouth:
     ) -> np.ndarray:
         """The face in a view, RGBA uint8: two sheets of the photograph, which meet at the seam."""
         skin = self._lip_sheets.skin
-        sheets, rows = [], weight.any((1, 2))  # of the grid, in which lips are
-        grid = self._grid.reshape(base.shape)[rows]
+        sheets, near = [], weight > 0  # of the grid, where lips are
+        grid, moved, share = self._grid[near.ravel()], base[near], weight[near][:, None]
         for half in (UPPER, LOWER):
             index = np.concatenate([ring + half for ring in RINGS])
-            sheet, lips = base.copy(), spline(points[index], self._own[index] - points[index], grid.reshape(-1, 2))
-            sheet[rows] += weight[rows] * (lips.reshape(grid.shape) - base[rows])
+            sheet, lips = base.copy(), spline(points[index], self._own[index] - points[index], grid)
+            sheet[near] += share * (lips - moved)
             sheets.append(skin.place(self._nodes + sheet @ self._turn))
         left, right = points[[RING, RING + RING // 2], 0]
         aside = np.abs(2 * self._grid[:, 0] - left - right) / max(right - left, 1e-3)

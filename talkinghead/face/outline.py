@@ -95,6 +95,8 @@ class Outline:
         """The points [N, P, 2] with the lower lip at the upper teeth where units [N, 46] say so."""
         raised = units[:, INDEX["LipsUpperUp"]] - self.rest[INDEX["LipsUpperUp"]]
         tuck = np.interp(_rolled(units) - _rolled(self.rest), TUCKS, (0, 1)) * np.interp(raised, RAISED, (0, 1))
+        if not tuck.any():
+            return points
         seen = TEETH_SEEN * IOD * np.sin(np.linspace(0, np.pi, len(LOWER))) ** 2
         change = tuck[:, None] * (seen - (points[:, LOWER, 1] - points[:, UPPER, 1]))
         for ring, share in enumerate(FOLLOW):

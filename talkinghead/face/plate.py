@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 import cv2
 import numpy as np
 
-from talkinghead.face.blur import blurred, shrunk
+from talkinghead.face.blur import blurred, largest, shrunk
 from talkinghead.media.yuv import STRIP
 
 AROUND = 0.05  # inter-ocular distances outside the matte that are continued as well
@@ -87,7 +87,7 @@ def _bare(
     """The image uint8 [h, w, 3] without thin things `near` the person that hang together with what is `hidden`, uint8
     [h, w], and with nothing thin as far off as is not in `far`; and where those were."""
     without = cv2.medianBlur(image, 2 * max(1, round(THIN / 2 * unit)) + 1)
-    change, away = cv2.absdiff(image, without).max(-1).astype(np.float32), 1 - near.astype(np.float32)
+    change, away = largest(cv2.absdiff(image, without)).astype(np.float32), 1 - near.astype(np.float32)
     usual = blurred(np.dstack([change**2, np.ones_like(away)]) * away[..., None], FAR * unit)
     usual = np.sqrt(usual[..., 0] / np.maximum(usual[..., 1], 1e-3))
     thin = (change > UNLIKE + TIMES * usual).astype(np.uint8)
@@ -141,7 +141,7 @@ def _grain(image: np.ndarray, hidden: np.ndarray, share: np.ndarray, unit: float
     known = (hidden == 0).astype(np.float32)
     mean = blurred(np.dstack([image, known]) * known[..., None], GRAIN * unit)
     fine = (image - mean[..., :3] / np.maximum(mean[..., 3:], 1e-3)) * known[..., None]
-    much = np.abs(fine).max(-1)
+    much = largest(np.abs(fine))
     usual = blurred(np.dstack([np.log1p(much), known]), FAR * unit)  # the geometric mean: what is odd hardly counts
     usual = EVEN + USUAL * np.expm1(usual[..., 0] / np.maximum(usual[..., 1], 1e-3))
     fine /= 1 + (blurred(much**2, STAR * unit) / usual**2)[..., None]
@@ -211,7 +211,7 @@ def _plain(image: np.ndarray, unknown: np.ndarray, blur: float) -> np.ndarray:
     _, labels = cv2.distanceTransformWithLabels(unknown, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
     colours = np.zeros((labels.max() + 1, 3), np.float32)
     colours[labels[unknown == 0]] = image[unknown == 0]
-    return np.where(unknown[..., None], cv2.GaussianBlur(colours[labels], (0, 0), blur), image)
+    return np.where(unknown[..., None], blurred(colours[labels], blur), image)
 
 
 def _lines(image: np.ndarray, known: np.ndarray, unit: float) -> tuple[np.ndarray, np.ndarray]:

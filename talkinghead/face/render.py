@@ -143,7 +143,7 @@ class Renderer:
 
     def _faded(self, flow: np.ndarray) -> np.ndarray:
         """[S, S, 2], nothing at the crop's border."""
-        return cv2.multiply(np.ascontiguousarray(flow.transpose(1, 2, 0)), self._fades)
+        return cv2.multiply(cv2.merge([*flow]), self._fades)
 
     def _move(self, frame: Frame, stage: Stage, flow: np.ndarray, posed: Posed | None) -> None:
         """Face and head, moved by the crop's `flow` [S, S, 2]."""

@@ -225,9 +225,11 @@ def _beside(planes: Sequence[np.ndarray], wide: int, apart: int) -> np.ndarray:
 
 
 def _two_by_two(read: np.ndarray, out: np.ndarray) -> None:
-    """Into `out` [2 * h, 2 * w] what was read of two by two pixels [h, w, 4]."""
-    pairs = out.view(np.uint16)
-    cv2.split(read.view(np.uint16), [pairs[::2], pairs[1::2]])
+    """Into `out` [2 * h, 2 * w] what was read of two by two pixels [h, w, 4]; cv2.split would take three times as
+    long."""
+    blocks, pairs = read.view("<u4")[..., 0], out.view("<u2")
+    for row, pair in enumerate((blocks, blocks >> 16)):
+        np.copyto(pairs[row::2], pair, casting="unsafe")
 
 
 def _below(read: np.ndarray, outs: Sequence[np.ndarray]) -> None:

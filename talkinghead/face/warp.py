@@ -21,6 +21,7 @@ from talkinghead.face.sheets import Blocks, Sheet
 # more calls.
 TILE, FEWEST, MOST = 64, 8, 32
 LARGEST = 1 << 16  # pixels, or blocks of four, drawn at once: their maps fit a core's cache
+SPARE = 1 << 15  # pixels over which what is behind may be laid for nothing, which take as long as one call more
 WIDE = 12  # pixels of a cell from which on a product of matrices enlarges faster than OpenCV
 MIN_SHIFT = 0.02  # pixels: tiles that move less stay the photograph's own
 BLOCK = 4  # pixels, in which a person's opacity is summed up
@@ -74,12 +75,11 @@ class Warp:
 
     def draw(self, frame: Frame, where: np.ndarray, sheet: Sheet | Blocks, drawn: Drawn) -> None:
         """Draw from a sheet what is seen `where` [gh, gw, 2], in pixels of the picture."""
-        products = self.cell >= WIDE or isinstance(sheet, Blocks)
-        places = _Places(sheet.place(where), self.box[:2], self.cell, products)
+        places = _Places(sheet.place(where), self.box[:2], self.cell)
         for x0, y0, x1, y1 in self._rectangles(drawn.tiles):
             covered: list[Box] = []
             if drawn.through is not None:
-                inner = self._rectangles(drawn.through[y0:y1, x0:x1])
+                inner = _loosely(drawn.through[y0:y1, x0:x1], SPARE // self.side**2)
                 covered = [self._pixels((x0 + a, y0 + b, x0 + c, y0 + d)) for a, b, c, d in inner]
             sheet.draw(frame, self._pixels((x0, y0, x1, y1)), places, covered)
         if drawn.bare is not None:
@@ -105,9 +105,8 @@ class Warp:
 
     def reach(self, where: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The least and the largest place [tiles, 2] at the corners of every tile."""
-        firsts = [np.arange(tiles) * self._per_tile for tiles in self._tiles[::-1]]
-        ends = [(first, first + self._per_tile + 1) for first in firsts]
-        corners = [where[np.ix_(rows, columns)] for rows in ends[0] for columns in ends[1]]
+        n = self._per_tile
+        corners = [where[y::n, x::n][: self._tiles[1], : self._tiles[0]] for y in (0, n + 1) for x in (0, n + 1)]
         return np.minimum.reduce(corners), np.maximum.reduce(corners)
 
     def _rectangles(self, tiles: np.ndarray) -> Iterator[Box]:
@@ -116,15 +115,17 @@ class Warp:
 
     def _pixels(self, tiles: Box) -> Box:
         """The picture's pixels of a rectangle of tiles."""
-        (left, top, *end), (x0, y0, x1, y1) = self.box, (self.side * edge for edge in tiles)
-        return left + x0, top + y0, min(left + x1, end[0]), min(top + y1, end[1])
+        (left, top, right, bottom), (x0, y0, x1, y1), side = self.box, tiles, self.side
+        return left + x0 * side, top + y0 * side, min(left + x1 * side, right), min(top + y1 * side, bottom)
 
 
 def nodes(corner: Sequence[float], cell: int, count: Sequence[int]) -> np.ndarray:
     """Places [gh, gw, 2] float32 in the middle of `count` cells across and down, which begin at the pixel `corner`; and
     one more all round, for enlargement needs neighbours."""
     x, y = (np.arange(-1, n + 1) * cell + (cell - 1) / 2 + first for n, first in zip(count, corner))
-    return np.stack(np.meshgrid(x, y), -1).astype(np.float32)
+    out = np.empty((len(y), len(x), 2), np.float32)
+    out[..., 0], out[..., 1] = x, y[:, None]
+    return out
 
 
 def part_of(box: Box, corner: Sequence[int], cell: int) -> tuple[slice, slice]:
@@ -136,27 +137,32 @@ def part_of(box: Box, corner: Sequence[int], cell: int) -> tuple[slice, slice]:
 class _Places:
     """What is known at the nodes of a grid, called as sheets.At."""
 
-    def __init__(self, placed: np.ndarray, corner: Sequence[int], cell: int, products: bool):
-        """`placed` [gh, gw, 2] at nodes from a `corner` on is enlarged by products of matrices, or else for square
-        blocks alone and none around."""
-        self._placed, self._corner, self._cell, self._products = placed, corner, cell, products
-        self._scaled: dict[tuple[float, tuple[float, float]], Sequence[np.ndarray]] = {}
+    def __init__(self, placed: np.ndarray, corner: Sequence[int], cell: int):
+        """`placed` [gh, gw, 2] at nodes from a `corner` on."""
+        self._placed, self._corner, self._cell = placed, corner, cell
+        self._scaled: dict[tuple[float, tuple[float, float]], np.ndarray] = {}
 
     def __call__(
         self, box: Box, block: tuple[int, int], scale: float, more: tuple[float, float], around: int
     ) -> Sequence[np.ndarray | None]:
         if (scale, more) not in self._scaled:
-            places = cv2.transform(self._placed, np.column_stack([scale * np.eye(2), more]))
-            self._scaled[scale, more] = cv2.split(places) if self._products else [places]
-        part, size = part_of(box, self._corner, self._cell), (box[2] - box[0], box[3] - box[1])
-        known = [values[part] for values in self._scaled[scale, more]]
-        if not self._products:
-            return enlarged(known[0], self._cell, size, block[0]), None
-        counts = known[0].shape[::-1]
+            self._scaled[scale, more] = cv2.transform(self._placed, np.column_stack([scale * np.eye(2), more]))
+        known = self._scaled[scale, more][part_of(box, self._corner, self._cell)]
+        size = [-(-(end - first) // step) for first, end, step in zip(box[:2], box[2:], block)]
+        if self._cell < WIDE:
+            return _between(known, [self._cell / step for step in block], size, around), None
         across, down = (
-            shares(n, self._cell / step, -(-side // step), around) for n, step, side in zip(counts, block, size)
+            shares(n, self._cell / step, side, around) for n, step, side in zip(known.shape[1::-1], block, size)
         )
-        return [down.T @ (values @ across) for values in known]
+        return [down.T @ (values @ across) for values in cv2.split(known)]
+
+
+def _between(known: np.ndarray, cell: Sequence[float], size: Sequence[int], around: int) -> np.ndarray:
+    """What `shares` makes of [gh, gw, C] for cells of so many pixels across and down, halves of which may be over."""
+    edged = cv2.copyMakeBorder(known, 1, 0, 1, 0, cv2.BORDER_REPLICATE)  # so that the first pixel is a whole one
+    whole = cv2.resize(edged, None, fx=cell[0], fy=cell[1], interpolation=cv2.INTER_LINEAR)
+    left, top = (round(2 * side) - around for side in cell)
+    return whole[top : top + size[1] + 2 * around, left : left + size[0] + 2 * around]
 
 
 @lru_cache(256)
@@ -228,3 +234,36 @@ def _rectangles(cells: np.ndarray, most: int) -> Iterator[Box]:
             yield run[0], begun.pop(run), run[1], row
         for run in runs:
             begun.setdefault(run, row)
+
+
+def _loosely(cells: np.ndarray, spare: int) -> Iterator[Box]:
+    """Rectangles in which all true cells of [h, w] lie, in none twice: parts of rows that follow each other, with at
+    most `spare` others between."""
+    lines = [int.from_bytes(line.tobytes(), "little") for line in np.packbits(cells, 1, bitorder="little")]
+    top = 0
+    while top < len(lines):
+        joint, true, end = lines[top], lines[top].bit_count(), top + 1
+        for line in lines[end:]:
+            wider, more = joint | line, true + line.bit_count()
+            if wider.bit_count() * (end + 1 - top) - more > spare:
+                break
+            joint, true, end = wider, more, end + 1
+        high = end - top
+        left, parts = spare + true - joint.bit_count() * high, list[tuple[int, int]]()
+        for first, last in _runs(joint):
+            gap = (first - parts[-1][1]) * high if parts else left + 1
+            if gap <= left:
+                left, first = left - gap, parts.pop()[0]
+            parts.append((first, last))
+        yield from ((first, top, last, end) for first, last in parts)
+        top = end
+
+
+def _runs(bits: int) -> Iterator[tuple[int, int]]:
+    """Where ones of a number begin, and end."""
+    at = 0
+    while bits:
+        zeros = (bits & -bits).bit_length() - 1
+        ones = (~(bits >> zeros) & (bits >> zeros) + 1).bit_length() - 1
+        yield at + zeros, at + zeros + ones
+        bits, at = bits >> zeros + ones, at + zeros + ones

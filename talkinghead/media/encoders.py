@@ -18,7 +18,9 @@ TRIAL_SIDE = 512  # pixels; circuits take no picture that is very small
 # of taking one each: a quarter less memory.
 _LIGHT = "subme=1:me=dia:ref=1:weightp=0:bframes=0:cabac=0:aq-mode=0:scenecut=0:no-deblock=1:8x8dct=0:partitions=none"
 _PARAMETERS = f"chroma-qp-offset=-4:{_LIGHT}:rc-lookahead=0:sync-lookahead=0:sliced-threads=1"
-_SOFTWARE = ["-c:v", "libx264", "-preset", "superfast", "-crf", "17", "-x264-params", _PARAMETERS]
+_RATE_FACTOR = ["-crf", "17"]
+_SOFTWARE = ["-c:v", "libx264", "-preset", "superfast", *_RATE_FACTOR, "-x264-params", _PARAMETERS]
+VERYFAST = ["-c:v", "libx264", "-preset", "veryfast", *_RATE_FACTOR]  # x264 as it comes, to measure ours by
 # Constant quality each, near that of x264's; `auto` tries them in this order.
 HARDWARE = {
     "nvenc": ["-c:v", "h264_nvenc", "-preset", "p4", "-rc", "vbr", "-cq", "19", "-b:v", "0", "-bf", "0"],

@@ -106,9 +106,7 @@ class VideoWriter:
 
     def __enter__(self) -> VideoWriter:
         height, width = (side + after for side, (_, after) in zip(self._shape[:2], self._pad))
-        rate = f"{self._fps.numerator}/{self._fps.denominator}"
-        pixels = "yuv420p" if self.planar else "rgb24"
-        raw = ["-f", "rawvideo", "-pix_fmt", pixels, "-s", f"{width}x{height}", "-framerate", rate, "-i", "pipe:0"]
+        raw = piped(width, height, self._fps, "yuv420p" if self.planar else "rgb24")
         coded = self._format.coded
         if coded is None:
             coded = encoders.arguments(self._encoder, width, height)
@@ -201,6 +199,12 @@ class VideoWriter:
             self._feed.end()
             self._drawn.unlink(missing_ok=True)
             self._muxed.unlink(missing_ok=True)
+
+
+def piped(width: int, height: int, fps: Fraction, pixels: str) -> list[str]:
+    """ffmpeg's arguments for an input of bare pictures on its stdin, `pixels` as it names them."""
+    rate = f"{fps.numerator}/{fps.denominator}"
+    return ["-f", "rawvideo", "-pix_fmt", pixels, "-s", f"{width}x{height}", "-framerate", rate, "-i", "pipe:0"]
 
 
 def _append_gif_comment(path: Path, text: str) -> None:

@@ -18,6 +18,7 @@ import time
 import wave
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -28,13 +29,16 @@ import numpy as np
 from talkinghead.clip import Clip
 from talkinghead.errors import TalkingHeadError
 from talkinghead.media.audio import decode
+from talkinghead.media.encoders import VERYFAST
+from talkinghead.media.ffmpeg import Ffmpeg
 from talkinghead.media.pictures import read_portrait
-from talkinghead.media.video import VideoWriter
+from talkinghead.media.video import VideoWriter, piped
 from talkinghead.pipeline import TalkingHead
 
 RATE = 16000  # Hz, of the voice
 Film = Callable[[Clip, Iterable[np.ndarray]], tuple[int, float]]  # writes a video, see _film
 KEPT_BYTES = 300_000_000  # of finished frames, which the encoder alone is given back and forth
+AT_LEAST = 50  # frames by which another preset is measured: fewer than make the video of a large picture
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class Figures:
     factor: float  # median of seconds of work by seconds of video, models loaded, portrait and sound included
     worst: float  # the most of them
     encoding: float  # the same, of writing the finished frames alone
+    veryfast: float  # the same, of x264's preset of that name at the same rate factor, pictures alone
     own: float  # milliseconds of this process: portrait, voice and units, handing on; all, where none are forked
     drawing: float  # milliseconds of the processes that draw
     encoder: float  # milliseconds: ffmpeg, pictures and sound
@@ -68,10 +73,13 @@ def figures(
         first = time.time() - _born()
         times, own, others = _spoken(speak, film, repeats)
         mebibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        encoding, encoded, peak = _encoding(speak(), film, repeats)
+        clip = speak()
+        kept = _finished(clip)
+        encoding, encoded, peak = _encoding(kept, clip, film, repeats)
+        veryfast = _veryfast(kept, clip.fps)
     factors = [took / seconds for took in times]
-    costs = own, max(others - encoded, 0), encoded
-    return Figures(side, first, median(factors), max(factors), encoding / seconds, *costs, mebibytes, peak)
+    alone, costs = (encoding / seconds, veryfast), (own, max(others - encoded, 0), encoded)
+    return Figures(side, first, median(factors), max(factors), *alone, *costs, mebibytes, peak)
 
 
 def _square(portrait: Path, side: int) -> np.ndarray:
@@ -132,11 +140,15 @@ def _used(who: int) -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _encoding(clip: Clip, film: Film, repeats: int) -> tuple[float, float, float]:
-    """Seconds of writing as many frames as the clip has, finished before in the encoder's own colours, ffmpeg's
-    milliseconds a frame, and its peak memory in MiB."""
+def _finished(clip: Clip) -> list[np.ndarray]:
+    """The first frames of a clip, in the encoder's own colours."""
     most = max(8, KEPT_BYTES // (clip.height * clip.width * 3 // 2))
-    kept = list(itertools.islice(clip.pictures(planar=True), most))
+    return list(itertools.islice(clip.pictures(planar=True), most))
+
+
+def _encoding(kept: list[np.ndarray], clip: Clip, film: Film, repeats: int) -> tuple[float, float, float]:
+    """Seconds of writing as many frames as the clip has, of those that are finished, ffmpeg's milliseconds a frame, and
+    its peak memory in MiB."""
     times, before, written = [], _used(resource.RUSAGE_CHILDREN), 0
     for _ in range(repeats):
         frames = itertools.islice(itertools.cycle(kept + kept[-2:0:-1]), clip.frames)
@@ -145,6 +157,19 @@ def _encoding(clip: Clip, film: Film, repeats: int) -> tuple[float, float, float
         times.append(time.perf_counter() - start)
         written += count
     return median(times), 1000 * (_used(resource.RUSAGE_CHILDREN) - before) / written, peak
+
+
+def _veryfast(kept: list[np.ndarray], fps: Fraction) -> float:
+    """Seconds of work by seconds of video of the preset `veryfast`, with AT_LEAST of the frames that are finished."""
+    rows, width = kept[0].shape
+    frames = list(itertools.islice(itertools.cycle(kept + kept[-2:0:-1]), max(len(kept), AT_LEAST)))
+    start = time.perf_counter()
+    with Ffmpeg([*piped(width, rows * 2 // 3, fps, "yuv420p"), *VERYFAST, "-f", "null", "-"], stdin=True) as ffmpeg:
+        for frame in frames:
+            ffmpeg.stdin.write(frame.data)
+        ffmpeg.stdin.close()
+        ffmpeg.wait()
+    return (time.perf_counter() - start) * float(fps) / len(frames)
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def rotation(pose: np.ndarray) -> np.ndarray:
         (cp * sr, cp * cr, sp),
         (-sy * cr - cy * sp * sr, sy * sr - cy * sp * cr, cy * cp),
     )
-    return np.stack([np.stack(row, -1) for row in rows], -2)
+    return np.moveaxis(np.array(rows), (0, 1), (-2, -1))
 
 
 def angles(matrix: np.ndarray) -> np.ndarray:
