@@ -7,6 +7,7 @@ tile by tile, so that tiles in which nothing happens cost nothing, and what is w
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -239,6 +240,7 @@ def _rectangles(cells: np.ndarray, most: int) -> Iterator[Box]:
 def _loosely(cells: np.ndarray, spare: int) -> Iterator[Box]:
     """Rectangles in which all true cells of [h, w] lie, in none twice: parts of rows that follow each other, with at
     most `spare` others between."""
+    # A row as the bits of a number: what rows have together takes one step, and this is done many times a frame.
     lines = [int.from_bytes(line.tobytes(), "little") for line in np.packbits(cells, 1, bitorder="little")]
     top = 0
     while top < len(lines):
@@ -260,10 +262,5 @@ def _loosely(cells: np.ndarray, spare: int) -> Iterator[Box]:
 
 
 def _runs(bits: int) -> Iterator[tuple[int, int]]:
-    """Where ones of a number begin, and end."""
-    at = 0
-    while bits:
-        zeros = (bits & -bits).bit_length() - 1
-        ones = (~(bits >> zeros) & (bits >> zeros) + 1).bit_length() - 1
-        yield at + zeros, at + zeros + ones
-        bits, at = bits >> zeros + ones, at + zeros + ones
+    """Where ones of a number begin and end, from the lowest on."""
+    return (ones.span() for ones in re.finditer("1+", f"{bits:b}"[::-1]))
