@@ -53,6 +53,6 @@ def test_a_missing_portrait_and_a_size_that_is_none(tmp_path):
 
 def test_the_usual_preset_is_measured_by_the_frames_it_is_given():
     rng = np.random.default_rng(0)
-    noise = [rng.integers(0, 256, (360, 320), np.uint8) for _ in range(3)]
+    noise = [rng.integers(0, 256, (720, 640), np.uint8) for _ in range(3)]
     still, busy = _veryfast([np.zeros_like(noise[0])] * 3, Fraction(25)), _veryfast(noise, Fraction(25))
     assert 0 < 2 * still < busy < 100

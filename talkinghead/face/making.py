@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import cv2
@@ -47,7 +48,7 @@ def make_puppet(
     head = Once(lambda: _head(view, turns))
     if turns:
         head.begin()
-    outline = Outline(mover, view.image, to_fractions(view.face.points), view.face.points, found.units)
+    outline = Outline(mover, view.image, view.to_face, view.face.points, found.units)
     if generator.warps:
         closed_lips.network.begin()
         closed_lids.network.begin()
@@ -55,7 +56,7 @@ def make_puppet(
     mouth = lids = chin = None
     if generator.warps:  # one that paints the whole face paints mouth and lids as well
         mouth, lids = _mouth_and_lids(view, outline, teeth, turns)
-        chin = Chin(transform(to_fractions(view.face.points), view.face.points), found.units, size)
+        chin = Chin(transform(view.to_face, view.face.points), found.units, size)
     to_crop = alignment(view.face.points, size)
     return Puppet(
         units=found.units,
@@ -78,6 +79,11 @@ class _View:
     image: np.ndarray
     face: TrackedFace
     shown: Box
+
+    @cached_property
+    def to_face(self) -> np.ndarray:
+        """[2, 3] from its pixels to fractions of the aligned face."""
+        return to_fractions(self.face.points)
 
     def reduced(self, side: int) -> tuple[np.ndarray, TrackedFace]:
         """Picture and face, `side` pixels at its longer side."""
@@ -105,7 +111,7 @@ def _head(view: _View, turns: bool) -> Head:
 
 
 def _mouth_and_lids(view: _View, outline: Outline, teeth: int | str, turns: bool) -> tuple[Mouth, Lids]:
-    points, to_face = view.face.points, to_fractions(view.face.points)
+    points, to_face = view.face.points, view.to_face
     rest, pursed = (outline(units[None])[0] for units in (outline.rest, purse(outline.rest)))
     eyes = [transform(to_face, points[list(eye)]) for eye in EYES]
     mouth = Mouth(view.image, to_face, outline.own, rest, eyes, teeth, pursed)

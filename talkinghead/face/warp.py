@@ -159,10 +159,12 @@ class _Places:
 
 
 def _between(known: np.ndarray, cell: Sequence[float], size: Sequence[int], around: int) -> np.ndarray:
-    """What `shares` makes of [gh, gw, C] for cells of so many pixels across and down, halves of which may be over."""
-    edged = cv2.copyMakeBorder(known, 1, 0, 1, 0, cv2.BORDER_REPLICATE)  # so that the first pixel is a whole one
-    whole = cv2.resize(edged, None, fx=cell[0], fy=cell[1], interpolation=cv2.INTER_LINEAR)
-    left, top = (round(2 * side) - around for side in cell)
+    """What `shares` makes of [gh, gw, ...] for cells of so many pixels across and down, halves of which may be over."""
+    before = 1
+    if any(side % 1 for side in cell):  # so that the first pixel is a whole one
+        before, known = 2, cv2.copyMakeBorder(known, 1, 0, 1, 0, cv2.BORDER_REPLICATE)
+    whole = cv2.resize(known, None, fx=cell[0], fy=cell[1], interpolation=cv2.INTER_LINEAR)
+    left, top = (round(before * side) - around for side in cell)
     return whole[top : top + size[1] + 2 * around, left : left + size[0] + 2 * around]
 
 
@@ -177,9 +179,7 @@ def shares(count: int, cell: float, size: int, around: int = 0) -> np.ndarray:
 def enlarged(known: np.ndarray, cell: int, size: tuple[int, int], step: int = 1) -> np.ndarray:
     """What is known at `nodes` [gh, gw, ...] at the first `size` (width, height) pixels of their cells, or at those of
     a plane that has a pixel for `step` by `step` of them."""
-    cell = cell // step
-    whole = cv2.resize(known, (known.shape[1] * cell, known.shape[0] * cell), interpolation=cv2.INTER_LINEAR)
-    return whole[cell : cell + size[1] // step, cell : cell + size[0] // step]
+    return _between(known, [cell / step] * 2, [side // step for side in size], 0)
 
 
 class Clear:

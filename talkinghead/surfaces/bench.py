@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 import wave
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import partial
@@ -146,12 +146,17 @@ def _finished(clip: Clip) -> list[np.ndarray]:
     return list(itertools.islice(clip.pictures(planar=True), most))
 
 
+def _to_and_fro(kept: list[np.ndarray], count: int) -> Iterator[np.ndarray]:
+    """As many frames, of those that were kept."""
+    return itertools.islice(itertools.cycle(kept + kept[-2:0:-1]), count)
+
+
 def _encoding(kept: list[np.ndarray], clip: Clip, film: Film, repeats: int) -> tuple[float, float, float]:
     """Seconds of writing as many frames as the clip has, of those that are finished, ffmpeg's milliseconds a frame, and
     its peak memory in MiB."""
     times, before, written = [], _used(resource.RUSAGE_CHILDREN), 0
     for _ in range(repeats):
-        frames = itertools.islice(itertools.cycle(kept + kept[-2:0:-1]), clip.frames)
+        frames = _to_and_fro(kept, clip.frames)
         start = time.perf_counter()
         count, peak = film(clip, frames)
         times.append(time.perf_counter() - start)
@@ -162,14 +167,14 @@ def _encoding(kept: list[np.ndarray], clip: Clip, film: Film, repeats: int) -> t
 def _veryfast(kept: list[np.ndarray], fps: Fraction) -> float:
     """Seconds of work by seconds of video of the preset `veryfast`, with AT_LEAST of the frames that are finished."""
     rows, width = kept[0].shape
-    frames = list(itertools.islice(itertools.cycle(kept + kept[-2:0:-1]), max(len(kept), AT_LEAST)))
+    count = max(len(kept), AT_LEAST)
     start = time.perf_counter()
     with Ffmpeg([*piped(width, rows * 2 // 3, fps, "yuv420p"), *VERYFAST, "-f", "null", "-"], stdin=True) as ffmpeg:
-        for frame in frames:
+        for frame in _to_and_fro(kept, count):
             ffmpeg.stdin.write(frame.data)
         ffmpeg.stdin.close()
         ffmpeg.wait()
-    return (time.perf_counter() - start) * float(fps) / len(frames)
+    return (time.perf_counter() - start) * float(fps) / count
 
 
 if __name__ == "__main__":
